@@ -1,0 +1,34 @@
+/* Equal-sized items, addressed by index, in blocks that never move: a pointer to an item stays valid
+ * until the item is given back. Grows block by block up to a limit and never shrinks. Items carry a
+ * generation, so a handle {index, generation} that went stale fails the look-up instead of finding
+ * somebody else. One thread.
+ */
+#ifndef SEOM_BASE_POOL_H
+#define SEOM_BASE_POOL_H
+
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_NONE UINT32_MAX
+
+struct pool {
+    uint8_t **blocks;      /* owned */
+    uint32_t *generations; /* owned; odd = in use */
+    uint32_t *free_next;   /* owned; free list */
+    uint32_t free_head, used, made, limit, block_items;
+    size_t item_bytes;
+};
+
+void pool_init(struct pool *p, size_t item_bytes, uint32_t limit, uint32_t block_items);
+void pool_fini(struct pool *p);
+enum err pool_take(struct pool *p, uint32_t *index); /* the item is zeroed; ERR_FULL at the limit */
+void pool_give(struct pool *p, uint32_t index);      /* CHECKs that it was taken */
+void *pool_at(const struct pool *p, uint32_t index); /* CHECKs that it is in use */
+bool pool_in_use(const struct pool *p, uint32_t index);
+uint64_t pool_handle(const struct pool *p, uint32_t index);      /* generation << 32 | index */
+void *pool_find(const struct pool *p, uint64_t handle);          /* NULL when stale */
+uint32_t pool_next(const struct pool *p, uint32_t after);        /* next index in use; start with POOL_NONE; POOL_NONE at the end */
+
+#endif
