@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct bucket {
-    int64_t filled_us; /* when tokens_micro was right */
+    int64_t filled_us;     /* when tokens_micro was right */
     uint64_t tokens_micro; /* millionths of a token */
 };
 
@@ -15,6 +15,7 @@ struct bucket_rate {
 };
 
 void bucket_init(struct bucket *b, struct bucket_rate rate, int64_t now_us); /* starts full */
-bool bucket_take(struct bucket *b, struct bucket_rate rate, int64_t now_us, uint32_t tokens); /* false: not enough, nothing taken */
+bool bucket_take(struct bucket *b, struct bucket_rate rate, int64_t now_us,
+                 uint32_t tokens); /* false: not enough, nothing taken */
 
 #endif

@@ -34,7 +34,7 @@ uint64_t read_u64(struct reader *r);
 int16_t read_i16(struct reader *r);
 int32_t read_i32(struct reader *r);
 int64_t read_i64(struct reader *r);
-uint64_t read_varint(struct reader *r);            /* LEB128, at most 10 bytes; overlong fails */
+uint64_t read_varint(struct reader *r); /* LEB128, at most 10 bytes; overlong fails */
 struct slice read_bytes(struct reader *r, size_t bytes); /* points into the reader's bytes */
 
 struct writer writer_over(void *at, size_t bytes);

@@ -16,7 +16,9 @@ struct hist {
 void hist_reset(struct hist *h);
 void hist_add(struct hist *h, uint64_t value);
 void hist_merge(struct hist *into, const struct hist *from);
-uint64_t hist_quantile(const struct hist *h, double q); /* upper edge of the bucket, at most max; 0 when empty */
-uint64_t hist_count_up_to(const struct hist *h, uint64_t value); /* whole buckets <= value, for Prometheus' le */
+uint64_t hist_quantile(const struct hist *h,
+                       double q); /* upper edge of the bucket, at most max; 0 when empty */
+uint64_t hist_count_up_to(const struct hist *h,
+                          uint64_t value); /* whole buckets <= value, for Prometheus' le */
 
 #endif

@@ -1,7 +1,7 @@
-/* Equal-sized items, addressed by index, in blocks that never move: a pointer to an item stays valid
- * until the item is given back. Grows block by block up to a limit and never shrinks. Items carry a
- * generation, so a handle {index, generation} that went stale fails the look-up instead of finding
- * somebody else. One thread.
+/* Equal-sized items, addressed by index, in blocks that never move: a pointer to an item stays
+ * valid until the item is given back. Grows block by block up to a limit and never shrinks. Items
+ * carry a generation, so a handle {index, generation} that went stale fails the look-up instead of
+ * finding somebody else. One thread.
  */
 #ifndef SEOM_BASE_POOL_H
 #define SEOM_BASE_POOL_H
@@ -27,8 +27,10 @@ enum err pool_take(struct pool *p, uint32_t *index); /* the item is zeroed; ERR_
 void pool_give(struct pool *p, uint32_t index);      /* CHECKs that it was taken */
 void *pool_at(const struct pool *p, uint32_t index); /* CHECKs that it is in use */
 bool pool_in_use(const struct pool *p, uint32_t index);
-uint64_t pool_handle(const struct pool *p, uint32_t index);      /* generation << 32 | index */
-void *pool_find(const struct pool *p, uint64_t handle);          /* NULL when stale */
-uint32_t pool_next(const struct pool *p, uint32_t after);        /* next index in use; start with POOL_NONE; POOL_NONE at the end */
+uint64_t pool_handle(const struct pool *p, uint32_t index); /* generation << 32 | index */
+void *pool_find(const struct pool *p, uint64_t handle);     /* NULL when stale */
+uint32_t pool_next(
+    const struct pool *p,
+    uint32_t after); /* next index in use; start with POOL_NONE; POOL_NONE at the end */
 
 #endif

@@ -1,5 +1,5 @@
-/* The last 256 typed records of a thread: what happened just before something broke. Owned by whoever owns
- * the thread; writing one costs a few stores. Dumped by the CHECK hook and on request.
+/* The last 256 typed records of a thread: what happened just before something broke. Owned by
+ * whoever owns the thread; writing one costs a few stores. Dumped by the CHECK hook and on request.
  */
 #ifndef SEOM_BASE_TRACE_H
 #define SEOM_BASE_TRACE_H
@@ -23,6 +23,7 @@ struct trace {
 
 void trace_init(struct trace *t, const char *name);
 void trace_add(struct trace *t, int64_t world_ms, const char *what, uint64_t a, uint64_t b);
-size_t trace_text(const struct trace *t, char *out, size_t out_bytes); /* oldest first, a line each; returns used bytes, truncates */
+size_t trace_text(const struct trace *t, char *out,
+                  size_t out_bytes); /* oldest first, a line each; returns used bytes, truncates */
 
 #endif

@@ -1,5 +1,6 @@
-/* Timer wheel of intrusive entries at 100 ms steps (the tick): O(1) to set, move and cancel. Entries live
- * in their owners (embedded); the wheel links them. Times beyond one turn wait for the right round. One thread.
+/* Timer wheel of intrusive entries at 100 ms steps (the tick): O(1) to set, move and cancel.
+ * Entries live in their owners (embedded); the wheel links them. Times beyond one turn wait for the
+ * right round. One thread.
  */
 #ifndef SEOM_BASE_WHEEL_H
 #define SEOM_BASE_WHEEL_H
@@ -21,10 +22,12 @@ struct wheel {
 };
 
 void wheel_init(struct wheel *w, int64_t tick);
-void wheel_set(struct wheel *w, struct wheel_entry *e, int64_t due_tick); /* moves it when set; a past tick is due at the next */
-void wheel_cancel(struct wheel *w, struct wheel_entry *e);                /* fine when not set */
+void wheel_set(struct wheel *w, struct wheel_entry *e,
+               int64_t due_tick); /* moves it when set; a past tick is due at the next */
+void wheel_cancel(struct wheel *w, struct wheel_entry *e); /* fine when not set */
 bool wheel_is_set(const struct wheel_entry *e);
-/* Takes one entry due at or before tick, unset; NULL when none is left (then the wheel stands at tick). */
+/* Takes one entry due at or before tick, unset; NULL when none is left (then the wheel stands at
+ * tick). */
 struct wheel_entry *wheel_take(struct wheel *w, int64_t tick);
 
 #endif

@@ -1,6 +1,7 @@
-/* The one door to the outside. Logic rooms reach time, randomness, sending and storage only through the
- * ports of struct env; os/ implements them on Linux, sim/ on virtual time with one seed. A port that a
- * role does not need is NULL. Everything here is called on the thread that owns the env; nothing blocks.
+/* The one door to the outside. Logic rooms reach time, randomness, sending and storage only through
+ * the ports of struct env; os/ implements them on Linux, sim/ on virtual time with one seed. A port
+ * that a role does not need is NULL. Everything here is called on the thread that owns the env;
+ * nothing blocks.
  */
 #ifndef SEOM_ENV_ENV_H
 #define SEOM_ENV_ENV_H
@@ -21,28 +22,32 @@ struct env_clock {
     uint64_t (*random)(void *ctx);
 };
 
-/* Client connections of a gate. conn is a small index given by the implementor at gate_opened() and free
- * again after close() or gate_closed(). */
+/* Client connections of a gate. conn is a small index given by the implementor at gate_opened() and
+ * free again after close() or gate_closed(). */
 struct env_conns {
     void *ctx;
-    /* One gathered send of all pieces. *taken says how many bytes the kernel took (0 when not writable).
-     * ERR_CLOSED: the connection is dead, gate_closed() follows. */
-    enum err (*send)(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count, size_t *taken) MUST_USE;
-    void (*want_writable)(void *ctx, uint32_t conn, bool on); /* gate_writable() once there is room */
-    void (*close)(void *ctx, uint32_t conn);                  /* at once; gate_closed() is not called */
+    /* One gathered send of all pieces. *taken says how many bytes the kernel took (0 when not
+     * writable). ERR_CLOSED: the connection is dead, gate_closed() follows. */
+    enum err (*send)(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count,
+                     size_t *taken) MUST_USE;
+    void (*want_writable)(void *ctx, uint32_t conn,
+                          bool on);          /* gate_writable() once there is room */
+    void (*close)(void *ctx, uint32_t conn); /* at once; gate_closed() is not called */
 };
 
 /* Serialisable messages to a peer: over a ring in one process, over a link in a cluster. */
 struct env_links {
     void *ctx;
-    enum err (*send)(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t count) MUST_USE; /* ERR_FULL: nothing was queued */
+    enum err (*send)(void *ctx, uint32_t peer, const struct slice *pieces,
+                     uint32_t count) MUST_USE; /* ERR_FULL: nothing was queued */
 };
 
-#define STORE_KEY_MAX   64
-#define STORE_VALUE_MAX 16384
+#define STORE_KEY_MAX    64
+#define STORE_VALUE_MAX  16384
 #define STORE_COMMIT_MAX 1024 /* documents in one commit */
 
-/* Documents. Versions are never reused and grow per document, also across deletes; 0 = was never there. */
+/* Documents. Versions are never reused and grow per document, also across deletes; 0 = was never
+ * there. */
 enum store_op { STORE_PUT, STORE_DELETE, STORE_CHECK };
 
 /* Any version will do: only for documents with one writer, which feel pages are. */
@@ -50,7 +55,8 @@ enum store_op { STORE_PUT, STORE_DELETE, STORE_CHECK };
 
 struct store_write {
     struct slice key; /* <world>/<class>/<id>, printable ASCII, 1..STORE_KEY_MAX bytes */
-    uint64_t expected_version; /* 0 = must not be there; after a delete: the version the delete left */
+    uint64_t
+        expected_version; /* 0 = must not be there; after a delete: the version the delete left */
     enum store_op op;
     struct slice value; /* STORE_PUT only, at most STORE_VALUE_MAX bytes */
 };
@@ -58,15 +64,16 @@ struct store_write {
 enum store_result { STORE_OK, STORE_CONFLICT, STORE_UNKNOWN, STORE_UNAVAILABLE };
 
 struct store_doc {
-    uint64_t version; /* 0 = was never there */
-    bool exists;      /* false with version > 0: deleted */
+    uint64_t version;   /* 0 = was never there */
+    bool exists;        /* false with version > 0: deleted */
     struct slice value; /* borrowed until the call-back returns */
 };
 
 /* Answers come back on the env's thread through the call-back, exactly once per accepted call. */
 struct store_done {
     void *ctx;
-    void (*got)(void *ctx, uint64_t token, enum store_result result, const struct store_doc *doc); /* doc NULL unless STORE_OK */
+    void (*got)(void *ctx, uint64_t token, enum store_result result,
+                const struct store_doc *doc); /* doc NULL unless STORE_OK */
     void (*committed)(void *ctx, uint64_t token, enum store_result result);
 };
 
@@ -74,7 +81,8 @@ struct env_store {
     void *ctx;
     /* Both copy what they are given. ERR_FULL: too many under way, nothing was accepted. */
     enum err (*get)(void *ctx, uint64_t token, struct slice key) MUST_USE;
-    enum err (*commit)(void *ctx, uint64_t token, const struct store_write *writes, uint32_t count) MUST_USE;
+    enum err (*commit)(void *ctx, uint64_t token, const struct store_write *writes,
+                       uint32_t count) MUST_USE;
 };
 
 struct env {
@@ -83,16 +91,17 @@ struct env {
     struct env_links links;
     struct env_store store;
     void *log_ctx;
-    void (*log)(void *ctx, enum log_level level, const char *event, const char *text); /* may be NULL */
-    struct trace *trace; /* borrowed; may be NULL */
+    void (*log)(void *ctx, enum log_level level, const char *event,
+                const char *text); /* may be NULL */
+    struct trace *trace;           /* borrowed; may be NULL */
 };
 
 int64_t env_mono_us(const struct env *env);
 int64_t env_world_ms(const struct env *env);
 uint64_t env_random(const struct env *env);
 /* event is static text "room.what"; never put text of a player into format's arguments. */
-void env_log(const struct env *env, enum log_level level, const char *event, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void env_log(const struct env *env, enum log_level level, const char *event, const char *format,
+             ...) __attribute__((format(printf, 4, 5)));
 void env_trace(const struct env *env, const char *what, uint64_t a, uint64_t b);
 
 #endif
