@@ -1,0 +1,65 @@
+/* The document player/<id>: what a player is and has. It is of value: written through by commits
+ * and acknowledged when it is durable. It also says who is home to the player: session_epoch,
+ * raised by one with every claim; the highest wins.
+ *
+ * An operation is a state machine in a slot of a bounded pool: read, write, and after an UNKNOWN
+ * read again; each writes a nonce of its own, by which it knows its own write again. Unknown fields
+ * (of newer versions) survive rewriting. Logic room, one thread.
+ */
+#ifndef SEOM_STORE_PLAYER_H
+#define SEOM_STORE_PLAYER_H
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "store/store.h"
+#include <stdint.h>
+
+#define PLAYER_NAME_MAX   64  /* bytes of UTF-8 */
+#define PLAYER_RESULT_MAX 256 /* bytes of the last command's result */
+
+struct player {
+    uint64_t id;
+    uint64_t version; /* of the document */
+    char name[PLAYER_NAME_MAX + 1];
+    int64_t created_ms; /* world time */
+    uint64_t session_epoch;
+    uint64_t home_node; /* who claimed last */
+    uint64_t last_seq, last_hash;
+    uint32_t last_result_bytes;
+    uint8_t last_result[PLAYER_RESULT_MAX];
+};
+
+/* OK: player is set (borrowed until the call-back returns). Else it is NULL: ERR_NOT_FOUND (load,
+ * claim), ERR_EXISTS (create), ERR_CONFLICT: changed under us too often; ERR_UNAVAILABLE: the store
+ * is away, nothing happened that a later claim would not put right; ERR_FORMAT: the document is
+ * none of ours. */
+typedef void player_done(void *ctx, uint64_t n, enum err result, const struct player *player);
+
+struct players {
+    struct store *store; /* borrowed */
+    uint16_t world;
+    struct pool operations; /* struct operation of player.c */
+    uint64_t loads, creates, claims, resolved, conflicts,
+        failures; /* resolved: UNKNOWN cleared up by reading */
+};
+
+void players_init(struct players *players, struct store *store, uint16_t world,
+                  uint32_t operations_max);
+void players_fini(struct players *players);
+
+/* ERR_FULL: too many under way, no call-back will come. Otherwise exactly one comes, never before
+ * these return. */
+enum err player_load(struct players *players, uint64_t id, player_done *done, void *ctx,
+                     uint64_t n);
+/* A new player whose home is node, with session_epoch 1. name: at most PLAYER_NAME_MAX bytes, else
+ * ERR_TOO_LARGE. */
+enum err player_create(struct players *players, uint64_t id, struct slice name, uint64_t node,
+                       player_done *done, void *ctx, uint64_t n);
+/* node becomes home: session_epoch + 1. */
+enum err player_claim(struct players *players, uint64_t id, uint64_t node, player_done *done,
+                      void *ctx, uint64_t n);
+uint32_t players_under_way(const struct players *players);
+enum err player_decode(uint64_t id, const struct store_doc *doc,
+                       struct player *out); /* also for tools */
+
+#endif
