@@ -17,7 +17,7 @@ struct wheel_entry {
 
 struct wheel {
     struct wheel_entry *slots[WHEEL_SLOTS];
-    int64_t tick; /* everything due up to here has been taken */
+    int64_t tick; /* everything due before it was taken; what is due at it is being taken */
     uint32_t count;
 };
 

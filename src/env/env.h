@@ -42,9 +42,9 @@ struct env_links {
                      uint32_t count) MUST_USE; /* ERR_FULL: nothing was queued */
 };
 
-#define STORE_KEY_MAX    64
-#define STORE_VALUE_MAX  16384
-#define STORE_COMMIT_MAX 1024 /* documents in one commit */
+#define STORE_KEY_MAX          64
+#define STORE_VALUE_MAX        16384
+#define STORE_COMMIT_MAX       1024       /* documents in one commit */
 #define STORE_COMMIT_BYTES_MAX (4U << 20) /* keys and values of one commit together */
 
 /* Documents. Versions are never reused and grow per document, also across deletes; 0 = was never
