@@ -28,6 +28,8 @@ enum link_kind {
 
 /* One topic: a block of 4 x 4 chunks of an island. Packed: island 32 bit | bx 16 | by 16; never 0 as islands start at 1. */
 typedef uint64_t topic_id;
+/* Not a block: the density of all islands, people per cell, once a second as LINK_DENSITY. */
+#define TOPIC_DENSITY UINT64_MAX
 topic_id topic_make(uint32_t island, uint16_t bx, uint16_t by);
 uint32_t topic_island(topic_id t);
 uint16_t topic_bx(topic_id t);
@@ -89,6 +91,7 @@ struct link_subscribe {
 };
 struct link_subscribed {
     uint32_t epoch, version;
+    uint8_t wakes;   /* which of the two sets */
     uint64_t digest; /* XOR of rand_mix(topic, 1) over the publisher's set for this gate */
 };
 struct link_batch {
