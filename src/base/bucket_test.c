@@ -74,6 +74,30 @@ it_never_holds_more_than_its_burst(void **state)
     assert_false(bucket_take(&b, never, INT64_MAX, 1));
 }
 
+/* 2^62 us x 4 tokens/s is 2^64: a product that is not guarded is nothing at all. */
+static void
+a_long_silence_fills_it(void **state)
+{
+    (void)state;
+    const struct bucket_rate rate = {.per_s = 4, .burst = 10};
+    struct bucket b;
+    bucket_init(&b, rate, 0);
+    assert_true(bucket_take(&b, rate, 0, 10));
+    assert_true(bucket_take(&b, rate, INT64_C(1) << 62, 10));
+}
+
+static void
+nearly_full_is_not_full(void **state)
+{
+    (void)state;
+    const struct bucket_rate rate = {.per_s = 300000, .burst = 1};
+    struct bucket b;
+    bucket_init(&b, rate, 0);
+    assert_true(bucket_take(&b, rate, 0, 1));
+    assert_false(bucket_take(&b, rate, 3, 1)); /* 900,000 millionths */
+    assert_true(bucket_take(&b, rate, 4, 1));
+}
+
 static void
 time_going_back_gives_nothing(void **state)
 {
@@ -94,6 +118,8 @@ main(void)
         cmocka_unit_test(it_starts_full_and_takes_all_or_nothing),
         cmocka_unit_test(the_rate_is_exact),
         cmocka_unit_test(it_never_holds_more_than_its_burst),
+        cmocka_unit_test(a_long_silence_fills_it),
+        cmocka_unit_test(nearly_full_is_not_full),
         cmocka_unit_test(time_going_back_gives_nothing),
     };
     return cmocka_run_group_tests_name("bucket", tests, NULL, NULL);
