@@ -1,0 +1,15 @@
+/* One process at a time per data directory: flock on <directory>/lock, in which stands the process
+ * id of its owner. The kernel lets go of it when the process ends, however it ends.
+ */
+#ifndef SEOM_OS_DATA_LOCK_H
+#define SEOM_OS_DATA_LOCK_H
+
+#include "base/err.h"
+#include <stddef.h>
+
+/* Makes the directory when it is not there (mode 0700). ERR_DENIED: another process has it; why
+ * names it. ERR_IO. */
+enum err data_lock_take(const char *directory, int *lock_fd, char *why, size_t why_bytes);
+void data_lock_release(int lock_fd);
+
+#endif
