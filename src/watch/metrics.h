@@ -1,0 +1,147 @@
+/* The vocabulary of what this process tells about itself: one table, from which come the slots of a
+ * snapshot, the exposition for Prometheus and docs/metrics.md.
+ *
+ * struct metrics is a plain snapshot: the logic thread fills one about once a second and hands it
+ * over on the board (board.h), so no reader ever touches live state. Counters only grow as long as
+ * the process lives; a histogram holds microseconds since the start and is told in seconds.
+ * Everything carries the labels world, node and host.
+ *
+ * To add one: a row here, its filling in app/, then `seom config --metrics > docs/metrics.md`.
+ */
+#ifndef SEOM_WATCH_METRICS_H
+#define SEOM_WATCH_METRICS_H
+
+#include "base/bytes.h"
+#include "base/hist.h"
+#include <stdint.h>
+
+#define METRICS_TEXT_MAX  65536 /* room for metrics_text() and metrics_reference() */
+#define METRICS_LABEL_MAX 64
+
+/* Why a connection ended: the codes of proto/seom.proto by number; 0 = the line broke without a
+ * word. X(number, name, doc) */
+#define METRIC_CAUSES(X)                                                      \
+    X(0, lost, "the line broke without a goodbye")                            \
+    X(1, malformed, "bytes that are no message")                              \
+    X(2, oversized, "a frame above the limit")                                \
+    X(3, unknown, "a message that does not belong here")                      \
+    X(4, too_fast, "above the message or byte rate")                          \
+    X(5, too_slow, "hello did not come in time, or the client does not read") \
+    X(6, silent, "nothing was heard for too long")                            \
+    X(7, protocol, "no protocol version in common")                           \
+    X(8, bad_ticket, "a ticket that is not ours")                             \
+    X(9, replaced, "the same ticket connected again")                         \
+    X(10, server_stops, "this server stopped")                                \
+    X(11, full, "a limit was reached")                                        \
+    X(12, retry_after, "told to come later")                                  \
+    X(13, conflict, "somebody else changed it first")                         \
+    X(14, not_found, "something asked for is not there")                      \
+    X(15, refused, "the rules of the game said no")                           \
+    X(16, left, "the client said goodbye")
+
+/* The rings between threads, all gate threads together. X(number, name, doc) */
+#define METRIC_RINGS(X)                                          \
+    X(0, gate_to_logic, "from gate threads to the logic thread") \
+    X(1, logic_to_gate, "from the logic thread to gate threads")
+
+#define METRIC_NAME(number, name, doc) METRIC_NAMED_##name = number,
+
+enum metric_cause { METRIC_CAUSES(METRIC_NAME) METRIC_CAUSE_COUNT };
+
+enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
+
+#undef METRIC_NAME
+
+/* Single values. X(id, type, name without "seom_", label, series, doc): a row takes `series` slots,
+ * one for each value of its label. */
+#define METRIC_VALUES(X)                                                                           \
+    X(PLAYERS, GAUGE, "players", NONE, 1, "Players in the world, lingering ones included.")        \
+    X(LINGERING, GAUGE, "players_lingering", NONE, 1,                                              \
+      "Players whose connection was lost and whose avatar still stands.")                          \
+    X(BOTS, GAUGE, "bots", NONE, 1, "Players that are bots of this process.")                      \
+    X(SPECTATORS, GAUGE, "spectators", NONE, 1, "Connections that only look.")                     \
+    X(CONNECTIONS, GAUGE, "connections", NONE, 1, "Connections on the player port.")               \
+    X(CHUNKS_AWAKE, GAUGE, "chunks_awake", NONE, 1, "Chunks whose things this node looks after.")  \
+    X(TOPICS, GAUGE, "topics", NONE, 1, "Topics that are published or subscribed.")                \
+    X(SUBSCRIPTIONS, GAUGE, "subscriptions", NONE, 1, "Topics subscribed, summed over the gates.") \
+    X(MOVES, COUNTER, "moves_total", NONE, 1, "Moves of players that were handled.")               \
+    X(CORRECTIONS, COUNTER, "corrections_total", NONE, 1, "Moves that were not accepted as sent.") \
+    X(CHANGES, COUNTER, "changes_total", NONE, 1, "Changes that were published.")                  \
+    X(ENCODES, COUNTER, "encodes_total", NONE, 1, "Records that were encoded for changes.")        \
+    X(ENCODES_PER_CHANGE, GAUGE, "encodes_per_change", NONE, 1,                                    \
+      "Encodes by changes since the start; 1 means that nothing is encoded for each viewer.")      \
+    X(BYTES_SENT, COUNTER, "bytes_sent_total", NONE, 1, "Bytes sent to clients.")                  \
+    X(BYTES_RECEIVED, COUNTER, "bytes_received_total", NONE, 1, "Bytes received from clients.")    \
+    X(SENDS, COUNTER, "sends_total", NONE, 1, "Gathered sends to clients.")                        \
+    X(RECEIVES, COUNTER, "receives_total", NONE, 1, "Receives from clients.")                      \
+    X(SEND_QUEUE_BYTES, GAUGE, "send_queue_bytes", NONE, 1,                                        \
+      "Bytes that wait to be sent to clients: the indicator of the network.")                      \
+    X(DROPS, COUNTER, "drops_total", CAUSE, METRIC_CAUSE_COUNT,                                    \
+      "Connections that ended, by cause.")                                                         \
+    X(RING_DEPTH_BYTES, GAUGE, "ring_depth_bytes", RING, METRIC_RING_COUNT,                        \
+      "Bytes in the deepest ring of a direction.")                                                 \
+    X(RING_FULL, COUNTER, "ring_full_total", RING, METRIC_RING_COUNT,                              \
+      "Messages that found a ring full.")                                                          \
+    X(STORE_UNDER_WAY, GAUGE, "store_under_way", NONE, 1,                                          \
+      "Requests to the store without an answer yet.")                                              \
+    X(STORE_GETS, COUNTER, "store_gets_total", NONE, 1, "Documents asked for.")                    \
+    X(STORE_COMMITS, COUNTER, "store_commits_total", NONE, 1, "Commits asked for.")                \
+    X(STORE_DOCUMENTS, COUNTER, "store_documents_total", NONE, 1, "Documents in those commits.")   \
+    X(STORE_CONFLICTS, COUNTER, "store_conflicts_total", NONE, 1,                                  \
+      "Commits refused because a document had changed.")                                           \
+    X(STORE_FAILURES, COUNTER, "store_failures_total", NONE, 1,                                    \
+      "Requests whose end is unknown or that the store could not serve.")                          \
+    X(STORE_REFUSED, COUNTER, "store_refused_total", NONE, 1,                                      \
+      "Requests refused because too many were under way.")                                         \
+    X(CPU, COUNTER, "process_cpu_seconds_total", NONE, 1, "CPU time of this process.")             \
+    X(RSS, GAUGE, "process_resident_memory_bytes", NONE, 1, "Resident memory of this process.")    \
+    X(DESCRIPTORS, GAUGE, "process_open_descriptors", NONE, 1, "Open file descriptors.")           \
+    X(UPTIME, GAUGE, "uptime_seconds", NONE, 1, "Time since this process started.")                \
+    X(WORLD_TIME, GAUGE, "world_time_seconds", NONE, 1, "World time: since the world's birth.")    \
+    X(BUILD_INFO, GAUGE, "build_info", BUILD, 1, "Always 1; version and revision are its labels.")
+
+/* Distributions. X(id, name without "seom_", doc) */
+#define METRIC_HISTOGRAMS(X)                                                             \
+    X(LOGIC_QUEUE_WAIT, "logic_queue_wait_seconds",                                      \
+      "How long a message waited for the logic thread: the indicator of CPU.")           \
+    X(TICK, "tick_seconds", "From the moment a tick was due to the moment it was done.") \
+    X(STORE_COMMIT, "store_commit_seconds", "From asking for a commit to its answer.")
+
+#define METRIC_SLOTS(id, type, name, label, series, doc) \
+    METRIC_##id, METRIC_##id##_LAST = METRIC_##id + (series)-1,
+
+enum metric { METRIC_VALUES(METRIC_SLOTS) METRIC_COUNT };
+
+#undef METRIC_SLOTS
+#define METRIC_HIST(id, name, doc) METRIC_##id,
+
+enum metric_histogram { METRIC_HISTOGRAMS(METRIC_HIST) METRIC_HISTOGRAM_COUNT };
+
+#undef METRIC_HIST
+
+struct metrics {
+    char world[METRICS_LABEL_MAX], node[METRICS_LABEL_MAX], host[METRICS_LABEL_MAX];
+    char version[METRICS_LABEL_MAX], revision[METRICS_LABEL_MAX];
+    double values[METRIC_COUNT]; /* values[METRIC_DROPS + cause] */
+    struct hist histograms_us[METRIC_HISTOGRAM_COUNT];
+};
+
+/* The exposition, text format 0.0.4. Labels may hold anything, they are escaped. */
+void metrics_text(const struct metrics *m, struct writer *w);
+/* The reference page in Markdown. */
+void metrics_reference(struct writer *w);
+
+/* The short answer to "how is it?": the body of /status. */
+struct status {
+    uint32_t players, lingering, bots, spectators, awake_chunks, islands;
+    double tick_ms_p99; /* of the last minute or so */
+    int64_t uptime_s, world_ms;
+    uint16_t world;
+    char node[METRICS_LABEL_MAX], version[METRICS_LABEL_MAX];
+    char play[METRICS_LABEL_MAX]; /* ADDR:PORT where players connect */
+};
+
+/* One JSON object with the fields above. */
+void status_json(const struct status *s, struct writer *w);
+
+#endif
