@@ -1,0 +1,21 @@
+/* The sub-commands of the binary, each in src/app/<name>.c. A command parses its own arguments with
+ * argp (argv[0] is already "seom <name>", so that messages name it), runs on the main thread and
+ * returns the exit code: 0 fine, 1 failed, 2 wrong usage; `sim` and the benches add their own. The
+ * table stands in main.c.
+ */
+#ifndef SEOM_APP_COMMANDS_H
+#define SEOM_APP_COMMANDS_H
+
+int dev_command(int argc, char **argv);
+int bots_command(int argc, char **argv);
+int bench_limit_command(int argc, char **argv);
+int bench_world_command(int argc, char **argv);
+int bench_crowd_command(int argc, char **argv);
+int sim_command(int argc, char **argv);
+int islands_command(int argc, char **argv);
+int players_command(int argc, char **argv);
+int decode_command(int argc, char **argv);
+int config_command(int argc, char **argv);
+int version_command(int argc, char **argv);
+
+#endif

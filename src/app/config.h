@@ -1,0 +1,99 @@
+/* The configuration of a node: one table, from which come the members of struct config, the options
+ * of `seom dev`, the schema of the YAML file, the names in the environment, `seom config` and
+ * docs/config.md.
+ *
+ * Command line stands over environment over file over default. The file is --config FILE, or
+ * seom.yaml in the data directory when it is there. An unknown key, a value that is no such value
+ * or one outside its range is an error that names the key. Owned by the command that parsed it;
+ * read-only afterwards, so any thread may read it.
+ *
+ * To add a setting: a row here, then `seom config --reference > docs/config.md`.
+ */
+#ifndef SEOM_APP_CONFIG_H
+#define SEOM_APP_CONFIG_H
+
+#include "app/address.h"
+#include "env/env.h"
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_TEXT_MAX 256 /* bytes of any value, terminated */
+
+/* X(type, key, default, range, name in the environment, option, its argument, doc)
+ * Types: TEXT, NUMBER (int64_t; BETWEEN), FLAG, ADDRESS, CHOICE (the index in ONE_OF). */
+#define CONFIG_TABLE(X)                                                                            \
+    X(TEXT, data, "./seom-data", ANY, "SEOM_DATA", "data", "DIR",                                  \
+      "directory of the world: its store, its keys and, if you like, seom.yaml")                   \
+    X(ADDRESS, play, "127.0.0.1:7777", ANY, "SEOM_PLAY", "play", "ADDR:PORT",                      \
+      "where players connect; port 0 lets the kernel choose")                                      \
+    X(ADDRESS, http, "127.0.0.1:7780", ANY, "SEOM_HTTP", "http", "ADDR:PORT",                      \
+      "where the page, /status and /metrics are served")                                           \
+    X(FLAG, plain, "false", ANY, "SEOM_PLAIN", "plain", NULL,                                      \
+      "accept that players of other machines connect unencrypted; without it `play` must be a "    \
+      "loopback address")                                                                          \
+    X(TEXT, islands, "", ANY, "SEOM_ISLANDS", "islands", "DIR",                                    \
+      "directory of island files; empty: the islands that come with seom")                         \
+    X(CHOICE, game, "sample", ONE_OF("sample"), "SEOM_GAME", "game", "NAME",                       \
+      "whose rules are played")                                                                    \
+    X(NUMBER, world, "1", BETWEEN(1, 65535), "SEOM_WORLD", "world", "ID",                          \
+      "number of the world; the upper 16 bits of every id in it, so it never changes")             \
+    X(NUMBER, players_max, "19500", BETWEEN(1, 1000000), "SEOM_PLAYERS_MAX", "players-max", "N",   \
+      "how many can play at a time")                                                               \
+    X(NUMBER, gate_threads, "1", BETWEEN(1, 16), "SEOM_GATE_THREADS", "gate-threads", "N",         \
+      "threads that hold the sockets of players")                                                  \
+    X(NUMBER, bots, "200", BETWEEN(0, 20000), "SEOM_BOTS", "bots", "N", "how many bots walk here") \
+    X(NUMBER, for_s, "0", BETWEEN(0, 31536000), "SEOM_FOR_S", "for", "SECONDS",                    \
+      "stop after so long; 0: run until stopped")                                                  \
+    X(CHOICE, log_level, "info", ONE_OF("error|warn|info|debug"), "SEOM_LOG_LEVEL", "log-level",   \
+      "LEVEL", "how much is told on stderr")
+
+#define CONFIG_ENUM(type, key, ...) CONFIG_##key,
+
+enum config_key { CONFIG_TABLE(CONFIG_ENUM) CONFIG_COUNT };
+
+#undef CONFIG_ENUM
+
+enum config_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE };
+
+#define CONFIG_MEMBER_TEXT(key)       char key[CONFIG_TEXT_MAX];
+#define CONFIG_MEMBER_NUMBER(key)     int64_t key;
+#define CONFIG_MEMBER_FLAG(key)       bool key;
+#define CONFIG_MEMBER_ADDRESS(key)    struct address key;
+#define CONFIG_MEMBER_CHOICE(key)     uint32_t key;
+#define CONFIG_MEMBER(type, key, ...) CONFIG_MEMBER_##type(key)
+
+struct config {
+    CONFIG_TABLE(CONFIG_MEMBER)
+    enum config_origin origins[CONFIG_COUNT];
+    char file[CONFIG_TEXT_MAX]; /* that was read; "" = none */
+};
+
+#undef CONFIG_MEMBER
+
+/* What the command line said: texts as given, borrowed from argv; NULL = not given. */
+struct config_given {
+    const char *texts[CONFIG_COUNT];
+    const char *file; /* --config */
+};
+
+/* The child parser of every command that takes the configuration; its input is a struct
+ * config_input. When argp_parse() returns, config is whole; what is wrong ends the process with
+ * exit code 2 and names the key. */
+struct config_input {
+    struct config_given given;
+    struct config config;
+};
+extern const struct argp config_argp;
+
+/* The same without argp. false: why[] holds one line for people. */
+bool config_load(const struct config_given *given, struct config *out, char *why, size_t why_bytes);
+
+const char *config_key_name(enum config_key key);
+const char *config_origin_name(enum config_origin origin);
+/* The effective value as text, as it may stand in the file. */
+void config_value_text(const struct config *c, enum config_key key, char out[CONFIG_TEXT_MAX]);
+enum log_level config_log_level(const struct config *c);
+
+#endif

@@ -1,0 +1,185 @@
+/* The one binary: a table of sub-commands. Everything else about a command stands in its own file.
+ */
+#include "app/commands.h"
+#include "app/version.h"
+#include "base/check.h"
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Commands that are still on their way: a row without a function says so. */
+extern __typeof__(dev_command) dev_command __attribute__((weak));
+extern __typeof__(bots_command) bots_command __attribute__((weak));
+extern __typeof__(bench_limit_command) bench_limit_command __attribute__((weak));
+extern __typeof__(bench_world_command) bench_world_command __attribute__((weak));
+extern __typeof__(bench_crowd_command) bench_crowd_command __attribute__((weak));
+extern __typeof__(sim_command) sim_command __attribute__((weak));
+extern __typeof__(islands_command) islands_command __attribute__((weak));
+extern __typeof__(players_command) players_command __attribute__((weak));
+extern __typeof__(decode_command) decode_command __attribute__((weak));
+
+struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv); /* NULL: a group */
+    const struct command *children;    /* of a group, ended by a row without a name */
+};
+
+static int help_command(int argc, char **argv);
+
+static const struct command bench_commands[] = {
+    {.name = "limit",
+     .help = "what the bare send and receive loop costs here",
+     .run = bench_limit_command},
+    {.name = "world",
+     .help = "a world full of bots: cost, age and loss",
+     .run = bench_world_command},
+    {.name = "crowd", .help = "everybody in one chunk", .run = bench_crowd_command},
+    {.name = NULL},
+};
+
+static const struct command commands[] = {
+    {.name = "dev", .help = "run a world on this machine, with page and bots", .run = dev_command},
+    {.name = "bots", .help = "walk bots in a running world", .run = bots_command},
+    {.name = "bench", .help = "measure this machine and this server", .children = bench_commands},
+    {.name = "sim",
+     .help = "run the world on virtual time under faults, from a seed",
+     .run = sim_command},
+    {.name = "islands",
+     .help = "import islands from coast rings, show them",
+     .run = islands_command},
+    {.name = "players",
+     .help = "who stands where, also while the world is down",
+     .run = players_command},
+    {.name = "decode",
+     .help = "print recorded bytes of the player port as text",
+     .run = decode_command},
+    {.name = "config",
+     .help = "print the effective configuration and its origin",
+     .run = config_command},
+    {.name = "version", .help = "print version, protocol and data format", .run = version_command},
+    {.name = "help", .help = "explain a command", .run = help_command},
+    {.name = NULL},
+};
+
+/* What the parser of a group works on. */
+struct choice {
+    const struct command *table, *chosen;
+    int at; /* index of the chosen command in argv */
+};
+
+static const struct command *
+command_find(const struct command *table, const char *name)
+{
+    for (const struct command *c = table; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static error_t
+choice_parse(int key, char *arg, struct argp_state *state)
+{
+    struct choice *choice = state->input;
+    if (key == ARGP_KEY_ARG) {
+        choice->chosen = command_find(choice->table, arg);
+        if (choice->chosen == NULL)
+            argp_error(state, "unknown command '%s'", arg);
+        choice->at = state->next - 1;
+        state->next = state->argc; /* the rest belongs to the command */
+        return 0;
+    }
+    if (key == ARGP_KEY_NO_ARGS)
+        argp_error(state, "which command?");
+    return ARGP_ERR_UNKNOWN;
+}
+
+/* Lists the commands in --help; argp gives the returned text to free(). */
+static char *
+choice_help(int key, const char *text, void *input)
+{
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)text;
+    const struct choice *choice = input;
+    char *list = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&list, &bytes);
+    CHECK(out != NULL);
+    fprintf(out, "Commands:\n");
+    for (const struct command *c = choice->table; c->name != NULL; c++)
+        fprintf(out, "  %-8s  %s\n", c->name, c->help);
+    fprintf(out, "\nCOMMAND --help explains one.");
+    fclose(out);
+    return list;
+}
+
+static int
+command_run(const struct command *table, const char *doc, int argc, char **argv)
+{
+    struct choice choice = {.table = table};
+    const struct argp argp = {.parser = choice_parse,
+                              .args_doc = "COMMAND [ARGUMENT...]",
+                              .doc = doc,
+                              .help_filter = choice_help};
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
+    const struct command *c = choice.chosen;
+    CHECK(c != NULL);
+
+    char name[64];
+    snprintf(name, sizeof name, "%s %s", argv[0], c->name);
+    argv += choice.at;
+    argc -= choice.at;
+    argv[0] = name;
+    if (c->children != NULL) {
+        char group_doc[128];
+        snprintf(group_doc, sizeof group_doc, "%s.\v", c->help);
+        return command_run(c->children, group_doc, argc, argv);
+    }
+    if (c->run == NULL) {
+        fprintf(stderr, "%s: not in this build\n", name);
+        return 1;
+    }
+    return c->run(argc, argv);
+}
+
+static const char root_doc[] =
+    "seom: one persistent online world, an archipelago that many processes share.\v";
+
+static int
+root_run(int argc, char **argv)
+{
+    return command_run(commands, root_doc, argc, argv);
+}
+
+/* `seom help X Y` is `seom X Y --help`. */
+static int
+help_command(int argc, char **argv)
+{
+    char *again[5] = {(char *)"seom"};
+    int count = 1;
+    if (argc > 1 && argv[1][0] == '-') {
+        printf("Usage: seom help [COMMAND]\nExplains a command.\n");
+        return strcmp(argv[1], "--help") == 0 ? 0 : argp_err_exit_status;
+    }
+    for (int i = 1; i < argc && count < 3; i++)
+        again[count++] = argv[i];
+    again[count++] = (char *)"--help";
+    return root_run(count, again);
+}
+
+static void
+print_version(FILE *to, struct argp_state *state)
+{
+    (void)state;
+    fprintf(to, "seom %s (%s)\n", version_number(), version_revision());
+}
+
+int
+main(int argc, char **argv)
+{
+    argp_err_exit_status = 2;
+    argp_program_version_hook = print_version;
+    if (argc > 0)
+        argv[0] = (char *)"seom"; /* messages name the program, not the path to it */
+    return root_run(argc, argv);
+}
