@@ -1,0 +1,155 @@
+#include "os/process.h"
+#include "base/check.h"
+#include "os/os_err.h"
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t
+clock_us(clockid_t clock)
+{
+    struct timespec t;
+    CHECK(clock_gettime(clock, &t) == 0);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t
+process_mono_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+process_cpu_us(void)
+{
+    return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+int64_t
+thread_cpu_us(void)
+{
+    return clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
+enum err
+process_cpu_us_of(pid_t pid, int64_t *us)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return ERR_NOT_FOUND;
+    *us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return OK;
+}
+
+uint64_t
+process_rss_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t
+process_wakeups(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return (uint64_t)usage.ru_nvcsw;
+}
+
+uint32_t
+process_cores(void)
+{
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? (uint32_t)CPU_COUNT(&cores) : 1;
+}
+
+enum err
+thread_pin(uint32_t core)
+{
+    if (core >= CPU_SETSIZE)
+        return ERR_RANGE;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    return sched_setaffinity(0, sizeof(cores), &cores) == 0 ? OK : os_err(errno);
+}
+
+uint32_t
+process_raise_descriptors(void)
+{
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (limit.rlim_cur != limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        limit = raised;
+    return limit.rlim_cur > 1U << 20 ? 1U << 20 : (uint32_t)limit.rlim_cur;
+}
+
+/* In the child: die when the parent does, also when it did so before we asked. */
+static void
+child_follow(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+}
+
+enum err
+process_fork(int (*run)(void *ctx), void *ctx, pid_t *pid)
+{
+    pid_t parent = getpid();
+    fflush(NULL); /* or the child would print it again */
+    *pid = fork();
+    if (*pid < 0)
+        return os_err(errno);
+    if (*pid == 0) {
+        child_follow(parent);
+        exit(run(ctx));
+    }
+    return OK;
+}
+
+enum err
+process_spawn(const char *path, char *const arguments[], pid_t *pid)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    *pid = fork();
+    if (*pid < 0)
+        return os_err(errno);
+    if (*pid == 0) {
+        /* Signals that this process waits for by signalfd are blocked: the child starts clean. */
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        child_follow(parent);
+        execv(path, arguments);
+        _exit(127);
+    }
+    return OK;
+}
+
+int
+process_wait(pid_t pid)
+{
+    int status;
+    pid_t got;
+    do
+        got = waitpid(pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    CHECK(got == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
