@@ -151,18 +151,37 @@ root_run(int argc, char **argv)
     return command_run(commands, root_doc, argc, argv);
 }
 
+#define HELP_WORDS_MAX 2 /* a group and a command of it */
+
+struct help_words {
+    char *words[HELP_WORDS_MAX];
+    int count;
+};
+
+static error_t
+help_parse(int key, char *arg, struct argp_state *state)
+{
+    struct help_words *asked = state->input;
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    if (asked->count == HELP_WORDS_MAX)
+        argp_error(state, "unexpected argument '%s'", arg);
+    asked->words[asked->count++] = arg;
+    return 0;
+}
+
 /* `seom help X Y` is `seom X Y --help`. */
 static int
 help_command(int argc, char **argv)
 {
-    char *again[5] = {(char *)"seom"};
+    static const struct argp argp = {
+        .parser = help_parse, .args_doc = "[COMMAND]", .doc = "Explain a command."};
+    struct help_words asked = {.count = 0};
+    argp_parse(&argp, argc, argv, 0, NULL, &asked);
+    char *again[HELP_WORDS_MAX + 3] = {(char *)"seom"};
     int count = 1;
-    if (argc > 1 && argv[1][0] == '-') {
-        printf("Usage: seom help [COMMAND]\nExplains a command.\n");
-        return strcmp(argv[1], "--help") == 0 ? 0 : argp_err_exit_status;
-    }
-    for (int i = 1; i < argc && count < 3; i++)
-        again[count++] = argv[i];
+    for (int i = 0; i < asked.count; i++)
+        again[count++] = asked.words[i];
     again[count++] = (char *)"--help";
     return root_run(count, again);
 }
