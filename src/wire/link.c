@@ -194,8 +194,7 @@ link_head(const struct link_message *m, uint8_t out[LINK_HEAD_MAX])
     case LINK_BATCH: return batch_head(&m->as.batch, out);
     case LINK_DENSITY: return density_head(&m->as.density, out);
     }
-    CHECK(!"a kind of link.h");
-    return 0;
+    check_failed(__FILE__, __LINE__, __func__, "a kind of link.h");
 }
 
 struct slice
