@@ -1,9 +1,17 @@
-/* libseom: the C client library. Sans-I/O and without threads: you move bytes between a socket and the client (or let
- * client/posix.h do it with poll), and tell it what time it is. One client = one avatar or spectator. Everything that
- * comes from the server is checked; the library never asserts on it and never exits.
+/* libseom: the C client library. Sans-I/O and without threads: you move bytes between a socket and
+ * the client (or let client/posix.h do it with poll), and tell it what time it is. One client = one
+ * avatar or spectator. Everything that comes from the server is checked; the library never asserts
+ * on it and never exits.
  *
- * Units: mm on the island (x east, y north), world ms, entity ids u64. Not thread-safe; use one thread per client at a time.
- * Memory: about 1 KiB per client without replica; with a replica 64 B per visible entity, at most replica_max entities.
+ * Units: mm on the island (x east, y north), world ms, entity ids u64. Not thread-safe; use one
+ * thread per client at a time. Memory: about 1 KiB per client without replica; with a replica about
+ * 100 B per visible entity, at most replica_max entities, and a receive buffer that grows to the
+ * largest frame seen (64 KiB at most).
+ *
+ *     seom_client_open -> [connect a socket] -> seom_client_connected -> bytes in:
+ * seom_client_input bytes out: seom_client_output, seom_client_sent line broke -> seom_client_broke
+ * -> wait until seom_client_retry_us -> connect again (the ticket is kept) every loop turn that
+ * seom_client_turn asked for: seom_client_turn, then seom_client_is_dead
  */
 #ifndef SEOM_CLIENT_CLIENT_H
 #define SEOM_CLIENT_CLIENT_H
@@ -18,6 +26,9 @@
 
 struct seom_client;
 
+/* OFFLINE: waits for its next try. HELLO: the line is up, Welcome has not come. ENDED: it should
+ * not come back (bad ticket, no common protocol, replaced by a newer connection of the same ticket,
+ * or it said good-bye itself). */
 enum seom_state { SEOM_OFFLINE, SEOM_CONNECTING, SEOM_HELLO, SEOM_PLAYING, SEOM_ENDED };
 
 struct seom_options {
@@ -26,8 +37,8 @@ struct seom_options {
     uint32_t replica_max;  /* entities, default 8192 */
     uint32_t island;       /* wish of a new guest */
     const uint8_t *ticket; /* borrowed during open; NULL = new guest */
-    uint32_t ticket_bytes;
-    uint64_t seed;         /* for jitter */
+    uint32_t ticket_bytes; /* at most TICKET_BYTES_MAX (wire/limits.h) */
+    uint64_t seed;         /* for jitter: different for every client */
 };
 
 /* One known entity of the replica. */
@@ -37,63 +48,109 @@ struct seom_entity {
     uint8_t thing_kind; /* of THING, else 0 */
     uint16_t cx, cy;    /* chunk it was last published in */
     struct motion motion;
-    int64_t heard_ms;   /* world time at which it was last heard of */
+    int64_t heard_ms; /* world time at which it was last heard of */
 };
 
 struct seom_stats {
     uint64_t frames, bytes_in, bytes_out, records, moves, corrections, reconnects, malformed;
+    uint64_t replica_full; /* news of somebody for whom there was no room */
 };
 
-/* Call-backs; each may be NULL. Called from within seom_client_input(). */
+/* Call-backs; each may be NULL. Called from within seom_client_input() (ended: also from
+ * seom_client_broke()). They may send, but neither close the client nor feed it. An entity pointer
+ * is good until the call-back returns. */
 struct seom_events {
     void *ctx;
     void (*welcome)(void *ctx, struct seom_client *c);
-    void (*motion)(void *ctx, const struct seom_entity *e, int64_t age_ms); /* news of somebody: age = arrival - since */
+    void (*motion)(void *ctx, const struct seom_entity *e,
+                   int64_t age_ms); /* news of somebody: age = arrival - since */
+    /* Somebody was heard of, by a motion or a rotation slice: quiet_ms after the last time, -1 when
+     * just come in view. */
+    void (*heard)(void *ctx, const struct seom_entity *e, int64_t quiet_ms);
+    void (*thing)(void *ctx, const struct seom_entity *e,
+                  struct slice attributes); /* a thing, as it stands now */
     void (*gone)(void *ctx, uint64_t entity);
     void (*said)(void *ctx, uint64_t entity, struct slice text);
     void (*corrected)(void *ctx, const struct motion *truth);
-    void (*ended)(void *ctx, uint32_t code, uint32_t retry_after_ms); /* the server said good-bye or the line broke (code 0) */
+    void (*ended)(
+        void *ctx, uint32_t code,
+        uint32_t retry_after_ms); /* the server said good-bye or the line broke (code 0) */
     void (*answer)(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice name);
-    void (*density)(void *ctx, uint32_t island, uint16_t cell_m, struct slice cells, uint16_t count);
+    void (*result)(void *ctx, uint64_t seq, uint32_t code,
+                   struct slice body); /* of a command, exactly once */
+    void (*density)(void *ctx, uint32_t island, uint16_t cell_m, struct slice cells,
+                    uint16_t count);
 };
 
-enum err seom_client_open(const struct seom_options *options, const struct seom_events *events, struct seom_client **out) MUST_USE;
+enum err seom_client_open(const struct seom_options *options, const struct seom_events *events,
+                          struct seom_client **out) MUST_USE;
 void seom_client_close(struct seom_client **client);
 
-/* The line is up / broke. Tell it so; after a break ask seom_client_retry_us() when to connect again (jittered,
- * exponential from 250 ms to 15 s, never before the server's retry_after). */
+/* A try begins / the line is up / the try failed or the line broke. Tell it so; after a break ask
+ * seom_client_retry_us() when to connect again (jittered, exponential from 250 ms to 15 s, never
+ * before the server's retry_after). */
+void seom_client_connecting(struct seom_client *c,
+                            int64_t mono_us); /* may be left out when connecting is instant */
 void seom_client_connected(struct seom_client *c, int64_t mono_us);
 void seom_client_broke(struct seom_client *c, int64_t mono_us);
-int64_t seom_client_retry_us(const struct seom_client *c); /* mono time; INT64_MAX when it should not */
+int64_t seom_client_retry_us(
+    const struct seom_client *c); /* mono time; INT64_MAX when it should not */
 
-/* Bytes that came. Afterwards there may be output. ERR_FORMAT: the server talks nonsense; drop the line. */
-enum err seom_client_input(struct seom_client *c, const uint8_t *bytes, size_t n, int64_t mono_us) MUST_USE;
-/* Bytes to send; call seom_client_sent() with how many went. */
+/* Bytes that came, in pieces of any size. Afterwards there may be output. On an error drop the line
+ * and call seom_client_broke(): ERR_FORMAT: the server talks nonsense; ERR_CLOSED: it said
+ * good-bye. */
+enum err seom_client_input(struct seom_client *c, const uint8_t *bytes, size_t n,
+                           int64_t mono_us) MUST_USE;
+/* Bytes to send; call seom_client_sent() with how many went. Borrowed until the next call that
+ * takes the client. */
 struct slice seom_client_output(const struct seom_client *c);
 void seom_client_sent(struct seom_client *c, size_t n);
-/* Keep-alive; call at least every second; returns when it wants to be called next (mono us). */
+/* Keep-alive; call it when the time that it returned last has come (mono us), or every second;
+ * there may be output. */
 int64_t seom_client_turn(struct seom_client *c, int64_t mono_us);
+/* Nothing came for longer than a living server is ever quiet: drop the line and call
+ * seom_client_broke(). */
+bool seom_client_is_dead(const struct seom_client *c, int64_t mono_us);
 
 /* Sending: ERR_UNAVAILABLE when not playing, ERR_FULL when the output buffer (4 KiB) is full. */
-enum err seom_client_move(struct seom_client *c, const struct motion *m, uint8_t look, uint32_t *move_no) MUST_USE; /* since in world ms */
+enum err seom_client_move(struct seom_client *c, const struct motion *m, uint8_t look,
+                          uint32_t *move_no) MUST_USE; /* since in world ms */
 enum err seom_client_say(struct seom_client *c, struct slice text, uint32_t *number) MUST_USE;
 enum err seom_client_look(struct seom_client *c, uint64_t entity, uint32_t *number) MUST_USE;
-enum err seom_client_camera(struct seom_client *c, uint32_t island, struct place corner, uint32_t w_mm, uint32_t h_mm) MUST_USE;
+enum err seom_client_camera(struct seom_client *c, uint32_t island, struct place corner,
+                            uint32_t w_mm, uint32_t h_mm) MUST_USE;
+/* Of value: done exactly once, also across reconnects. ERR_CONFLICT: the last one has no result
+ * yet; ERR_TOO_LARGE: above 2,048 bytes. */
+enum err seom_client_command(struct seom_client *c, struct slice body, uint64_t *seq) MUST_USE;
 enum err seom_client_goodbye(struct seom_client *c) MUST_USE;
 
 enum seom_state seom_client_state(const struct seom_client *c);
-int64_t seom_client_world_ms(const struct seom_client *c, int64_t mono_us); /* the server's world time, estimated */
+int64_t seom_client_world_ms(const struct seom_client *c,
+                             int64_t mono_us); /* the server's world time, estimated */
+/* What the estimate stands on: world us - mono us, right to within half of *round_trip_us;
+ * INT64_MAX: none yet. */
+int64_t seom_client_clock_us(const struct seom_client *c, int64_t *round_trip_us);
 uint64_t seom_client_entity(const struct seom_client *c);
 uint64_t seom_client_player(const struct seom_client *c);
 uint32_t seom_client_island(const struct seom_client *c);
-struct motion seom_client_self(const struct seom_client *c); /* own motion as last accepted or sent */
+struct motion seom_client_self(
+    const struct seom_client *c); /* own motion as last accepted or sent */
 struct slice seom_client_ticket(const struct seom_client *c);
-int32_t seom_client_speed_mm_s(const struct seom_client *c, uint8_t look);
+int32_t seom_client_speed_mm_s(const struct seom_client *c,
+                               uint8_t look); /* the server's limit; 0: not for players */
+const char *seom_client_gate(
+    const struct seom_client *c,
+    uint32_t n); /* "host:port" to try when this one is gone; NULL at the end */
 const struct seom_stats *seom_client_stats(const struct seom_client *c);
 
 /* Replica (only with options.replica). */
 uint32_t seom_client_entity_count(const struct seom_client *c);
-const struct seom_entity *seom_client_find(const struct seom_client *c, uint64_t entity); /* NULL when not visible */
-const struct seom_entity *seom_client_next(const struct seom_client *c, uint32_t *cursor); /* start with 0; NULL at the end */
+const struct seom_entity *seom_client_find(const struct seom_client *c,
+                                           uint64_t entity); /* NULL when not visible */
+const struct seom_entity *seom_client_next(const struct seom_client *c,
+                                           uint32_t *cursor); /* start with 0; NULL at the end */
+/* Those of one chunk: start with NULL; NULL at the end. Do not feed the client meanwhile. */
+const struct seom_entity *seom_client_in_chunk(const struct seom_client *c, uint16_t cx,
+                                               uint16_t cy, const struct seom_entity *after);
 
 #endif
