@@ -17,7 +17,8 @@
  * RANGE: cx u16, cy u16, first u64, last u64, tick u32, count u16, then count entries ordered by entity: varint
  * (entity - previous entity; the first one: entity - first), look u8 (low 4 bits the kind, high 4 bits a shift s),
  * x u16, y u16 (mm within the chunk), vx i8, vy i8 (in (16 << s) mm/s), lasts u8 (in 40 ms). The places are those at
- * world time tick. Every entity of that chunk with first <= entity <= last that is not listed is gone. A RANGE neither
+ * world time tick. Every mover (entity known by MOTION, not THING) of that chunk with
+ * first <= entity <= last that is not listed is gone. A RANGE neither
  * moves nor removes an entity whose known since is later than tick - 300 ms: what was heard of it directly is newer.
  */
 #ifndef SEOM_WIRE_BATCH_H

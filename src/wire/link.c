@@ -334,9 +334,11 @@ subscribe_read(const uint8_t *at, struct slice tail, struct link_subscribe *s)
 static enum err
 subscribed_read(const uint8_t *at, struct link_subscribed *s)
 {
-    *s = (struct link_subscribed){
-        .epoch = load_u32(at + 1), .version = load_u32(at + 5), .digest = load_u64(at + 9)};
-    return OK;
+    *s = (struct link_subscribed){.epoch = load_u32(at + 1),
+                                  .version = load_u32(at + 5),
+                                  .wakes = at[9],
+                                  .digest = load_u64(at + 10)};
+    return s->wakes <= 1 ? OK : ERR_FORMAT;
 }
 
 static enum err
