@@ -1,0 +1,23 @@
+/* SIGTERM and SIGINT as events of a loop (signalfd). Open it on the main thread before any other
+ * thread starts: they inherit that these signals are blocked. SIGPIPE is ignored from then on.
+ */
+#ifndef SEOM_OS_SIGNALS_H
+#define SEOM_OS_SIGNALS_H
+
+#include "base/err.h"
+#include "os/loop.h"
+
+struct signals {
+    struct loop *loop; /* borrowed */
+    struct loop_watch watch;
+    int fd;
+    void *ctx;
+    void (*asked)(void *ctx, int signal_number);
+};
+
+/* asked is called on the loop's thread, once for each signal. */
+enum err signals_open(struct signals *s, struct loop *loop, void *ctx,
+                      void (*asked)(void *ctx, int signal_number)) MUST_USE;
+void signals_close(struct signals *s); /* the signals stay blocked */
+
+#endif
