@@ -1,0 +1,512 @@
+#!/usr/bin/python3
+"""usage: ./check [--quick | --long] [--only NAME[,NAME...]] [--list]
+
+Runs all tests and checks of the project (docs/testing.md tells what each is for).
+
+  --quick  gcc build and unit tests, house rules, a few simulator seeds, quick scenes: under 90 s once built
+  --long   also clang-tidy, valgrind, more seeds, longer fuzzing
+  --only   only the checks whose names begin so, whatever the depth
+  --list   the names, with what each looks at, and stop
+
+Each check prints "ok NAME" or "not ok NAME"; its output stands in build/check-logs/NAME.log. The last line
+counts them, unit tests and scenes one by one: "N passed, N failed". Exit 1 when anything failed."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tree import ROOT, tracked
+
+BUILD = ROOT / "build"
+LOGS = BUILD / "check-logs"
+QUICK, FULL, LONG = 0, 1, 2
+SKIPPED = 77  # exit code of a scene that cannot run here
+PROGRESS_S = 20
+
+
+class Failed(Exception):
+    """A check found something; the text goes to the report."""
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass
+class Check:
+    """One named check. run(self) raises Failed; it may add to counts what it counted itself."""
+    name: str
+    what: str
+    run: object
+    depth: int = FULL
+    counts: Counts = field(default_factory=Counts)
+
+    @property
+    def log_path(self):
+        return LOGS / f"{self.name}.log"
+
+
+@dataclass
+class Options:
+    depth: int
+    sim_seeds: int
+    fuzz_s: int
+
+
+# ---------------------------------------------------------------- running things
+
+def run(check, *command, timeout_s=600, env=None, cwd=ROOT, allowed=(0,)):
+    """Runs a command with its output in the log of the check. Returns (exit code, its stdout). A command that
+    takes too long is killed with all of its children."""
+    command = [str(c) for c in command]
+    out_path = check.log_path.with_suffix(".out")
+    with open(check.log_path, "ab") as log, open(out_path, "wb") as out:
+        log.write(f"$ {' '.join(command)}\n".encode())
+        log.flush()
+        process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                                   start_new_session=True, env={**os.environ, **(env or {})})
+        code = wait(check, process, timeout_s)
+    text = out_path.read_text(errors="replace")
+    out_path.unlink()
+    with open(check.log_path, "a") as log:
+        log.write(text + f"(exit {code})\n")
+    if code is None:
+        raise Failed(f"{Path(command[0]).name}: not done after {timeout_s} s")
+    if code not in allowed:
+        raise Failed(f"{Path(command[0]).name}: exit {code}")
+    return code, text
+
+
+def wait(check, process, timeout_s):
+    """The exit code, None after killing it for taking too long. Says now and then that it still runs."""
+    start = time.monotonic()
+    try:
+        while True:
+            try:
+                return process.wait(timeout=PROGRESS_S)
+            except subprocess.TimeoutExpired:
+                spent_s = time.monotonic() - start
+                print(f"   .. {check.name}: {spent_s:.0f} s", file=sys.stderr, flush=True)
+                if spent_s > timeout_s:
+                    return None
+    finally:
+        # Also on Ctrl-C: its own session, so nothing else is hit; what it left running goes with it.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def last_json(text):
+    lines = text.strip().splitlines()
+    try:
+        return json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise Failed("the last line of stdout is no JSON object") from None
+
+
+# ---------------------------------------------------------------- builds and unit tests
+
+# name: (directory, compiler, meson options). The first is the one that ./run uses.
+BUILDS = {
+    "gcc": (BUILD, "gcc", ["-Dtests=true"]),
+    # Unoptimised, so that the simulator's hashes are compared between -O0 and -O2 as well.
+    "clang": (BUILD / "check-clang", "clang", ["-Dpage=false", "-Dbuildtype=debug"]),
+    "asan": (BUILD / "check-asan", "gcc",
+             ["-Dpage=false", "-Db_sanitize=address,undefined", "-Dbuildtype=debugoptimized"]),
+    "tsan": (BUILD / "check-tsan", "gcc",
+             ["-Dpage=false", "-Db_sanitize=thread", "-Dbuildtype=debugoptimized"]),
+    "fuzz": (BUILD / "check-fuzz", "clang",
+             ["-Dpage=false", "-Dtests=false", "-Dfuzz=true", "-Db_lundef=false",
+              "-Db_sanitize=address,undefined", "-Dbuildtype=debugoptimized"]),
+}
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+def build(name):
+    def run_build(check):
+        directory, compiler, options = BUILDS[name]
+        if not (directory / "build.ninja").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            run(check, "meson", "setup", *options, directory, ROOT, env={"CC": compiler})
+        elif name == "gcc":
+            run(check, "meson", "configure", directory, *options)  # ./run builds without tests
+        run(check, "ninja", "-C", directory, timeout_s=1200)
+    return run_build
+
+
+def count_points(check, text):
+    """Adds the TAP test points of a text to the counts; returns the names of those that failed."""
+    bad = []
+    for negated, name in re.findall(r"^(not )?ok \d+(?: -)? ?([^\n]*)", text, re.MULTILINE):
+        if "# skip" in name.lower():
+            check.counts.skipped += 1
+        elif negated:
+            check.counts.failed += 1
+            bad.append(name)
+        else:
+            check.counts.passed += 1
+    return bad
+
+
+def count_test(check, entry):
+    """Adds one test of meson's log, point by point if it speaks TAP; returns what failed."""
+    before = sum(vars(check.counts).values())
+    bad = [f"{entry['name']}: {name}" for name in count_points(check, entry.get("stdout") or "")]
+    silent = sum(vars(check.counts).values()) == before
+    result = entry["result"]
+    if result == "SKIP" and silent:
+        check.counts.skipped += 1
+    elif result == "OK" and silent:
+        check.counts.passed += 1
+    elif result not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
+        check.counts.failed += 1  # crashed or took too long: no point tells of it
+        bad.append(f"{entry['name']}: {result}")
+    return bad
+
+
+def unit(name, *meson_options):
+    def run_unit(check):
+        directory = BUILDS[name][0]
+        log = directory / "meson-logs" / "testlog.json"
+        log.unlink(missing_ok=True)
+        run(check, "meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", *meson_options,
+            timeout_s=1200, env=SANITIZER_ENV, allowed=range(256))
+        if not log.exists():
+            raise Failed("meson test did not run")
+        entries = [json.loads(line) for line in log.read_text().splitlines() if line.strip()]
+        if not entries:
+            raise Failed("there are no tests")
+        bad = [b for entry in entries for b in count_test(check, entry)]
+        if bad:
+            raise Failed(", ".join(bad))
+    return run_unit
+
+
+def unit_valgrind(check):
+    unit("gcc", "--suite", "unit", "-t", "30",
+         "--wrap", "valgrind -q --error-exitcode=9 --leak-check=full")(check)
+
+
+# ---------------------------------------------------------------- rules of the house
+
+def tool(name, *arguments):
+    return lambda check: run(check, "/usr/bin/python3", ROOT / "tools" / name, *arguments)
+
+
+def c_files():
+    files = tracked("*.c", "*.h")
+    if not files:
+        raise Failed("no C files are tracked")
+    return files
+
+
+def clang_tool(name):
+    """The version that the settings were made for, where both are installed."""
+    return shutil.which(f"{name}-14") or name
+
+
+def code_format(check):
+    run(check, clang_tool("clang-format"), "--dry-run", "-Werror", *c_files())
+
+
+def lint(check):
+    database = json.loads((BUILD / "compile_commands.json").read_text())
+    ours = {str(ROOT / p) for p in c_files()}
+    sources = sorted({str((Path(c["directory"]) / c["file"]).resolve()) for c in database} & ours)
+    if not sources:
+        raise Failed("compile_commands.json names none of our files")
+    run(check, "xargs", "-n", "4", "-P", os.cpu_count() or 1, "-a", write_list(check, sources),
+        clang_tool("clang-tidy"), "--quiet", "-p", BUILD, timeout_s=3600)
+
+
+def write_list(check, lines):
+    path = check.log_path.with_suffix(".list")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def locks(check):
+    """Lock files name packages and their hashes, no registry: the host is a matter of who builds."""
+    files = tracked("*package-lock.json", "*npm-shrinkwrap.json", "*yarn.lock", "*pnpm-lock.yaml")
+    if not files:
+        raise Failed("no lock file is tracked")
+    found = []
+    for path in files:
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+            if "resolved" in line or "registry" in line:
+                found.append(f"{path}:{number}: {line.strip()}")
+    check.log_path.write_text("\n".join(found))
+    if found:
+        raise Failed(found[0])
+
+
+# ---------------------------------------------------------------- simulator
+
+def seom(build_name="gcc"):
+    return BUILDS[build_name][0] / "seom"
+
+
+def sim_seeds(options):
+    def run_seeds(check):
+        _, text = run(check, seom(), "sim", "--seeds", options.sim_seeds, timeout_s=1800)
+        report = last_json(text)
+        if report.get("seeds") != options.sim_seeds or not report.get("events"):
+            raise Failed(f"the report does not speak of {options.sim_seeds} seeds: {report}")
+    return run_seeds
+
+
+def sim_agree(check):
+    """The same seed gives the same hash, whoever compiled it and how."""
+    hashes = {}
+    for name in ("gcc", "clang", "asan"):
+        _, text = run(check, seom(name), "sim", "--seed", 7, timeout_s=900, env=SANITIZER_ENV)
+        hashes[name] = str(last_json(text).get("trace_hash"))
+    if len(set(hashes.values())) != 1 or not re.fullmatch(r"[0-9a-f]{16}", hashes["gcc"]):
+        raise Failed(f"hashes of seed 7: {hashes}")
+
+
+def sim_mutants(check):
+    """Each planted bug turns the simulator red; a simulator that catches none proves nothing."""
+    _, text = run(check, seom(), "sim", "--list-mutants")
+    mutants = [line.split()[0].rstrip(":") for line in text.splitlines()
+               if line.strip() and not line.startswith(("{", "#"))]
+    if len(mutants) < 6:
+        raise Failed(f"{len(mutants)} mutants are listed, at least 6 are expected")
+    alive = []
+    for mutant in mutants:
+        # Red is crash, stuck or wrong; 2 would be a mistake in the command line.
+        code, _ = run(check, seom(), "sim", "--mutant", mutant, timeout_s=600, allowed=range(-64, 256))
+        if code in (10, 11, 12):
+            check.counts.passed += 1
+        else:
+            check.counts.failed += 1
+            alive.append(f"{mutant} (exit {code})")
+    if alive:
+        raise Failed("not caught: " + ", ".join(alive))
+
+
+# ---------------------------------------------------------------- fuzzers
+
+def fuzz(options):
+    def run_fuzz(check):
+        directory = BUILDS["fuzz"][0] / "fuzz"
+        targets = sorted(p for p in directory.glob("*") if p.is_file() and os.access(p, os.X_OK)
+                         and p.suffix == "")
+        if not targets:
+            raise Failed(f"no fuzz targets in {directory}")
+        bad = []
+        for target in targets:
+            try:
+                run_target(check, target, options.fuzz_s)
+                check.counts.passed += 1
+            except Failed as why:
+                check.counts.failed += 1
+                bad.append(f"{target.name}: {why}")
+        if bad:
+            raise Failed("; ".join(bad))
+    return run_fuzz
+
+
+def run_target(check, target, seconds):
+    corpus = ROOT / "fuzz" / "corpus" / target.name.removeprefix("fuzz_").removesuffix("_fuzz")
+    if not corpus.is_dir() or not any(corpus.iterdir()):
+        raise Failed(f"no corpus in {corpus.relative_to(ROOT)}")
+    found = BUILD / "fuzz-found" / target.name  # new inputs of earlier runs are kept and used again
+    found.mkdir(parents=True, exist_ok=True)
+    run(check, target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+        "-print_final_stats=1", f"-artifact_prefix={LOGS}/crash-{target.name}-", found, corpus,
+        timeout_s=seconds + 120, env=SANITIZER_ENV)
+
+
+# ---------------------------------------------------------------- scenes
+
+def scene_marks(path):
+    """The words behind "check:" in the head of a scene: full, long, sanitizers."""
+    head = "\n".join((ROOT / path).read_text().splitlines()[:20])
+    return set(" ".join(re.findall(r"^\W*check: ([a-z ]+)$", head, re.MULTILINE)).split())
+
+
+def scene_depth(marks):
+    return LONG if "long" in marks else FULL if "full" in marks else QUICK
+
+
+def scene(path, build_name):
+    def run_scene(check):
+        program = seom(build_name)
+        code, text = run(check, ROOT / path, program, timeout_s=600, allowed=range(-64, 256),
+                         env={"SEOM": str(program), **SANITIZER_ENV})
+        bad = count_points(check, text)
+        if code == SKIPPED:
+            check.counts.skipped += check.counts == Counts()
+        elif code != 0 or bad:
+            raise Failed(", ".join(bad) or f"exit {code}")
+    return run_scene
+
+
+def scenes():
+    paths = [p for p in tracked("test/scene_*.sh", "test/scene_*.py", "test/scene_*.mjs")]
+    checks = []
+    for path in paths:
+        name = path.stem.removeprefix("scene_").replace("_", "-")
+        marks = scene_marks(path)
+        depth = scene_depth(marks)
+        checks.append(Check(f"scene-{name}", f"{path}", scene(path, "gcc"), depth))
+        for sanitizer in ("asan", "tsan") if "sanitizers" in marks else ():
+            checks.append(Check(f"scene-{name}-{sanitizer}", f"{path}, {sanitizer} build",
+                                scene(path, sanitizer), max(depth, FULL)))
+    checks.append(Check("scenes", "every scene can be run, and there are some", scenes_exist, QUICK))
+    return checks
+
+
+def scenes_exist(_):
+    paths = tracked("test/scene_*")
+    bad = [str(p) for p in paths if not os.access(ROOT / p, os.X_OK) or p.suffix not in (".sh", ".py", ".mjs")]
+    if bad:
+        raise Failed("not executable, or of no known kind: " + ", ".join(bad))
+    if not paths:
+        raise Failed("there is no test/scene_*")
+
+
+# ---------------------------------------------------------------- the list
+
+def all_checks(options):
+    """In the order in which they run: what is quick and says most comes first."""
+    return [
+        Check("tools", "the rule checkers themselves find planted offences", tool("tools_test.py"), QUICK),
+        Check("rooms", "includes go downward in the order of docs/hacking.md", tool("rooms.py"), QUICK),
+        Check("lengths", "files of at most 800 lines, functions of at most 70", tool("lengths.py"), QUICK),
+        Check("format", "clang-format changes nothing", code_format, QUICK),
+        Check("links", "what the pages point to exists", tool("links.py"), QUICK),
+        Check("locks", "lock files carry no registry host", locks, QUICK),
+        Check("build-gcc", "gcc, warnings are errors, page embedded", build("gcc"), QUICK),
+        Check("unit-gcc", "unit tests", unit("gcc", "--suite", "unit"), QUICK),
+        Check("purity", "logic rooms ask nothing of the outside", tool("purity.py", BUILD), QUICK),
+        Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds(options), QUICK),
+        *scenes(),
+        Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
+        Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants),
+        Check("build-clang", "clang -O0, warnings are errors", build("clang")),
+        Check("unit-clang", "unit tests", unit("clang", "--suite", "unit")),
+        Check("build-asan", "AddressSanitizer and UBSan", build("asan")),
+        Check("unit-asan", "unit tests", unit("asan", "--suite", "unit", "-t", "4")),
+        Check("sim-agree", "one hash per seed from gcc, clang -O0 and ASan", sim_agree),
+        Check("build-tsan", "ThreadSanitizer", build("tsan")),
+        Check("unit-tsan", "unit tests", unit("tsan", "--suite", "unit", "-t", "4")),
+        Check("build-fuzz", "libFuzzer targets with ASan and UBSan", build("fuzz")),
+        Check("fuzz", f"each decoder for {options.fuzz_s} s on its corpus", fuzz(options)),
+        Check("valgrind", "unit tests, uninitialised memory", unit_valgrind, LONG),
+        Check("tidy", "clang-tidy", lint, LONG),
+    ]
+
+
+def needed_build(name):
+    """Sanitizer scenes stand early in the list, by name; their build comes first all the same."""
+    return next((b for b in ("asan", "tsan") if name.endswith(f"-{b}")), None)
+
+
+def ordered(checks):
+    """Scenes of a sanitizer build move behind that build."""
+    late = [c for c in checks if c.name.startswith("scene-") and needed_build(c.name)]
+    result = []
+    for check in checks:
+        if check in late:
+            continue
+        result.append(check)
+        if check.name.startswith("unit-"):
+            result += [c for c in late if needed_build(c.name) == check.name.removeprefix("unit-")]
+    return result
+
+
+def selected(checks, arguments, depth):
+    if not arguments.only:
+        return [c for c in checks if c.depth <= depth]
+    prefixes = arguments.only.split(",")
+    chosen = [c for c in checks if any(c.name.startswith(p) for p in prefixes)]
+    if not chosen:
+        sys.exit(f"check: no check begins with {arguments.only} (see --list)")
+    return chosen
+
+
+# ---------------------------------------------------------------- report
+
+def run_one(check):
+    """Runs it and prints its line. A check that counted nothing itself counts as one."""
+    check.log_path.unlink(missing_ok=True)
+    start = time.monotonic()
+    try:
+        check.run(check)
+        why = None
+    except Failed as failure:
+        why = str(failure)
+    counts = check.counts
+    if why is not None and counts.failed == 0:
+        counts.failed = 1
+    elif counts == Counts():
+        counts.passed = 1
+    seconds = time.monotonic() - start
+    told = f"{counts.passed} passed" + (f", {counts.skipped} skipped" if counts.skipped else "")
+    word = "ok" if why is None else "not ok"
+    print(f"{word} {check.name} ({seconds:.1f} s, {told})", flush=True)
+    if why is not None:
+        print(f"   {why}\n   log: {check.log_path.relative_to(ROOT)}", flush=True)
+
+
+def total(checks):
+    passed, failed, skipped = (sum(getattr(c.counts, k) for c in checks) for k in ("passed", "failed", "skipped"))
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    return failed == 0 and passed > 0
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(usage=argparse.SUPPRESS, add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--only")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.help:
+        print(__doc__)
+        sys.exit(0)
+    if arguments.quick and arguments.long:
+        parser.error("--quick and --long exclude each other")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    depth = QUICK if arguments.quick else LONG if arguments.long else FULL
+    options = Options(depth, sim_seeds=[8, 200, 2000][depth], fuzz_s=[5, 5, 120][depth])
+    checks = selected(ordered(all_checks(options)), arguments, depth)
+    if arguments.list:
+        for check in checks:
+            print(f"{check.name:24} {check.what}")
+        return
+    LOGS.mkdir(parents=True, exist_ok=True)
+    os.environ["PATH"] += f":{BUILD / 'tools'}"  # promtool, where the installer put it
+    start = time.monotonic()
+    for check in checks:
+        run_one(check)
+    print(f"{len(checks)} checks in {time.monotonic() - start:.0f} s", flush=True)
+    sys.exit(0 if total(checks) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+#!/bin/bash
+# Installs the Debian packages that are missing:  tools/install.sh build|check
+# Says what and why before it does, asks nothing, does nothing when all is there. Needs root or sudo,
+# and only when something is missing. On a system without apt it prints the list and stops.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+
+wanted_set=${1:-build}
+case $wanted_set in
+build | check) ;;
+*)
+    echo "usage: tools/install.sh build|check" >&2
+    exit 2
+    ;;
+esac
+
+say() { echo "install: $*" >&2; }
+
+# Fills missing_packages and missing_reasons from the list.
+missing_packages=()
+missing_reasons=()
+find_missing() {
+    local installed package set command reason
+    installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' || true)
+    while read -r package set command reason; do
+        case $package in '' | '#'*) continue ;; esac
+        [ "$set" = build ] || [ "$wanted_set" = check ] || continue
+        if [ "$command" != - ] && command -v "$command" >/dev/null; then
+            continue
+        fi
+        if grep -qxF -- "$package" <<<"$installed"; then
+            continue
+        fi
+        missing_packages+=("$package")
+        missing_reasons+=("$reason")
+    done <"$here/packages.txt"
+}
+
+print_missing() {
+    local i
+    for i in "${!missing_packages[@]}"; do
+        printf '  %-22s %s\n' "${missing_packages[$i]}" "${missing_reasons[$i]}" >&2
+    done
+}
+
+# apt as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        env DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo env DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+install_missing() {
+    find_missing
+    [ ${#missing_packages[@]} -gt 0 ] || return 0
+    say "${#missing_packages[@]} packages are missing:"
+    print_missing
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        say "this is not a Debian system: install the like of these yourself, then start again"
+        exit 1
+    fi
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        say "needs root; as root run: apt-get install --no-install-recommends ${missing_packages[*]}"
+        exit 1
+    fi
+    say "apt-get update, apt-get install (asks nothing)"
+    as_root apt-get update -q
+    as_root apt-get install -q -y --no-install-recommends "${missing_packages[@]}"
+    missing_packages=()
+    missing_reasons=()
+    find_missing
+    if [ ${#missing_packages[@]} -gt 0 ]; then
+        say "still missing after the installation:"
+        print_missing
+        exit 1
+    fi
+}
+
+# promtool comes in a package that starts a Prometheus server. So the package is fetched, not installed,
+# and the one program taken out of it.
+install_promtool() {
+    local bin=$root/build/tools
+    if command -v promtool >/dev/null || [ -x "$bin/promtool" ]; then
+        return 0
+    fi
+    say "promtool (checks /metrics): taken out of the package prometheus, which is not installed itself"
+    mkdir -p "$bin/fetch"
+    (cd "$bin/fetch" && apt-get download -q prometheus >&2)
+    dpkg-deb --fsys-tarfile "$bin"/fetch/prometheus_*.deb | tar -x -C "$bin" --strip-components=3 ./usr/bin/promtool
+    rm -r "$bin/fetch"
+    "$bin/promtool" --version >/dev/null
+}
+
+install_missing
+if [ "$wanted_set" = check ]; then
+    install_promtool
+fi

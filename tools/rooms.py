@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""Room order: a file includes only its own room and rooms below it, as "room/thing.h"; the order is the
+one line of docs/hacking.md. A logic room never includes a room that reaches the outside; proof, which
+puts everything together for the simulator, may include sim, watch and bots. meson.build must enter the
+rooms in the same order. Prints every offence; exit 1 when there is one."""
+
+import re
+import sys
+from pathlib import Path
+
+from tree import LOGIC_ROOMS, ROOT, room_directory, room_of, room_order, tracked
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+# Made by the build, so they stand in no room.
+GENERATED = re.compile(r"^[a-z_]+\.pb-c\.h$|^revision\.h$|^[a-z_]+_page\.h$")
+# What proof may use besides logic rooms.
+PROOF_ALSO = ["sim", "watch", "bots"]
+
+
+def allowed_rooms(room, order, is_test):
+    below = order[:order.index(room) + 1]
+    if room not in LOGIC_ROOMS or is_test:
+        return below
+    also = PROOF_ALSO if room == "proof" else []
+    return [r for r in below if r in LOGIC_ROOMS or r in also]
+
+
+def check_file(path, order):
+    """The offences of one file, as text."""
+    room = room_of(path)
+    if room is None:
+        return []
+    if room not in order:
+        return [f"{path}: room {room} has no place in the order of docs/hacking.md"]
+    allowed = allowed_rooms(room, order, path.stem.endswith("_test"))
+    found = []
+    for included in INCLUDE.findall((ROOT / path).read_text()):
+        target = included.split("/")[0]
+        if "/" not in included:
+            if not GENERATED.match(included):
+                found.append(f'{path}: "{included}" is written without its room')
+        elif target not in order:
+            found.append(f'{path}: "{included}" is in no room')
+        elif target not in allowed:
+            why = "stands above" if order.index(target) > order.index(room) else "reaches the outside, unlike"
+            found.append(f'{path}: "{included}": {target} {why} {room}')
+    return found
+
+
+def check_meson(order):
+    entered = re.findall(r"^subdir\('(?:src/)?([a-z]+)'\)", (ROOT / "meson.build").read_text(), re.MULTILINE)
+    entered = [r for r in entered if (ROOT / room_directory(r)).is_dir() and r in order]
+    if entered != order:
+        return [f"meson.build enters {' '.join(entered)}, docs/hacking.md says {' '.join(order)}"]
+    return []
+
+
+def main():
+    order = room_order()
+    files = tracked("src/**.c", "src/**.h", *[f"{r}/**.{x}" for r in ("client", "bots") for x in "ch"])
+    found = check_meson(order)
+    for path in files:
+        found += check_file(Path(path), order)
+    for offence in found:
+        print(offence)
+    print(f"{len(files)} files in {len(order)} rooms, {len(found)} offences")
+    sys.exit(1 if found or not files else 0)
+
+
+main()
