@@ -1,9 +1,9 @@
 /* A client's life. Its line comes and goes, its ticket and its world stay:
  *
- *     OFFLINE --connecting--> CONNECTING --connected--> HELLO --Welcome--> PLAYING
- *        ^                        |                       |                   |
- *        +---------- broke -------+-----------------------+-------------------+--- final code --->
- * ENDED
+ *   OFFLINE --connecting--> CONNECTING --connected--> HELLO --Welcome--> PLAYING
+ *      ^                        |                       |                  |
+ *      +--------- broke --------+-----------------------+------------------+
+ *                                                                          +-- for good --> ENDED
  */
 #include "client/client.h"
 #include "base/check.h"
@@ -14,18 +14,22 @@
 
 #define REPLICA_MAX_DEFAULT 8192
 
-#define CONNECT_US_MAX (10 * INT64_C(1000000)) /* a try, and then a Welcome */
-#define QUIET_US_MAX   (45 * INT64_C(1000000)) /* a living server answers the pings in between */
-#define PING_US \
-    (30 * INT64_C(1000000)) /* also when moves keep the line alive: the clock needs it */
-#define SILENCE_DEFAULT_US (INT64_C(1000) * SILENCE_MAX_MS)
-#define CLOCK_US_MAX       (120 * INT64_C(1000000)) /* so old, a sample gives way to any newer one */
+#define SECOND_US INT64_C(1000000)
 
-#define RETRY_US_MIN    (250 * INT64_C(1000))
-#define RETRY_US_MAX    (15 * INT64_C(1000000))
+/* A try may take so long, and then a Welcome. */
+#define CONNECT_US_MAX (10 * SECOND_US)
+/* A living server answers at least the pings, which go out every PING_US also when moves keep the
+ * line alive: the clock needs them. */
+#define QUIET_US_MAX (45 * SECOND_US)
+#define PING_US      (30 * SECOND_US)
+/* So old, a sample of the clock gives way to any newer one. */
+#define CLOCK_US_MAX (120 * SECOND_US)
+
+#define RETRY_US_MIN    (SECOND_US / 4)
+#define RETRY_US_MAX    (15 * SECOND_US)
 #define RETRY_DOUBLINGS 6
-#define STEADY_US \
-    (30 * INT64_C(1000000)) /* played so long: the next break begins at the shortest wait */
+/* Who has played so long waits shortest after the next break. */
+#define STEADY_US (30 * SECOND_US)
 
 /* State. */
 
@@ -72,7 +76,7 @@ seom_client_open(const struct seom_options *options, const struct seom_events *e
         .events = events != NULL ? *events : (struct seom_events){0},
         .state = SEOM_OFFLINE,
         .clock = {.offset_us = INT64_MAX},
-        .silence_us = SILENCE_DEFAULT_US,
+        .silence_us = INT64_C(1000) * SILENCE_MAX_MS,
         .island = options->island,
     };
     c->options.ticket = NULL;
@@ -118,6 +122,7 @@ void
 seom_client_connecting(struct seom_client *c, int64_t mono_us)
 {
     c->now_us = mono_us;
+    c->stats.reconnects += c->stats.frames > 0;
     client_move_to(c, SEOM_CONNECTING);
     c->retry_us = INT64_MAX;
 }

@@ -8,10 +8,13 @@
  * 100 B per visible entity, at most replica_max entities, and a receive buffer that grows to the
  * largest frame seen (64 KiB at most).
  *
- *     seom_client_open -> [connect a socket] -> seom_client_connected -> bytes in:
- * seom_client_input bytes out: seom_client_output, seom_client_sent line broke -> seom_client_broke
- * -> wait until seom_client_retry_us -> connect again (the ticket is kept) every loop turn that
- * seom_client_turn asked for: seom_client_turn, then seom_client_is_dead
+ * The life of a line, for who drives it himself:
+ * - seom_client_open(); connect a socket; seom_client_connected().
+ * - Bytes that come go to seom_client_input(); send seom_client_output() and tell
+ *   seom_client_sent(); at the time that seom_client_turn() asked for call it again and ask
+ *   seom_client_is_dead().
+ * - When the line broke: seom_client_broke(), then connect again at seom_client_retry_us(). Ticket
+ *   and command under way are kept.
  */
 #ifndef SEOM_CLIENT_CLIENT_H
 #define SEOM_CLIENT_CLIENT_H
