@@ -47,8 +47,10 @@ struct env_links {
 #define STORE_COMMIT_MAX       1024       /* documents in one commit */
 #define STORE_COMMIT_BYTES_MAX (4U << 20) /* keys and values of one commit together */
 
-/* Documents. Versions are never reused and grow per document, also across deletes; 0 = was never
- * there. */
+/* Documents. Versions are never reused and grow per document, also across deletes: each put and
+ * each delete raises the version by exactly one; 0 = was never there. A commit happens as a whole
+ * or not at all. Commits that are under way at the same time take effect in any order; what was
+ * answered STORE_OK is durable and is seen by every get after it. */
 enum store_op { STORE_PUT, STORE_DELETE, STORE_CHECK };
 
 /* Any version will do: only for documents with one writer, which feel pages are. */

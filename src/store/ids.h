@@ -30,6 +30,7 @@ struct ids {
     uint64_t spare_next, spare_end; /* the block after it; empty: not leased yet */
     uint64_t wanted;                /* first counter of the block that is being leased */
     int64_t retry_at_us, retry_after_us;
+    bool used_up;              /* all 2^48 counters are leased */
     uint64_t blocks, failures; /* leased; tries that failed */
 };
 

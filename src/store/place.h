@@ -62,8 +62,8 @@ struct places *places_alloc(struct store *store, uint16_t world,
                             const struct places_limits *limits);
 void places_free(struct places **places);
 
-/* Remembers and marks dirty. ERR_FULL: no room for the page, nothing was remembered (all pages are
- * unsaved or being read). */
+/* Remembers and marks dirty. ERR_RANGE: a player of another world; ERR_FULL: no room for the page,
+ * nothing was remembered (all pages are unsaved or being read). */
 enum err place_set(struct places *places, const struct stand *stand);
 /* Exactly one call-back when it answers OK; when the page is in memory, it comes before this
  * returns. ERR_FULL as above. */
@@ -83,5 +83,7 @@ uint64_t place_page_of(uint64_t player);
  * page as a whole. */
 enum err place_page_check(struct slice page);
 bool place_page_read(struct slice page, uint32_t slot, struct stand *out);
+/* Leaves the slot's reserve as it is. */
+void place_page_write(uint8_t page[PLACE_PAGE_BYTES], uint32_t slot, const struct stand *stand);
 
 #endif
