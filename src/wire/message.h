@@ -57,4 +57,11 @@ struct message_move message_move_of(
 struct motion message_motion_of(const Seom__Motion *motion); /* likewise; also of a Welcome */
 void message_motion_set(Seom__Motion *out, const struct motion *motion); /* initialises *out */
 
+/* protobuf-c's strings are not const, though packing only reads them. */
+static inline char *
+message_text(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
 #endif
