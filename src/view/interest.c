@@ -1,0 +1,467 @@
+/* Interest: which chunks a client sees. An avatar sees the 3 x 3 chunks around it and keeps what it
+ * has seen until that leaves the 5 x 5; a spectator sees the awake chunks nearest to the middle of
+ * its window. From the chunks follow the topics this gate subscribes: state with a version per set
+ * (for avatars, for spectators), told to the home as deltas and repaired by the whole set when the
+ * home's digest says that it has something else.
+ */
+#include "base/check.h"
+#include "base/rand.h"
+#include "view/state.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define SUBSCRIBE_TOPICS_MAX 1024 /* in one message */
+#define REPAIR_US            2000000
+#define SPECTATOR_WINDOW_MM  2000000 /* a wider window sees density only */
+
+static void
+changed(struct gate *g, uint32_t topic, bool wakes)
+{
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    if (!t->changed[wakes]) {
+        t->changed[wakes] = true;
+        t->next_changed[wakes] = g->first_changed[wakes];
+        g->first_changed[wakes] = topic;
+    }
+}
+
+static void
+hold_topic(struct gate *g, uint32_t topic, bool wakes)
+{
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    if (t->refs[wakes]++ == 0) {
+        changed(g, topic, wakes);
+    }
+}
+
+static void
+release_topic(struct gate *g, uint32_t topic, bool wakes)
+{
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    CHECK(t->refs[wakes] > 0);
+    if (--t->refs[wakes] == 0) {
+        changed(g, topic, wakes);
+    }
+}
+
+static bool
+wanted(const struct seen_topic *t, bool wakes)
+{
+    return t->refs[wakes] > 0;
+}
+
+static void
+drop_if_unwanted(struct gate *g, uint32_t topic)
+{
+    const struct seen_topic *t = pool_at(&g->topics, topic);
+    if (!wanted(t, false) && !wanted(t, true) && !t->sent[0] && !t->sent[1] && !t->changed[0] &&
+        !t->changed[1]) {
+        replica_topic_drop(g, topic);
+    }
+}
+
+static bool
+see(struct gate *g, uint32_t conn, uint32_t chunk)
+{
+    struct conn *c = &g->conns[conn];
+    for (uint32_t slot = 0; slot < c->seen_max; slot++) {
+        if (c->seen[slot].chunk != POOL_NONE) {
+            continue;
+        }
+        const struct seen_chunk *seen = pool_at(&g->chunks, chunk);
+        c->seen[slot] = (struct seen){.chunk = chunk, .fresh = true};
+        c->seen_count++;
+        chunk_watch(g, chunk, conn, slot);
+        hold_topic(g, seen->topic, g->hot[conn].state == CONN_PLAYING);
+        g->hot[conn].urgent = true;
+        if (seen->crowd != POOL_NONE) {
+            g->hot[conn].crowd = true;
+            c->near_valid = false;
+        }
+        return true;
+    }
+    return false;
+}
+
+static void
+unsee(struct gate *g, uint32_t conn, uint32_t slot)
+{
+    struct conn *c = &g->conns[conn];
+    const struct seen_chunk *chunk = pool_at(&g->chunks, c->seen[slot].chunk);
+    if (c->forget_count == FORGETS_MAX) {
+        /* More than a message holds: the client is told to forget everything and all is told anew.
+         */
+        c->island_pending = true;
+        c->forget_count = 0;
+        for (uint32_t i = 0; i < c->seen_max; i++) {
+            c->seen[i].fresh = true;
+        }
+    }
+    if (g->options.mutant != GATE_MUTANT_FORGET_LOST &&
+        (!c->seen[slot].fresh || c->seen[slot].forget_first)) {
+        c->forgets[c->forget_count].cx = chunk->cx;
+        c->forgets[c->forget_count++].cy = chunk->cy;
+    }
+    chunk_unwatch(g, c->seen[slot].chunk, conn);
+    release_topic(g, chunk->topic, g->hot[conn].state == CONN_PLAYING);
+    c->seen[slot].chunk = POOL_NONE;
+    c->seen_count--;
+    c->near_valid = false;
+    g->hot[conn].dirty &= ~(UINT64_C(1) << slot);
+    g->hot[conn].urgent = true;
+}
+
+static bool
+sees(const struct conn *c, uint32_t chunk)
+{
+    for (uint32_t slot = 0; slot < c->seen_max; slot++) {
+        if (c->seen[slot].chunk == chunk) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+need_seen(struct gate *g, struct conn *c, struct pool *pool, uint32_t max)
+{
+    if (c->seen != NULL) {
+        return true;
+    }
+    if (pool_take(pool, &c->seen_index) != OK) {
+        g->stats.limits_reached++;
+        return false;
+    }
+    c->seen = pool_at(pool, c->seen_index);
+    c->seen_max = max;
+    for (uint32_t i = 0; i < max; i++) {
+        c->seen[i].chunk = POOL_NONE;
+    }
+    return true;
+}
+
+void
+interest_clear(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    if (c->seen == NULL) {
+        return;
+    }
+    for (uint32_t slot = 0; slot < c->seen_max; slot++) {
+        if (c->seen[slot].chunk != POOL_NONE) {
+            unsee(g, conn, slot);
+        }
+    }
+    for (uint32_t i = 0; i < c->camera.topic_count; i++) {
+        release_topic(g, c->camera.topics[i], false);
+    }
+    c->camera.topic_count = 0;
+    pool_give(c->seen_max == SEEN_MAX ? &g->seen_pool : &g->spectator_pool, c->seen_index);
+    c->seen = NULL;
+    c->seen_max = 0;
+}
+
+static uint32_t
+distance(int32_t a, int32_t b)
+{
+    return (uint32_t)(a > b ? a - b : b - a);
+}
+
+void
+interest_moved(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    if (!need_seen(g, c, &g->seen_pool, SEEN_MAX)) {
+        return;
+    }
+    int32_t cx = chunk_of(c->motion.x_mm), cy = chunk_of(c->motion.y_mm);
+    uint32_t keep = g->options.mutant == GATE_MUTANT_NO_HYSTERESIS ? 1 : 2;
+    for (uint32_t slot = 0; slot < c->seen_max; slot++) {
+        if (c->seen[slot].chunk == POOL_NONE) {
+            continue;
+        }
+        const struct seen_chunk *seen = pool_at(&g->chunks, c->seen[slot].chunk);
+        const struct seen_topic *t = pool_at(&g->topics, seen->topic);
+        if (topic_island(t->id) != c->island || distance(seen->cx, cx) > keep ||
+            distance(seen->cy, cy) > keep) {
+            unsee(g, conn, slot);
+        }
+    }
+    for (int32_t y = cy - 1; y <= cy + 1; y++) {
+        for (int32_t x = cx - 1; x <= cx + 1; x++) {
+            if (x < 0 || y < 0 || x > UINT16_MAX || y > UINT16_MAX) {
+                continue;
+            }
+            uint32_t topic = replica_topic(g, topic_make(c->island, (uint16_t)(x / BLOCK_CHUNKS),
+                                                         (uint16_t)(y / BLOCK_CHUNKS)));
+            uint32_t chunk =
+                topic == POOL_NONE ? POOL_NONE : replica_chunk(g, topic, (uint16_t)x, (uint16_t)y);
+            if (chunk != POOL_NONE && !sees(c, chunk)) {
+                see(g, conn, chunk);
+            } else if (chunk == POOL_NONE && topic != POOL_NONE) {
+                drop_if_unwanted(g, topic);
+            }
+        }
+    }
+    c->cx = (uint16_t)cx;
+    c->cy = (uint16_t)cy;
+}
+
+/* The blocks in a spectator's window, at most as many as it may see chunks. Holding them wakes
+ * nothing. */
+static void
+camera_topics(struct gate *g, struct conn *c)
+{
+    uint32_t held[GATE_SPECTATOR_CHUNKS];
+    uint32_t count = 0;
+    int32_t block_mm = BLOCK_CHUNKS * CHUNK_MM;
+    if (c->camera.w_mm > 0 && c->camera.w_mm <= SPECTATOR_WINDOW_MM &&
+        c->camera.h_mm <= SPECTATOR_WINDOW_MM) {
+        int32_t from_x = c->camera.x_mm < 0 ? 0 : c->camera.x_mm / block_mm;
+        int32_t from_y = c->camera.y_mm < 0 ? 0 : c->camera.y_mm / block_mm;
+        int64_t to_x = ((int64_t)c->camera.x_mm + c->camera.w_mm) / block_mm;
+        int64_t to_y = ((int64_t)c->camera.y_mm + c->camera.h_mm) / block_mm;
+        for (int32_t y = from_y; y <= to_y && y <= UINT16_MAX; y++) {
+            for (int32_t x = from_x; x <= to_x && x <= UINT16_MAX && count < GATE_SPECTATOR_CHUNKS;
+                 x++) {
+                uint32_t topic =
+                    replica_topic(g, topic_make(c->camera.island, (uint16_t)x, (uint16_t)y));
+                if (topic != POOL_NONE) {
+                    hold_topic(g, topic, false);
+                    held[count++] = topic;
+                }
+            }
+        }
+    }
+    for (uint32_t i = 0; i < c->camera.topic_count; i++) {
+        release_topic(g, c->camera.topics[i], false);
+    }
+    memcpy(c->camera.topics, held, sizeof held[0] * count);
+    c->camera.topic_count = count;
+}
+
+struct candidate {
+    uint64_t distance;
+    uint32_t topic;
+    uint16_t cx, cy;
+};
+
+static int
+by_distance(const void *a, const void *b)
+{
+    uint64_t left = ((const struct candidate *)a)->distance,
+             right = ((const struct candidate *)b)->distance;
+    return left < right ? -1 : left > right;
+}
+
+static uint32_t
+awake_in_window(struct gate *g, const struct conn *c, struct candidate *out)
+{
+    uint32_t count = 0;
+    int64_t middle_x = (int64_t)c->camera.x_mm + c->camera.w_mm / 2,
+            middle_y = (int64_t)c->camera.y_mm + c->camera.h_mm / 2;
+    for (uint32_t i = 0; i < c->camera.topic_count; i++) {
+        const struct seen_topic *t = pool_at(&g->topics, c->camera.topics[i]);
+        for (uint32_t n = 0; n < TOPIC_CHUNKS; n++) {
+            if ((t->awake >> n & 1) == 0) {
+                continue;
+            }
+            uint16_t cx = (uint16_t)(topic_bx(t->id) * BLOCK_CHUNKS + n % BLOCK_CHUNKS);
+            uint16_t cy = (uint16_t)(topic_by(t->id) * BLOCK_CHUNKS + n / BLOCK_CHUNKS);
+            int64_t dx = ((int64_t)cx * CHUNK_MM + CHUNK_MM / 2 - middle_x) / 1000;
+            int64_t dy = ((int64_t)cy * CHUNK_MM + CHUNK_MM / 2 - middle_y) / 1000;
+            out[count++] = (struct candidate){.distance = (uint64_t)(dx * dx + dy * dy),
+                                              .topic = c->camera.topics[i],
+                                              .cx = cx,
+                                              .cy = cy};
+        }
+    }
+    qsort(out, count, sizeof out[0], by_distance);
+    return count < GATE_SPECTATOR_CHUNKS ? count : GATE_SPECTATOR_CHUNKS;
+}
+
+static void
+spectator_look(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    struct candidate wanted[GATE_SPECTATOR_CHUNKS * TOPIC_CHUNKS];
+    uint32_t count = awake_in_window(g, c, wanted), chunks[GATE_SPECTATOR_CHUNKS];
+    for (uint32_t i = 0; i < count; i++) {
+        chunks[i] = replica_chunk(g, wanted[i].topic, wanted[i].cx, wanted[i].cy);
+    }
+    for (uint32_t slot = 0; slot < c->seen_max; slot++) {
+        bool keep = false;
+        for (uint32_t i = 0; i < count && !keep; i++) {
+            keep = chunks[i] == c->seen[slot].chunk;
+        }
+        if (c->seen[slot].chunk != POOL_NONE && !keep) {
+            unsee(g, conn, slot);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (chunks[i] != POOL_NONE && !sees(c, chunks[i])) {
+            see(g, conn, chunks[i]);
+        }
+    }
+}
+
+void
+interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera)
+{
+    struct conn *c = &g->conns[conn];
+    if (!need_seen(g, c, &g->spectator_pool, GATE_SPECTATOR_CHUNKS)) {
+        return;
+    }
+    if (camera->island != c->camera.island) {
+        /* What was known is of another island. */
+        interest_clear(g, conn);
+        c->forget_count = 0;
+        c->island = camera->island;
+        c->island_pending = g->hot[conn].urgent = true;
+        if (!need_seen(g, c, &g->spectator_pool, GATE_SPECTATOR_CHUNKS)) {
+            return;
+        }
+    }
+    c->camera.island = camera->island;
+    c->camera.x_mm = camera->x_mm;
+    c->camera.y_mm = camera->y_mm;
+    c->camera.w_mm = camera->island == 0 ? 0 : camera->w_mm;
+    c->camera.h_mm = camera->h_mm;
+    c->motion = (struct motion){.x_mm = camera->x_mm + (int32_t)(c->camera.w_mm / 2),
+                                .y_mm = camera->y_mm + (int32_t)(c->camera.h_mm / 2)};
+    camera_topics(g, c);
+    spectator_look(g, conn);
+}
+
+void
+interest_spectators(struct gate *g)
+{
+    for (uint32_t i = 0; i < g->conns_high && g->stats.spectators > 0; i++) {
+        if (g->hot[i].state == CONN_SPECTATOR && g->conns[i].camera.topic_count > 0) {
+            spectator_look(g, i);
+        }
+    }
+}
+
+static enum err
+send_set(struct gate *g, bool wakes, bool whole, const uint64_t *add, uint32_t adds,
+         const uint64_t *drop, uint32_t drops)
+{
+    uint8_t bytes[2 * SUBSCRIBE_TOPICS_MAX * sizeof(uint64_t)];
+    struct writer out = writer_over(bytes, sizeof bytes);
+    for (uint32_t i = 0; i < adds; i++) {
+        write_u64(&out, add[i]);
+    }
+    for (uint32_t i = 0; i < drops; i++) {
+        write_u64(&out, drop[i]);
+    }
+    g->stats.subscribes++;
+    g->stats.subscribes_whole += whole;
+    return gate_tell_home(
+        g, &(struct link_message){
+               .kind = LINK_SUBSCRIBE,
+               .as.subscribe = {.epoch = g->subscribe_epoch,
+                                .version = g->subscribe_version[wakes] + 1,
+                                .whole = whole,
+                                .wakes = wakes,
+                                .add_count = (uint16_t)adds,
+                                .remove_count = (uint16_t)drops,
+                                .topics = {.at = bytes, .bytes = writer_used(&out)}}});
+}
+
+/* One message of what changed in one set. The ring is full: everything stays listed for the next
+ * turn. */
+static bool
+tell_changes(struct gate *g, bool wakes)
+{
+    uint64_t add[SUBSCRIBE_TOPICS_MAX], drop[SUBSCRIBE_TOPICS_MAX];
+    uint32_t adds = 0, drops = 0, index = g->first_changed[wakes];
+    while (index != POOL_NONE && adds < SUBSCRIBE_TOPICS_MAX && drops < SUBSCRIBE_TOPICS_MAX) {
+        const struct seen_topic *t = pool_at(&g->topics, index);
+        if (wanted(t, wakes) && !t->sent[wakes]) {
+            add[adds++] = t->id;
+        } else if (!wanted(t, wakes) && t->sent[wakes]) {
+            drop[drops++] = t->id;
+        }
+        index = t->next_changed[wakes];
+    }
+    if (adds + drops > 0 && send_set(g, wakes, false, add, adds, drop, drops) != OK) {
+        return false;
+    }
+    g->subscribe_version[wakes] += adds + drops > 0;
+    while (g->first_changed[wakes] != index) {
+        uint32_t topic = g->first_changed[wakes];
+        struct seen_topic *t = pool_at(&g->topics, topic);
+        g->first_changed[wakes] = t->next_changed[wakes];
+        t->changed[wakes] = false;
+        if (t->sent[wakes] != wanted(t, wakes)) {
+            t->sent[wakes] = !t->sent[wakes];
+            g->digest[wakes] ^= rand_mix(t->id, 1);
+        }
+        drop_if_unwanted(g, topic);
+    }
+    return index != POOL_NONE;
+}
+
+void
+interest_subscribe(struct gate *g)
+{
+    for (uint32_t wakes = 0; wakes < 2; wakes++) {
+        while (g->first_changed[wakes] != POOL_NONE && tell_changes(g, wakes != 0)) {
+        }
+    }
+}
+
+/* The whole set: the first message replaces what stood at the home, the others add to it. */
+static void
+tell_whole(struct gate *g, bool wakes)
+{
+    uint64_t add[SUBSCRIBE_TOPICS_MAX];
+    uint32_t adds = 0;
+    bool whole = true;
+    for (uint32_t i = pool_next(&g->topics, POOL_NONE);; i = pool_next(&g->topics, i)) {
+        if (i != POOL_NONE && ((const struct seen_topic *)pool_at(&g->topics, i))->sent[wakes]) {
+            add[adds++] = ((const struct seen_topic *)pool_at(&g->topics, i))->id;
+        }
+        if (i == POOL_NONE || adds == SUBSCRIBE_TOPICS_MAX) {
+            if (send_set(g, wakes, whole, add, adds, NULL, 0) != OK) {
+                return; /* the next acknowledgement will not fit either, and this is tried again */
+            }
+            g->subscribe_version[wakes]++;
+            whole = false;
+            adds = 0;
+        }
+        if (i == POOL_NONE) {
+            return;
+        }
+    }
+}
+
+void
+interest_subscribed(struct gate *g, const struct link_subscribed *s)
+{
+    bool wakes = s->wakes != 0;
+    int64_t now_us = env_mono_us(g->env);
+    bool ours = s->epoch == g->subscribe_epoch;
+    if (ours && (int32_t)(g->subscribe_version[wakes] - s->version) > 0) {
+        return; /* newer deltas are on their way; the last acknowledgement counts */
+    }
+    if (!ours || s->version != g->subscribe_version[wakes] || s->digest != g->digest[wakes]) {
+        /* Paced: a home that cannot hold the set must not be flooded with it. */
+        if (now_us - g->repaired_us[wakes] >= REPAIR_US) {
+            g->repaired_us[wakes] = now_us;
+            tell_whole(g, wakes);
+        }
+    }
+}
+
+void
+interest_density(struct gate *g, bool on)
+{
+    uint32_t topic = replica_topic(g, TOPIC_DENSITY);
+    if (topic != POOL_NONE && on) {
+        hold_topic(g, topic, false);
+    } else if (topic != POOL_NONE) {
+        release_topic(g, topic, false);
+    }
+}

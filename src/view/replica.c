@@ -1,0 +1,445 @@
+/* The replica: what this gate knows of the topics it subscribed, and the logs from which its
+ * clients are fed. A record of a batch is applied to its entity and appended, as it came, to the
+ * log of its chunk; replica_mark() then sets a bit at every watcher once, however many records
+ * came. A snapshot replaces what was known of a topic: its chunks' logs are broken off, so that
+ * every watcher is told those chunks whole.
+ */
+#include "base/check.h"
+#include "base/rand.h"
+#include "view/state.h"
+#include <string.h>
+
+#define NEWS_NONE 0
+#define NEWS_MANY UINT64_MAX
+
+static uint32_t
+chunk_slot(uint16_t cx, uint16_t cy)
+{
+    return (uint32_t)(cy % BLOCK_CHUNKS) * BLOCK_CHUNKS + cx % BLOCK_CHUNKS;
+}
+
+uint32_t
+replica_topic(struct gate *g, topic_id id)
+{
+    uint32_t index = map_get(&g->topic_by_id, id);
+    if (index != MAP_NONE) {
+        return index;
+    }
+    if (pool_take(&g->topics, &index) != OK) {
+        g->stats.limits_reached++;
+        return POOL_NONE;
+    }
+    CHECK(map_put(&g->topic_by_id, id, index) == OK);
+    struct seen_topic *t = pool_at(&g->topics, index);
+    t->id = id;
+    for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
+        t->chunks[i] = POOL_NONE;
+    }
+    g->stats.topics++;
+    return index;
+}
+
+uint32_t
+replica_chunk(struct gate *g, uint32_t topic, uint16_t cx, uint16_t cy)
+{
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    uint32_t *at = &t->chunks[chunk_slot(cx, cy)];
+    if (*at != POOL_NONE) {
+        return *at;
+    }
+    if (pool_take(&g->chunks, at) != OK) {
+        *at = POOL_NONE;
+        g->stats.limits_reached++;
+        return POOL_NONE;
+    }
+    struct seen_chunk *c = pool_at(&g->chunks, *at);
+    c->topic = topic;
+    c->cx = cx;
+    c->cy = cy;
+    c->members = c->watchers = c->crowd = POOL_NONE;
+    log_init(&c->log);
+    g->stats.chunks++;
+    return *at;
+}
+
+static void
+unlink_entity(struct gate *g, uint32_t index)
+{
+    struct seen_entity *e = pool_at(&g->entities, index);
+    struct seen_chunk *c = pool_at(&g->chunks, e->chunk);
+    if (c->crowd != POOL_NONE) {
+        crowd_remove(g, c, index);
+    }
+    if (e->previous != POOL_NONE) {
+        ((struct seen_entity *)pool_at(&g->entities, e->previous))->next = e->next;
+    } else {
+        c->members = e->next;
+    }
+    if (e->next != POOL_NONE) {
+        ((struct seen_entity *)pool_at(&g->entities, e->next))->previous = e->previous;
+    }
+    c->count--;
+    c->movers -= e->moves;
+}
+
+static void
+link_entity(struct gate *g, uint32_t index, uint32_t chunk)
+{
+    struct seen_entity *e = pool_at(&g->entities, index);
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    e->chunk = chunk;
+    e->previous = POOL_NONE;
+    e->next = c->members;
+    if (e->next != POOL_NONE) {
+        ((struct seen_entity *)pool_at(&g->entities, e->next))->previous = index;
+    }
+    c->members = index;
+    c->count++;
+    c->movers += e->moves;
+    if (c->crowd != POOL_NONE) {
+        crowd_add(g, c, index);
+    }
+}
+
+static void
+remove_entity(struct gate *g, uint32_t index)
+{
+    const struct seen_entity *e = pool_at(&g->entities, index);
+    uint32_t chunk = e->chunk;
+    CHECK(map_remove(&g->entity_by_id, e->entity) == index);
+    unlink_entity(g, index);
+    pool_give(&g->entities, index);
+    g->stats.entities--;
+    crowd_check(g, chunk);
+}
+
+static void
+list_logging(struct gate *g, uint32_t chunk)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    if (c->logging) {
+        return;
+    }
+    c->logging = true;
+    c->previous_logging = POOL_NONE;
+    c->next_logging = g->first_logging;
+    if (c->next_logging != POOL_NONE) {
+        ((struct seen_chunk *)pool_at(&g->chunks, c->next_logging))->previous_logging = chunk;
+    }
+    g->first_logging = chunk;
+}
+
+static void
+unlist_logging(struct gate *g, struct seen_chunk *c)
+{
+    if (!c->logging) {
+        return;
+    }
+    c->logging = false;
+    if (c->previous_logging != POOL_NONE) {
+        ((struct seen_chunk *)pool_at(&g->chunks, c->previous_logging))->next_logging =
+            c->next_logging;
+    } else {
+        g->first_logging = c->next_logging;
+    }
+    if (c->next_logging != POOL_NONE) {
+        ((struct seen_chunk *)pool_at(&g->chunks, c->next_logging))->previous_logging =
+            c->previous_logging;
+    }
+}
+
+static void
+list_news(struct gate *g, uint32_t chunk, uint64_t entity)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    c->news_of = c->news_of == NEWS_NONE || c->news_of == entity ? entity : NEWS_MANY;
+    if (!c->has_news) {
+        c->has_news = true;
+        c->next_news = g->first_news;
+        g->first_news = chunk;
+    }
+    list_logging(g, chunk);
+}
+
+/* A record goes into the log from which the chunk's watchers are fed; nobody watches: nothing is
+ * kept. */
+static void
+tell(struct gate *g, uint32_t chunk, uint32_t entity, uint8_t cell_before, struct slice record)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    const struct seen_entity *e = pool_at(&g->entities, entity);
+    if (c->watcher_count == 0) {
+        return;
+    }
+    if (c->crowd != POOL_NONE && e->moves) {
+        crowd_told(g, c, entity, cell_before, record);
+    } else {
+        log_append(g, &c->log, record);
+    }
+    list_news(g, chunk, e->entity);
+}
+
+static uint32_t
+chunk_in(struct gate *g, uint32_t topic, int32_t cx, int32_t cy)
+{
+    const struct seen_topic *t = pool_at(&g->topics, topic);
+    if (cx < 0 || cy < 0 || cx / BLOCK_CHUNKS != topic_bx(t->id) ||
+        cy / BLOCK_CHUNKS != topic_by(t->id)) {
+        g->stats.records_bad++;
+        return POOL_NONE;
+    }
+    return replica_chunk(g, topic, (uint16_t)cx, (uint16_t)cy);
+}
+
+/* MOTION and THING: the entity is known from now on, in the chunk of its place. */
+static void
+apply_state(struct gate *g, uint32_t topic, const struct record *r)
+{
+    struct place at = r->kind == RECORD_MOTION ? (struct place){.x_mm = r->as.motion.motion.x_mm,
+                                                                .y_mm = r->as.motion.motion.y_mm}
+                                               : r->as.thing.place;
+    uint32_t chunk = chunk_in(g, topic, chunk_of(at.x_mm), chunk_of(at.y_mm));
+    if (chunk == POOL_NONE || r->whole.bytes > THING_BYTES_MAX) {
+        return;
+    }
+    uint32_t index = map_get(&g->entity_by_id, r->entity);
+    bool moves = r->kind == RECORD_MOTION;
+    uint8_t cell_before = cell_of(at.x_mm, at.y_mm);
+    if (index == MAP_NONE) {
+        if (pool_take(&g->entities, &index) != OK) {
+            g->stats.limits_reached++;
+            return;
+        }
+        CHECK(map_put(&g->entity_by_id, r->entity, index) == OK);
+        g->stats.entities++;
+    } else {
+        struct seen_entity *known = pool_at(&g->entities, index);
+        cell_before = known->chunk == chunk ? known->cell : cell_before;
+        known->left_cell = known->cell;
+        uint32_t left = known->chunk;
+        unlink_entity(g, index);
+        if (left != chunk) {
+            crowd_check(g, left);
+        }
+    }
+    struct seen_entity *e = pool_at(&g->entities, index);
+    e->entity = r->entity;
+    e->moves = moves;
+    e->bytes = (uint8_t)r->whole.bytes;
+    e->cell = cell_of(at.x_mm, at.y_mm);
+    memcpy(e->record, r->whole.at, r->whole.bytes);
+    link_entity(g, index, chunk);
+    tell(g, chunk, index, cell_before, r->whole);
+    crowd_check(g, chunk);
+}
+
+static void
+apply_leave(struct gate *g, uint32_t topic, const struct record *r)
+{
+    uint32_t chunk = chunk_in(g, topic, r->cx, r->cy);
+    uint32_t index = map_get(&g->entity_by_id, r->entity);
+    if (chunk == POOL_NONE || index == MAP_NONE) {
+        return;
+    }
+    const struct seen_entity *e = pool_at(&g->entities, index);
+    tell(g, chunk, index, e->chunk == chunk ? e->cell : e->left_cell, r->whole);
+    if (e->chunk == chunk) {
+        remove_entity(g, index);
+    }
+}
+
+static void
+apply_say(struct gate *g, uint32_t topic, const struct record *r)
+{
+    uint32_t index = map_get(&g->entity_by_id, r->entity);
+    if (index == MAP_NONE) {
+        return;
+    }
+    const struct seen_entity *e = pool_at(&g->entities, index);
+    const struct seen_chunk *c = pool_at(&g->chunks, e->chunk);
+    if (c->topic == topic) {
+        tell(g, e->chunk, index, e->cell, r->whole);
+        /* Who speaks hears it too: an own line is news like anybody's. */
+        list_news(g, e->chunk, NEWS_MANY);
+    }
+}
+
+static void
+forget_topic(struct gate *g, const struct seen_topic *t)
+{
+    for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
+        if (t->chunks[i] == POOL_NONE) {
+            continue;
+        }
+        struct seen_chunk *c = pool_at(&g->chunks, t->chunks[i]);
+        while (c->members != POOL_NONE) {
+            remove_entity(g, c->members);
+        }
+        log_clear(g, &c->log);
+        list_news(g, t->chunks[i], NEWS_MANY);
+    }
+}
+
+void
+replica_batch(struct gate *g, const struct link_batch *batch)
+{
+    uint32_t topic = map_get(&g->topic_by_id, batch->topic);
+    if (topic == MAP_NONE) {
+        return; /* was on its way while the subscription ended */
+    }
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    if (batch->publisher_epoch < t->publisher_epoch) {
+        g->stats.batches_stale++;
+        return;
+    }
+    t->publisher_epoch = batch->publisher_epoch;
+    t->awake = (uint16_t)(batch->awake_chunks_lo | batch->awake_chunks_hi << 8);
+    g->stats.batches++;
+    if (batch->snapshot) {
+        forget_topic(g, t);
+    }
+    struct reader in = reader_over(batch->records.at, batch->records.bytes);
+    struct record r;
+    while (reader_left(&in) > 0) {
+        if (batch_next(&in, batch->tick_ms, &r) != OK) {
+            g->stats.records_bad++;
+            return;
+        }
+        g->stats.records++;
+        if (r.kind == RECORD_MOTION || r.kind == RECORD_THING) {
+            apply_state(g, topic, &r);
+        } else if (r.kind == RECORD_LEAVE) {
+            apply_leave(g, topic, &r);
+        } else if (r.kind == RECORD_SAY) {
+            apply_say(g, topic, &r);
+        } else {
+            g->stats.records_bad++;
+        }
+    }
+}
+
+/* Marks the watchers of one chunk. Who alone made the news is not told of them: their cursor steps
+ * over. */
+static void
+mark_watchers(struct gate *g, struct seen_chunk *c)
+{
+    for (uint32_t b = c->watchers; b != POOL_NONE;) {
+        const struct watcher_block *block = pool_at(&g->watcher_blocks, b);
+        for (uint32_t i = 0; i < block->count; i++) {
+            const struct watcher *watcher = &block->watchers[i];
+            if (watcher->entity == c->news_of) {
+                struct seen *seen = &g->conns[watcher->conn].seen[watcher->slot];
+                seen->cursor = seen->cursor == c->news_end ? c->log.end : seen->cursor;
+                continue;
+            }
+            bool last = i + 1 == block->count && block->next == POOL_NONE && c->watcher_count > 1;
+            if (!(last && g->options.mutant == GATE_MUTANT_DIRTY_LOST)) {
+                g->hot[watcher->conn].dirty |= UINT64_C(1) << watcher->slot;
+            }
+        }
+        b = block->next;
+    }
+}
+
+void
+replica_mark(struct gate *g)
+{
+    while (g->first_news != POOL_NONE) {
+        struct seen_chunk *c = pool_at(&g->chunks, g->first_news);
+        g->first_news = c->next_news;
+        c->has_news = false;
+        if (c->crowd == POOL_NONE) {
+            mark_watchers(g, c); /* who sees a crowd is served every tick anyway */
+        }
+        c->news_of = NEWS_NONE;
+        c->news_end = c->log.end;
+    }
+}
+
+void
+chunk_watch(struct gate *g, uint32_t chunk, uint32_t conn, uint32_t slot)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    struct watcher_block *block =
+        c->watchers == POOL_NONE ? NULL : pool_at(&g->watcher_blocks, c->watchers);
+    if (block == NULL || block->count == WATCHERS_PER_BLOCK) {
+        uint32_t index;
+        CHECK(pool_take(&g->watcher_blocks, &index) ==
+              OK); /* one slot, one watcher: as many as seen_pool can hold */
+        block = pool_at(&g->watcher_blocks, index);
+        block->next = c->watchers;
+        c->watchers = index;
+    }
+    block->watchers[block->count++] =
+        (struct watcher){.entity = g->conns[conn].entity, .conn = conn, .slot = slot};
+    c->watcher_count++;
+}
+
+void
+chunk_unwatch(struct gate *g, uint32_t chunk, uint32_t conn)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    struct watcher_block *first = pool_at(&g->watcher_blocks, c->watchers);
+    for (uint32_t b = c->watchers; b != POOL_NONE;) {
+        struct watcher_block *block = pool_at(&g->watcher_blocks, b);
+        for (uint32_t i = 0; i < block->count; i++) {
+            if (block->watchers[i].conn == conn) {
+                /* Only the first block is ever partly filled: its last watcher takes the free
+                 * place. */
+                block->watchers[i] = first->watchers[--first->count];
+                if (first->count == 0) {
+                    uint32_t empty = c->watchers;
+                    c->watchers = first->next;
+                    pool_give(&g->watcher_blocks, empty);
+                }
+                c->watcher_count--;
+                return;
+            }
+        }
+        b = block->next;
+    }
+    CHECK(!"the watcher stands in its chunk's list");
+}
+
+static void
+drop_chunk(struct gate *g, uint32_t chunk)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    CHECK(c->watcher_count == 0 && c->members == POOL_NONE && !c->has_news &&
+          c->crowd == POOL_NONE);
+    unlist_logging(g, c);
+    log_clear(g, &c->log);
+    pool_give(&g->chunks, chunk);
+    g->stats.chunks--;
+}
+
+void
+replica_topic_drop(struct gate *g, uint32_t topic)
+{
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    CHECK(t->refs[0] == 0 && t->refs[1] == 0);
+    forget_topic(g, t);
+    replica_mark(g);
+    for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
+        if (t->chunks[i] != POOL_NONE) {
+            drop_chunk(g, t->chunks[i]);
+        }
+    }
+    CHECK(map_remove(&g->topic_by_id, t->id) == topic);
+    pool_give(&g->topics, topic);
+    g->stats.topics--;
+}
+
+void
+replica_trim(struct gate *g, int64_t now_us)
+{
+    int64_t before_us = now_us - LOG_KEEP_US;
+    for (uint32_t i = g->first_logging; i != POOL_NONE;) {
+        struct seen_chunk *c = pool_at(&g->chunks, i);
+        i = c->next_logging;
+        if (log_trim(g, &c->log, before_us)) {
+            unlist_logging(g, c);
+        }
+    }
+    crowd_trim(g, before_us);
+}

@@ -1,0 +1,357 @@
+/* Sessions: what a client says, and what its home answers. */
+#include "base/check.h"
+#include "view/state.h"
+#include "wire/code.h"
+#include <string.h>
+
+#define SPEEDS 4
+
+static void
+send_welcome(struct gate *g, uint32_t conn, const struct link_home *home)
+{
+    Seom__Limits limits = SEOM__LIMITS__INIT;
+    limits.frame_bytes_max = FRAME_AFTER_HELLO_MAX;
+    limits.messages_per_s = MESSAGES_PER_S;
+    limits.messages_burst = MESSAGES_BURST;
+    limits.bytes_per_s = BYTES_PER_S;
+    limits.silence_ms_max = SILENCE_MAX_MS;
+    limits.say_bytes_max = SAY_BYTES_MAX;
+    Seom__Motion motion;
+    message_motion_set(&motion, &home->motion);
+    Seom__Speed speeds[SPEEDS], *speed_list[SPEEDS];
+    for (uint32_t i = 0; i < g->options.speeds_count; i++) {
+        seom__speed__init(&speeds[i]);
+        speeds[i].look = g->options.speeds[i].look;
+        speeds[i].mm_per_s = g->options.speeds[i].mm_per_s;
+        speed_list[i] = &speeds[i];
+    }
+    Seom__Welcome welcome = SEOM__WELCOME__INIT;
+    welcome.protocol = PROTOCOL_MAX;
+    welcome.limits = &limits;
+    welcome.world_ms = env_world_ms(g->env);
+    welcome.entity = home->entity;
+    welcome.player = home->player;
+    welcome.session_epoch = home->session_epoch;
+    welcome.last_seq = home->last_seq;
+    welcome.island = home->island;
+    welcome.motion = home->entity != 0 ? &motion : NULL;
+    welcome.gates = (char **)(uintptr_t)g->options.gates;
+    welcome.n_gates = g->options.gates_count;
+    welcome.speeds = speed_list;
+    welcome.n_speeds = g->options.speeds_count;
+    if (home->player != 0) {
+        welcome.ticket.data = (uint8_t *)(uintptr_t)home->ticket;
+        welcome.ticket.len = TICKET_BYTES;
+    }
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_WELCOME;
+    m.welcome = &welcome;
+    conn_send_message(g, conn, &m);
+}
+
+static void
+hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
+{
+    struct conn *c = &g->conns[conn];
+    if (h->protocol->min > PROTOCOL_MAX || h->protocol->max < PROTOCOL_MIN) {
+        conn_close(g, conn, SEOM__CODE__PROTOCOL, 0);
+        return;
+    }
+    c->framing.frame_max = FRAME_AFTER_HELLO_MAX;
+    if (h->spectator) {
+        conn_move_state(g, conn, CONN_SPECTATOR);
+        c->camera.wants_density = true;
+        if (g->stats.spectators == 1) {
+            interest_density(g, true);
+        }
+        send_welcome(g, conn, &(struct link_home){.code = SEOM__CODE__FINE});
+        return;
+    }
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = {.conn = conn_handle(g, conn),
+                                          .island = h->island,
+                                          .ticket_bytes = (uint8_t)h->ticket.len}};
+    CHECK(h->ticket.len <= sizeof m.as.enter.ticket);
+    memcpy(m.as.enter.ticket, h->ticket.data, h->ticket.len);
+    if (gate_tell_home(g, &m) != OK) {
+        conn_close(g, conn, SEOM__CODE__RETRY_AFTER, 2000);
+        return;
+    }
+    c->opened_us = env_mono_us(g->env);
+    conn_move_state(g, conn, CONN_ENTERING);
+}
+
+static struct link_message
+input_of(const struct gate *g, const struct conn *c, enum input_kind kind)
+{
+    return (struct link_message){.kind = LINK_INPUT,
+                                 .as.input = {.player = c->player,
+                                              .session_epoch = c->session_epoch,
+                                              .sent_us = env_mono_us(g->env),
+                                              .kind = kind}};
+}
+
+static void
+send_input(struct gate *g, const struct link_message *m)
+{
+    if (gate_tell_home(g, m) != OK) {
+        g->stats.inputs_dropped++; /* moves: the next one tells more; requests may be lost */
+    }
+}
+
+static void
+move(struct gate *g, uint32_t conn, const struct message_move *move)
+{
+    struct link_message m = input_of(g, &g->conns[conn], INPUT_MOVE);
+    m.as.input.number = move->move_no;
+    m.as.input.look = move->look;
+    m.as.input.motion = move->motion;
+    g->stats.moves_in++;
+    send_input(g, &m);
+}
+
+static void
+answer(struct gate *g, uint32_t conn, uint32_t number, uint32_t code, Seom__Look *look)
+{
+    Seom__Answer a = SEOM__ANSWER__INIT;
+    a.number = number;
+    a.code = (Seom__Code)code;
+    if (look != NULL) {
+        a.what_case = SEOM__ANSWER__WHAT_LOOK;
+        a.look = look;
+    }
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_ANSWER;
+    m.answer = &a;
+    conn_send_message(g, conn, &m);
+}
+
+static void
+request(struct gate *g, uint32_t conn, const Seom__Request *r)
+{
+    struct conn *c = &g->conns[conn];
+    bool plays = g->hot[conn].state == CONN_PLAYING;
+    struct link_message m = input_of(g, c, INPUT_SAY);
+    m.as.input.number = r->number;
+    if (r->what_case == SEOM__REQUEST__WHAT_SAY && plays) {
+        m.as.input.bytes =
+            (struct slice){.at = (const uint8_t *)r->say->text, .bytes = strlen(r->say->text)};
+        send_input(g, &m);
+    } else if (r->what_case == SEOM__REQUEST__WHAT_LOOK && plays) {
+        m.as.input.kind = INPUT_LOOK;
+        m.as.input.entity = r->look->entity;
+        send_input(g, &m);
+    } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays) {
+        interest_camera(g, conn, r->camera);
+    } else {
+        answer(g, conn, r->number, SEOM__CODE__REFUSED, NULL);
+    }
+}
+
+static void
+command(struct gate *g, uint32_t conn, const Seom__Command *command)
+{
+    struct link_message m = input_of(g, &g->conns[conn], INPUT_COMMAND);
+    m.as.input.seq = command->seq;
+    m.as.input.bytes = (struct slice){.at = command->body.data, .bytes = command->body.len};
+    if (gate_tell_home(g, &m) == OK) {
+        return;
+    }
+    Seom__CommandResult result = SEOM__COMMAND_RESULT__INIT;
+    result.seq = command->seq;
+    result.code = SEOM__CODE__RETRY_AFTER;
+    Seom__ServerMessage reply = SEOM__SERVER_MESSAGE__INIT;
+    reply.what_case = SEOM__SERVER_MESSAGE__WHAT_RESULT;
+    reply.result = &result;
+    conn_send_message(g, conn, &reply);
+}
+
+static void
+ping(struct gate *g, uint32_t conn, const Seom__Ping *ping)
+{
+    Seom__Pong pong = SEOM__PONG__INIT;
+    pong.client_ms = ping->client_ms;
+    pong.world_ms = env_world_ms(g->env);
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_PONG;
+    m.pong = &pong;
+    conn_send_message(g, conn, &m);
+}
+
+static void
+message(struct gate *g, uint32_t conn, const Seom__ClientMessage *m)
+{
+    enum conn_state state = g->hot[conn].state;
+    bool playing = state == CONN_PLAYING, spectator = state == CONN_SPECTATOR;
+    if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_HELLO && state == CONN_HELLO) {
+        hello(g, conn, m->hello);
+    } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_MOVE && playing) {
+        struct message_move out = message_move_of(m->move);
+        move(g, conn, &out);
+    } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_REQUEST && (playing || spectator)) {
+        request(g, conn, m->request);
+    } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_COMMAND && playing) {
+        command(g, conn, m->command);
+    } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_PING && state != CONN_HELLO) {
+        ping(g, conn, m->ping);
+    } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_GOODBYE) {
+        conn_close(g, conn, SEOM__CODE__LEFT, 0);
+    } else {
+        conn_close(g, conn, SEOM__CODE__UNKNOWN_MESSAGE, 0);
+    }
+}
+
+void
+session_frame(struct gate *g, uint32_t conn, struct slice frame)
+{
+    struct message_move fast;
+    if (g->hot[conn].state == CONN_PLAYING && message_read_move(frame, &fast) == OK) {
+        move(g, conn, &fast);
+        return;
+    }
+    struct message_arena arena;
+    const Seom__ClientMessage *m;
+    enum err e = message_read_client(frame, &arena, &m);
+    if (e == OK) {
+        message(g, conn, m);
+    } else {
+        conn_close(g, conn,
+                   e == ERR_NOT_FOUND ? SEOM__CODE__UNKNOWN_MESSAGE : SEOM__CODE__MALFORMED, 0);
+    }
+}
+
+static uint32_t
+conn_of_handle(const struct gate *g, uint64_t handle)
+{
+    uint32_t conn = (uint32_t)handle;
+    bool fits = conn < g->options.conns_max && g->conns[conn].generation == handle >> 32 &&
+                g->hot[conn].state == CONN_ENTERING;
+    return fits ? conn : POOL_NONE;
+}
+
+void
+session_home(struct gate *g, const struct link_home *home)
+{
+    uint32_t conn = conn_of_handle(g, home->conn);
+    if (conn == POOL_NONE) {
+        /* The client left while it was entering: its avatar must not wait for input that never
+         * comes. */
+        if (home->code == SEOM__CODE__FINE) {
+            struct conn gone = {.player = home->player, .session_epoch = home->session_epoch};
+            struct link_message m = input_of(g, &gone, INPUT_GONE);
+            send_input(g, &m);
+        }
+        return;
+    }
+    if (home->code != SEOM__CODE__FINE) {
+        conn_close(g, conn, code_is_known(home->code) ? home->code : SEOM__CODE__RETRY_AFTER,
+                   home->retry_after_ms);
+        return;
+    }
+    uint32_t older = map_get(&g->conn_by_player, home->player);
+    if (older != MAP_NONE) {
+        conn_close(g, older, SEOM__CODE__REPLACED, 0);
+    }
+    struct conn *c = &g->conns[conn];
+    if (map_put(&g->conn_by_player, home->player, conn) != OK) {
+        conn_close(g, conn, SEOM__CODE__FULL, 2000);
+        return;
+    }
+    c->player = home->player;
+    c->entity = home->entity;
+    c->session_epoch = home->session_epoch;
+    c->island = home->island;
+    c->motion = home->motion;
+    c->look = home->look;
+    conn_move_state(g, conn, CONN_PLAYING);
+    c->island_pending = g->hot[conn].urgent = true;
+    send_welcome(g, conn, home);
+    if (g->hot[conn].state == CONN_PLAYING) {
+        interest_moved(g, conn);
+    }
+}
+
+static void
+self_motion(struct gate *g, uint32_t conn, const struct link_self *self)
+{
+    struct conn *c = &g->conns[conn];
+    c->motion = self->motion;
+    c->look = self->look;
+    if (self->flags != 0) {
+        c->self = (struct record_self){
+            .flags = (uint8_t)(self->flags | (c->self_pending ? c->self.flags : 0)),
+            .move_no = self->number,
+            .body = {.entity = c->entity, .look = self->look, .motion = self->motion}};
+        c->self_pending = g->hot[conn].urgent = true;
+    }
+    bool elsewhere = self->island != c->island;
+    if (elsewhere) {
+        interest_clear(g, conn);
+        c->forget_count = 0;
+        c->island = self->island;
+        c->island_pending = g->hot[conn].urgent = true;
+    }
+    if (elsewhere || chunk_of(self->motion.x_mm) != c->cx || chunk_of(self->motion.y_mm) != c->cy) {
+        interest_moved(g, conn);
+    }
+}
+
+static void
+self_answer(struct gate *g, uint32_t conn, const struct link_self *self)
+{
+    char name[NAME_BYTES_MAX + 1];
+    size_t bytes = self->bytes.bytes < NAME_BYTES_MAX ? self->bytes.bytes : NAME_BYTES_MAX;
+    memcpy(name, self->bytes.at, bytes);
+    name[bytes] = 0;
+    Seom__Look look = SEOM__LOOK__INIT;
+    look.entity = self->entity;
+    look.look = self->look;
+    look.name = name;
+    answer(g, conn, self->number, self->code, self->code == SEOM__CODE__FINE ? &look : NULL);
+}
+
+static void
+self_result(struct gate *g, uint32_t conn, const struct link_self *self)
+{
+    Seom__CommandResult result = SEOM__COMMAND_RESULT__INIT;
+    result.seq = self->seq;
+    result.code = (Seom__Code)self->code;
+    result.body.data = (uint8_t *)(uintptr_t)self->bytes.at;
+    result.body.len = self->bytes.bytes < RESULT_BYTES_MAX ? self->bytes.bytes : RESULT_BYTES_MAX;
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_RESULT;
+    m.result = &result;
+    conn_send_message(g, conn, &m);
+}
+
+void
+session_self(struct gate *g, const struct link_self *self)
+{
+    uint32_t conn = map_get(&g->conn_by_player, self->player);
+    if (conn == MAP_NONE || g->conns[conn].session_epoch != self->session_epoch) {
+        return; /* of a session that is over */
+    }
+    switch (self->kind) {
+    case SELF_MOTION: self_motion(g, conn, self); break;
+    case SELF_ANSWER: self_answer(g, conn, self); break;
+    case SELF_RESULT: self_result(g, conn, self); break;
+    case SELF_END:
+        g->conns[conn].session_epoch = 0; /* the home ended it and need not be told */
+        conn_close(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,
+                   self->number);
+        break;
+    }
+}
+
+void
+session_ended(struct gate *g, uint32_t conn, enum input_kind how)
+{
+    const struct conn *c = &g->conns[conn];
+    if (g->hot[conn].state != CONN_PLAYING || c->session_epoch == 0) {
+        return;
+    }
+    struct link_message m = input_of(g, c, how);
+    if (gate_tell_home(g, &m) != OK) {
+        g->stats.inputs_dropped++;
+    }
+}

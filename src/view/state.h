@@ -1,0 +1,281 @@
+/* The inside of struct gate, shared by the files of this room and nobody else.
+ *   gate.c      connections: bytes, deadlines, closing     replica.c   what is known of the world,
+ * and the logs of news session.c   hello, requests, what a home answers       interest.c  which
+ * chunks a client sees; subscriptions crowd.c     cells and rotation of crowded chunks       feed.c
+ * one gathered send per client and tick
+ */
+#ifndef SEOM_VIEW_STATE_H
+#define SEOM_VIEW_STATE_H
+
+#include "base/bucket.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "seom.pb-c.h"
+#include "view/gate.h"
+#include "wire/frame.h"
+#include "wire/limits.h"
+#include "wire/message.h"
+
+#define TOPIC_CHUNKS     (BLOCK_CHUNKS * BLOCK_CHUNKS)
+#define CELLS            (CHUNK_TILES * CHUNK_TILES)
+#define NEAR_CELLS       9
+#define SEEN_MAX         25 /* 5 x 5 chunks */
+#define FORGETS_MAX      32
+#define LOG_PAGE_BYTES   1000
+#define LOG_KEEP_US      1000000 /* a client that was not served for so long is healed by a snapshot */
+#define OUT_BUFFER_BYTES (64 * 1024)
+#define IN_SMALL_BYTES   2048
+#define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)
+#define THING_BYTES_MAX  (19 + ATTRIBUTES_MAX)
+#define BOOK_BYTES       (4U << 20)
+#define SLICE_ENTITIES   32
+
+/* A log of records: what was said about a chunk (or a cell of a crowded one) lately, in the very
+ * bytes in which it will be sent. A reader holds a cursor; one that is older than start missed
+ * something. */
+struct log_page {
+    uint32_t next;   /* POOL_NONE at the end */
+    uint32_t offset; /* of bytes[0] in the log */
+    uint32_t used;
+    int64_t appended_us;
+    uint8_t bytes[LOG_PAGE_BYTES];
+};
+
+struct log {
+    uint32_t first, last; /* pages, POOL_NONE = empty */
+    uint32_t start, end;  /* offsets that are still here */
+};
+
+struct seen_entity {
+    uint64_t entity;
+    uint32_t chunk;
+    uint32_t next, previous;           /* in its chunk */
+    uint32_t cell_next, cell_previous; /* in its cell, when the chunk is crowded */
+    uint8_t cell, left_cell;           /* now, and in the chunk it came from */
+    uint8_t bytes;                     /* of record */
+    bool moves;                        /* record is a MOTION */
+    uint8_t record[THING_BYTES_MAX];   /* as it was last told */
+};
+
+#define WATCHERS_PER_BLOCK 4
+
+struct watcher {
+    uint64_t entity; /* its own avatar */
+    uint32_t conn;
+    uint32_t slot; /* of the conn's seen chunks */
+};
+
+struct watcher_block {
+    uint32_t next, count;
+    struct watcher watchers[WATCHERS_PER_BLOCK];
+};
+
+/* A crowded chunk, cut into its 16 x 16 tiles. */
+struct crowd {
+    uint32_t chunk;
+    struct log logs[CELLS];
+    uint32_t members[CELLS]; /* first entity per cell */
+    /* The book: all its people as RANGE slices, packed once per tick for all clients. */
+    int64_t book_tick;
+    uint32_t slices_first, slices_count; /* in gate.slices */
+};
+
+struct seen_chunk {
+    uint32_t topic;
+    uint16_t cx, cy;
+    uint32_t members, count, movers; /* first entity, how many, how many of them move */
+    struct log log;
+    uint32_t watchers, watcher_count; /* first block */
+    uint32_t crowd;                   /* POOL_NONE unless crowded */
+    uint64_t news_of;  /* whose news came since the last marking; 0 none, UINT64_MAX several */
+    uint32_t news_end; /* the log's end at the last marking */
+    bool has_news, logging;
+    uint32_t next_news, next_logging, previous_logging;
+};
+
+struct seen_topic {
+    topic_id id;
+    uint32_t refs[2]; /* 0 spectators, 1 avatars */
+    bool sent[2];     /* as the home was told */
+    bool changed[2];
+    uint32_t next_changed[2];
+    uint64_t publisher_epoch;
+    uint16_t awake;
+    uint32_t chunks[TOPIC_CHUNKS];
+};
+
+/* A chunk that a client sees. */
+struct seen {
+    uint32_t chunk; /* POOL_NONE = free */
+    uint32_t cursor;
+    uint64_t rotation; /* next id, when crowded */
+    bool fresh;        /* to be told whole before anything else */
+    bool forget_first; /* and what the client knows of it is stale */
+};
+
+struct near_cell {
+    uint32_t chunk;
+    uint32_t cursor;
+    uint8_t cell;
+    bool fresh;
+};
+
+enum conn_state { CONN_FREE, CONN_HELLO, CONN_ENTERING, CONN_PLAYING, CONN_SPECTATOR, CONN_STATES };
+
+/* Touched at every slot of every client: kept small and side by side. */
+struct conn_hot {
+    uint64_t dirty;   /* a bit per seen chunk with news */
+    uint8_t state;    /* enum conn_state */
+    bool urgent;      /* something of its own to say: SELF, island, forgets, fresh chunks */
+    bool crowd;       /* sees a crowded chunk: is served every tick */
+    bool out_pending; /* unsent bytes of ours */
+    uint32_t heard_s; /* mono seconds of the last whole frame */
+};
+
+struct conn {
+    struct framing framing;
+    uint32_t generation;
+    int64_t opened_us, stuck_us;
+    struct bucket messages, bytes;
+    uint32_t in_buffer, in_used; /* POOL_NONE: nothing half-received */
+    bool in_large;
+    uint32_t out_buffer, out_from, out_used;
+    int64_t budget_us; /* when budget_bytes was right */
+    int32_t budget_bytes;
+
+    uint64_t player, entity, session_epoch;
+    uint32_t island;
+    struct motion motion; /* own avatar, by SELF only */
+    uint8_t look;
+    bool self_pending, island_pending;
+    struct record_self self;
+    uint16_t cx, cy; /* chunk around which the interest stands */
+
+    struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
+    uint32_t seen_index, seen_max, seen_count;
+    struct near_cell near[NEAR_CELLS];
+    uint16_t near_tile_x, near_tile_y;
+    bool near_valid;
+
+    struct {
+        uint16_t cx, cy;
+    } forgets[FORGETS_MAX];
+
+    uint32_t forget_count;
+
+    struct { /* spectator */
+        uint32_t island;
+        int32_t x_mm, y_mm;
+        uint32_t w_mm, h_mm;
+        uint32_t topics[GATE_SPECTATOR_CHUNKS];
+        uint32_t topic_count;
+        bool wants_density;
+    } camera;
+};
+
+struct slice_of_crowd {
+    uint64_t first, last;
+    uint32_t at, bytes;
+};
+
+/* For sorting a crowd by id. */
+struct crowd_entry {
+    uint64_t entity;
+    uint32_t index;
+};
+
+struct gate {
+    struct gate_options options;
+    const struct env *env; /* borrowed */
+    struct gate_stats stats;
+
+    struct conn *conns; /* by index of the port */
+    struct conn_hot *hot;
+    uint32_t conns_high; /* above the highest index ever used */
+    struct pool in_small, in_large, out, seen_pool, spectator_pool;
+    struct map conn_by_player;
+
+    struct pool topics, chunks, entities, log_pages, watcher_blocks, crowds;
+    struct map topic_by_id, entity_by_id;
+    uint32_t first_news, first_logging, first_changed[2];
+    uint32_t subscribe_epoch, subscribe_version[2];
+    uint64_t digest[2];
+    int64_t repaired_us[2];
+
+    int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */
+    int64_t second; /* of the last sweep for silence and spectators */
+    uint8_t *book;  /* owned, BOOK_BYTES: this tick's slices */
+    uint32_t book_used;
+    struct slice_of_crowd *slices; /* owned */
+    uint32_t slices_used, slices_max;
+    int64_t book_tick;
+    struct crowd_entry *sorting; /* owned, entities_max */
+    uint8_t scratch[32768];
+};
+
+/* gate.c */
+void conn_close(struct gate *g, uint32_t conn, uint32_t code,
+                uint32_t retry_after_ms); /* says good-bye, counts, closes */
+void conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m);
+void conn_move_state(struct gate *g, uint32_t conn, enum conn_state to);
+uint64_t conn_handle(const struct gate *g, uint32_t conn);
+enum err conn_send(struct gate *g, uint32_t conn, struct slice *pieces, uint32_t count,
+                   size_t bytes) MUST_USE;
+enum err gate_tell_home(struct gate *g, const struct link_message *m) MUST_USE;
+
+/* session.c */
+void session_frame(struct gate *g, uint32_t conn, struct slice frame);
+void session_home(struct gate *g, const struct link_home *home);
+void session_self(struct gate *g, const struct link_self *self);
+void session_ended(struct gate *g, uint32_t conn, enum input_kind how);
+
+/* log.c */
+void log_init(struct log *log);
+void log_clear(struct gate *g, struct log *log);
+void log_append(struct gate *g, struct log *log, struct slice record);
+bool log_trim(struct gate *g, struct log *log, int64_t before_us); /* true: nothing is left */
+bool log_covers(const struct log *log, uint32_t cursor);
+uint32_t log_bytes_from(const struct log *log, uint32_t cursor);
+/* The pieces from a cursor to the end; at most max, *cursor moves on; *bytes grows. Returns how
+ * many. */
+uint32_t log_pieces(struct gate *g, const struct log *log, uint32_t *cursor, struct slice *pieces,
+                    uint32_t max, size_t *bytes);
+
+/* replica.c */
+void replica_batch(struct gate *g, const struct link_batch *batch);
+uint32_t replica_topic(struct gate *g, topic_id id); /* makes it; POOL_NONE at the limit */
+void replica_topic_drop(struct gate *g, uint32_t topic);
+uint32_t replica_chunk(struct gate *g, uint32_t topic, uint16_t cx,
+                       uint16_t cy); /* makes it; POOL_NONE at the limit */
+void replica_mark(struct gate *g);   /* news since the last call reach the watchers' dirty masks */
+void replica_trim(struct gate *g, int64_t now_us);
+void chunk_watch(struct gate *g, uint32_t chunk, uint32_t conn, uint32_t slot);
+void chunk_unwatch(struct gate *g, uint32_t chunk, uint32_t conn);
+
+/* interest.c */
+void interest_moved(struct gate *g, uint32_t conn); /* after the avatar's place changed */
+void interest_clear(struct gate *g, uint32_t conn);
+void interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera);
+void interest_spectators(
+    struct gate *g); /* once a second: what woke or fell asleep in their windows */
+void interest_density(struct gate *g, bool on); /* the first spectator came, the last one left */
+void interest_subscribe(struct gate *g);        /* tells the home what changed */
+void interest_subscribed(struct gate *g, const struct link_subscribed *s);
+
+/* crowd.c */
+void crowd_check(struct gate *g,
+                 uint32_t chunk); /* becomes crowded or normal by its number of movers */
+void crowd_add(struct gate *g, struct seen_chunk *c, uint32_t entity);
+void crowd_remove(struct gate *g, struct seen_chunk *c, uint32_t entity);
+void crowd_told(struct gate *g, struct seen_chunk *c, uint32_t entity, uint8_t cell_before,
+                struct slice record);
+void crowd_near(struct gate *g, uint32_t conn); /* the 3 x 3 cells around the avatar */
+void crowd_trim(struct gate *g, int64_t before_us);
+const struct slice_of_crowd *crowd_slice(struct gate *g, struct crowd *crowd, uint64_t from);
+uint8_t cell_of(int32_t x_mm, int32_t y_mm);
+
+/* feed.c */
+void feed_slot(struct gate *g, uint32_t slot);
+void feed_density(struct gate *g, const struct link_density *density);
+
+#endif

@@ -1,0 +1,354 @@
+/* Avatars: who stands in the world, where, and what their players do with them. An avatar is a
+ * member of the chunk its motion was last published for; when it crosses a border the motion is
+ * told anew from the border on, so that the place of a published motion is always inside the chunk
+ * it is published for.
+ */
+#include "base/check.h"
+#include "seom.pb-c.h"
+#include "wire/text.h"
+#include "world/state.h"
+#include <math.h>
+#include <string.h>
+
+#define SPAWN_TILES 1024 /* new guests stand on one of so many land tiles around the harbour */
+
+int32_t
+avatar_speed_mm_s(const struct world *w, const struct avatar *a)
+{
+    return w->options.game->speed_mm_s(a->mover.look);
+}
+
+void
+avatar_write_motion(const struct avatar *a, struct writer *out)
+{
+    struct record_motion m = {.entity = a->id, .look = a->mover.look, .motion = a->mover.motion};
+    batch_put_motion(out, &m);
+}
+
+static void
+publish_motion(struct world *w, const struct avatar *a)
+{
+    struct topic *t = pool_at(&w->topics, a->topic);
+    struct writer out = topic_room(w, t, RECORD_MOTION_BYTES);
+    avatar_write_motion(a, &out);
+    topic_wrote(w, t, &out);
+}
+
+static void
+publish_leave(struct world *w, uint64_t entity, struct topic *t, uint8_t chunk)
+{
+    struct writer out = topic_room(w, t, RECORD_LEAVE_BYTES);
+    batch_put_leave(&out, entity, (uint16_t)(topic_bx(t->id) * BLOCK_CHUNKS + chunk % BLOCK_CHUNKS),
+                    (uint16_t)(topic_by(t->id) * BLOCK_CHUNKS + chunk / BLOCK_CHUNKS));
+    topic_wrote(w, t, &out);
+}
+
+static void
+join_chunk(struct world *w, struct avatar *a, struct topic *t, uint8_t chunk)
+{
+    uint32_t index = map_get(&w->avatar_by_id, a->id);
+    a->topic = topic_index(w, t);
+    a->chunk = chunk;
+    a->previous = POOL_NONE;
+    a->next = t->members[chunk];
+    if (a->next != POOL_NONE) {
+        ((struct avatar *)pool_at(&w->avatars, a->next))->previous = index;
+    }
+    t->members[chunk] = index;
+    t->member_count++;
+}
+
+static void
+part_chunk(struct world *w, struct avatar *a)
+{
+    struct topic *t = pool_at(&w->topics, a->topic);
+    if (a->previous != POOL_NONE) {
+        ((struct avatar *)pool_at(&w->avatars, a->previous))->next = a->next;
+    } else {
+        t->members[a->chunk] = a->next;
+    }
+    if (a->next != POOL_NONE) {
+        ((struct avatar *)pool_at(&w->avatars, a->next))->previous = a->previous;
+    }
+    t->member_count--;
+}
+
+/* The truth changed: membership, news, and the time at which it will leave its chunk. */
+static void
+tell_motion(struct world *w, struct avatar *a)
+{
+    struct place at = {.x_mm = a->mover.motion.x_mm, .y_mm = a->mover.motion.y_mm};
+    topic_id id = topic_of(a->island, at);
+    uint8_t chunk = topic_chunk_of(at);
+    struct topic *left = pool_at(&w->topics, a->topic);
+    w->stats.changes++;
+    if (left->id != id || a->chunk != chunk) {
+        uint8_t left_chunk = a->chunk;
+        part_chunk(w, a);
+        join_chunk(w, a, topic_at(w, id), chunk);
+        w->stats.crossings++;
+        if (w->options.mutant != WORLD_MUTANT_LEAVE_LOST) {
+            publish_leave(w, a->id, left, left_chunk);
+        }
+        topic_drop_if_idle(w, left);
+    }
+    publish_motion(w, a);
+    int64_t leaves_ms = motion_leaves_chunk_ms(&a->mover.motion, a->mover.motion.since_ms);
+    if (leaves_ms == INT64_MAX || w->options.mutant == WORLD_MUTANT_CROSSING_LATE) {
+        wheel_cancel(&w->wheel, &a->crossing.entry);
+    } else {
+        wheel_set(&w->wheel, &a->crossing.entry, (leaves_ms + WORLD_TICK_MS - 1) / WORLD_TICK_MS);
+    }
+}
+
+static void
+tell_self(struct world *w, const struct avatar *a, uint8_t flags)
+{
+    if (a->lingering) {
+        return;
+    }
+    home_send(w, a->gate,
+              &(struct link_message){.kind = LINK_SELF,
+                                     .as.self = {.player = a->id,
+                                                 .session_epoch = a->session_epoch,
+                                                 .kind = SELF_MOTION,
+                                                 .flags = flags,
+                                                 .look = a->mover.look,
+                                                 .number = a->last_move_no,
+                                                 .island = island_id(a->island),
+                                                 .motion = a->mover.motion}});
+}
+
+void
+avatar_save(struct world *w, const struct avatar *a)
+{
+    struct stand s = {.player = a->id,
+                      .island = island_id(a->island),
+                      .look = a->mover.look,
+                      .motion = a->mover.motion};
+    if (place_set(w->places, &s) != OK) {
+        w->stats.places_refused++;
+    }
+}
+
+static uint64_t
+spawn_weight(const struct island *island)
+{
+    return 1 + (uint64_t)sqrt((double)island_land_tiles(island));
+}
+
+/* Islands share new guests by the square root of their land: the small ones are not left empty. */
+static const struct island *
+choose_island(struct world *w, uint32_t wish)
+{
+    const struct island *island = wish == 0 ? NULL : archipelago_find(w->options.islands, wish);
+    if (island != NULL) {
+        return island;
+    }
+    uint64_t total = 0;
+    uint32_t cursor = 0;
+    while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
+        total += spawn_weight(island);
+    }
+    uint64_t at = env_random(w->env) % total;
+    cursor = 0;
+    while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
+        if (at < spawn_weight(island)) {
+            return island;
+        }
+        at -= spawn_weight(island);
+    }
+    CHECK(!"an archipelago has at least one island");
+    return NULL;
+}
+
+/* Where somebody stands who was seen before. What was saved before this process began is told as of
+ * the last saved world time, so that nobody walks on while the world is down. */
+static struct place
+stood_at(const struct world *w, const struct stand *s, int64_t now_ms)
+{
+    bool before_us = s->motion.since_ms < w->started_ms;
+    return motion_at(&s->motion, before_us ? w->options.saved_world_ms : now_ms);
+}
+
+enum err
+avatar_add(struct world *w, const struct entering *e, const struct stand *stand, uint32_t *out)
+{
+    if (pool_take(&w->avatars, out) != OK) {
+        return ERR_FULL;
+    }
+    struct avatar *a = pool_at(&w->avatars, *out);
+    CHECK(map_put(&w->avatar_by_id, e->player, *out) == OK);
+    int64_t now_ms = env_world_ms(w->env);
+    struct place at = {0};
+    a->id = e->player;
+    a->session_epoch = e->session_epoch;
+    a->gate = e->gate;
+    memcpy(a->name, e->name, sizeof a->name);
+    a->crossing = (struct timer){.kind = TIMER_CROSSING, .owner = *out};
+    a->linger = (struct timer){.kind = TIMER_LINGER, .owner = *out};
+    a->island = stand != NULL ? archipelago_find(w->options.islands, stand->island) : NULL;
+    if (a->island != NULL) {
+        at = stood_at(w, stand, now_ms);
+    }
+    if (a->island == NULL || !island_is_land(a->island, at)) {
+        a->island = choose_island(w, e->island_wish);
+        at = island_spawn(a->island, (uint32_t)(env_random(w->env) % SPAWN_TILES));
+    }
+    mover_put(&a->mover, at, stand != NULL ? stand->look : LOOK_WALKER,
+              w->options.game->speed_mm_s(LOOK_WALKER), now_ms);
+    struct topic *t = topic_at(w, topic_of(a->island, at));
+    join_chunk(w, a, t, topic_chunk_of(at));
+    w->stats.players++;
+    publish_motion(w, a);
+    avatar_save(w, a);
+    struct game_player gp = {.entity = a->id,
+                             .island = island_id(a->island),
+                             .motion = a->mover.motion,
+                             .look = a->mover.look};
+    w->options.game->enter(&gp, now_ms);
+    return OK;
+}
+
+void
+avatar_remove(struct world *w, uint32_t index)
+{
+    struct avatar *a = pool_at(&w->avatars, index);
+    struct topic *t = pool_at(&w->topics, a->topic);
+    int64_t now_ms = env_world_ms(w->env);
+    mover_put(&a->mover, motion_at(&a->mover.motion, now_ms), a->mover.look, 0, now_ms);
+    avatar_save(w, a);
+    part_chunk(w, a);
+    publish_leave(w, a->id, t, a->chunk);
+    topic_drop_if_idle(w, t);
+    wheel_cancel(&w->wheel, &a->crossing.entry);
+    wheel_cancel(&w->wheel, &a->linger.entry);
+    w->stats.players--;
+    w->stats.lingering -= a->lingering;
+    w->stats.leaves++;
+    struct game_player gp = {.entity = a->id,
+                             .island = island_id(a->island),
+                             .motion = a->mover.motion,
+                             .look = a->mover.look};
+    w->options.game->leave(&gp, now_ms);
+    CHECK(map_remove(&w->avatar_by_id, a->id) == index);
+    pool_give(&w->avatars, index);
+}
+
+void
+avatar_linger(struct world *w, uint32_t index)
+{
+    struct avatar *a = pool_at(&w->avatars, index);
+    CHECK(!a->lingering);
+    a->lingering = true;
+    w->stats.lingering++;
+    wheel_set(&w->wheel, &a->linger.entry,
+              (env_world_ms(w->env) + WORLD_LINGER_MS) / WORLD_TICK_MS);
+}
+
+void
+avatar_crossed(struct world *w, uint32_t index)
+{
+    struct avatar *a = pool_at(&w->avatars, index);
+    mover_reanchor(&a->mover, avatar_speed_mm_s(w, a), env_world_ms(w->env));
+    tell_motion(w, a);
+    tell_self(w, a, 0);
+}
+
+static void
+input_move(struct world *w, struct avatar *a, const struct link_input *input)
+{
+    w->stats.moves++;
+    if (input->number <= a->last_move_no) {
+        w->stats.moves_stale++;
+        return;
+    }
+    a->last_move_no = input->number;
+    struct move asked = {.motion = input->motion,
+                         .look = input->look,
+                         .speed_mm_s = w->options.game->speed_mm_s(input->look)};
+    enum move_verdict verdict = mover_move(&a->mover, a->island, &asked, env_world_ms(w->env),
+                                           w->options.mutant != WORLD_MUTANT_DEBT_FREE);
+    w->stats.moves_refused += verdict == MOVE_REFUSED;
+    w->stats.moves_shortened += verdict == MOVE_SHORTENED;
+    tell_motion(w, a);
+    tell_self(w, a, verdict == MOVE_ACCEPTED ? 0 : SELF_CORRECTED);
+    avatar_save(w, a);
+}
+
+static void
+input_say(struct world *w, const struct avatar *a, const struct link_input *input)
+{
+    if (input->bytes.bytes == 0 || input->bytes.bytes > SAY_BYTES_MAX ||
+        !text_is_line(input->bytes)) {
+        w->stats.says_refused++;
+        return;
+    }
+    struct topic *t = pool_at(&w->topics, a->topic);
+    struct writer out = topic_room(w, t, SAY_BYTES_MAX + 16);
+    batch_put_say(&out, a->id, input->bytes);
+    topic_wrote(w, t, &out);
+    w->stats.says++;
+}
+
+static void
+input_look(struct world *w, const struct avatar *a, const struct link_input *input)
+{
+    uint32_t there = map_get(&w->avatar_by_id, input->entity);
+    const struct avatar *seen = there == MAP_NONE ? NULL : pool_at(&w->avatars, there);
+    struct link_self self = {.player = a->id,
+                             .session_epoch = a->session_epoch,
+                             .kind = SELF_ANSWER,
+                             .number = input->number,
+                             .entity = input->entity,
+                             .code = seen == NULL ? SEOM__CODE__NOT_FOUND : SEOM__CODE__FINE};
+    if (seen != NULL) {
+        self.look = seen->mover.look;
+        self.bytes = (struct slice){.at = (const uint8_t *)seen->name, .bytes = strlen(seen->name)};
+    }
+    home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
+}
+
+static void
+input_command(struct world *w, const struct avatar *a, const struct link_input *input)
+{
+    struct game_player gp = {.entity = a->id,
+                             .island = island_id(a->island),
+                             .motion = a->mover.motion,
+                             .look = a->mover.look};
+    uint8_t result[256];
+    uint32_t result_bytes = 0;
+    uint32_t code =
+        w->options.game->command(&gp, input->bytes, env_world_ms(w->env), result, &result_bytes);
+    CHECK(result_bytes <= sizeof result);
+    w->stats.commands++;
+    home_send(w, a->gate,
+              &(struct link_message){.kind = LINK_SELF,
+                                     .as.self = {.player = a->id,
+                                                 .session_epoch = a->session_epoch,
+                                                 .kind = SELF_RESULT,
+                                                 .seq = input->seq,
+                                                 .code = (uint8_t)code,
+                                                 .bytes = {.at = result, .bytes = result_bytes}}});
+}
+
+void
+avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
+{
+    uint32_t index = map_get(&w->avatar_by_id, input->player);
+    struct avatar *a = index == MAP_NONE ? NULL : pool_at(&w->avatars, index);
+    bool theirs =
+        a != NULL && !a->lingering && a->gate == gate && a->session_epoch == input->session_epoch;
+    if (a == NULL || (!theirs && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED)) {
+        w->stats.stale_inputs++;
+        return;
+    }
+    switch (input->kind) {
+    case INPUT_MOVE: input_move(w, a, input); break;
+    case INPUT_SAY: input_say(w, a, input); break;
+    case INPUT_LOOK: input_look(w, a, input); break;
+    case INPUT_COMMAND: input_command(w, a, input); break;
+    case INPUT_GONE: avatar_linger(w, index); break;
+    case INPUT_LEFT: avatar_remove(w, index); break;
+    }
+}

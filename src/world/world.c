@@ -1,0 +1,211 @@
+#include "world/world.h"
+
+#include "base/check.h"
+#include "world/state.h"
+#include <stdlib.h>
+
+#define ENTERING_MAX_DEFAULT     1024
+#define IDLE_TURN_US             1000000 /* nobody here, nothing awake: the places still want their second */
+#define STORE_CALLS_PER_ENTERING 2
+
+enum err
+world_alloc(const struct world_options *options, const struct env *env, struct world **out)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return ERR_FULL;
+    }
+    w->options = *options;
+    w->env = env;
+    if (w->options.entering_max == 0) {
+        w->options.entering_max = ENTERING_MAX_DEFAULT;
+    }
+    uint32_t topics_max = w->options.topics_max + w->options.players_max; /* see topic_at() */
+    pool_init(&w->avatars, sizeof(struct avatar), w->options.players_max, 256);
+    pool_init(&w->entering, sizeof(struct entering), w->options.entering_max, 64);
+    pool_init(&w->topics, sizeof(struct topic), topics_max, 64);
+    pool_init(&w->pages, TOPIC_PAGE_BYTES, topics_max, 16);
+    map_init(&w->avatar_by_id, w->options.players_max, 0);
+    map_init(&w->entering_by_player, w->options.entering_max, 0);
+    map_init(&w->topic_by_id, topics_max, 0);
+    w->islands = options->islands->count;
+    w->density_cells = calloc((size_t)w->islands * DENSITY_CELLS_MAX, sizeof w->density_cells[0]);
+    CHECK(w->density_cells != NULL);
+    w->first_dirty = w->first_behind = POOL_NONE;
+    w->started_ms = env_world_ms(env);
+    w->tick = w->started_ms / WORLD_TICK_MS;
+    wheel_init(&w->wheel, w->tick);
+    store_init(&w->store, env, w->options.entering_max * STORE_CALLS_PER_ENTERING + 256);
+    players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
+    ids_init(&w->ids, &w->store, w->options.world_id, "player");
+    w->places = places_alloc(&w->store, w->options.world_id, &(struct places_limits){0});
+    CHECK(w->places != NULL);
+    *out = w;
+    return OK;
+}
+
+void
+world_free(struct world **world)
+{
+    struct world *w = *world;
+    places_free(&w->places);
+    players_fini(&w->players);
+    store_fini(&w->store);
+    map_fini(&w->avatar_by_id);
+    map_fini(&w->entering_by_player);
+    map_fini(&w->topic_by_id);
+    pool_fini(&w->avatars);
+    pool_fini(&w->entering);
+    pool_fini(&w->topics);
+    pool_fini(&w->pages);
+    free(w->density_cells);
+    free(w);
+    *world = NULL;
+}
+
+struct store_done
+world_store_done(struct world *w)
+{
+    return store_done(&w->store);
+}
+
+void
+world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
+{
+    CHECK(gate < WORLD_GATES_MAX);
+    struct link_message m;
+    w->stats.messages++;
+    if (link_read(bytes, n, &m) != OK) {
+        w->stats.malformed++;
+        return;
+    }
+    switch (m.kind) {
+    case LINK_ENTER: home_enter(w, gate, &m.as.enter); break;
+    case LINK_INPUT: {
+        int64_t waited_us = env_mono_us(w->env) - m.as.input.sent_us;
+        hist_add(&w->stats.queue_wait_us, waited_us > 0 ? (uint64_t)waited_us : 0);
+        avatar_input(w, gate, &m.as.input);
+        break;
+    }
+    case LINK_SUBSCRIBE: topic_subscribe(w, gate, &m.as.subscribe); break;
+    case LINK_GO:
+    case LINK_HOME:
+    case LINK_SELF:
+    case LINK_SUBSCRIBED:
+    case LINK_BATCH:
+    case LINK_DENSITY: w->stats.malformed++; break; /* not for a home */
+    }
+}
+
+static void
+timer_due(struct world *w, const struct timer *timer)
+{
+    switch (timer->kind) {
+    case TIMER_CROSSING: avatar_crossed(w, timer->owner); break;
+    case TIMER_LINGER: avatar_remove(w, timer->owner); break;
+    case TIMER_STEWARD: steward_due(w, timer->owner); break;
+    }
+}
+
+/* All ticks up to now; those that were slept through had nothing due. */
+static void
+run_ticks(struct world *w, int64_t now_ms)
+{
+    int64_t tick = now_ms / WORLD_TICK_MS;
+    if (tick <= w->tick) {
+        return;
+    }
+    for (struct wheel_entry *e; (e = wheel_take(&w->wheel, tick)) != NULL;) {
+        timer_due(w, (const struct timer *)(const void *)e);
+    }
+    if (tick / DENSITY_EVERY_TICKS != w->tick / DENSITY_EVERY_TICKS) {
+        density_publish(w);
+    }
+    w->tick = tick;
+    if (w->minting > 0) {
+        home_turn(w);
+    }
+    places_turn(w->places, now_ms);
+}
+
+static bool
+has_news(const struct world *w)
+{
+    return w->first_dirty != POOL_NONE || w->first_behind != POOL_NONE;
+}
+
+/* When the next tick is due, as far as anything could be due in it. */
+static int64_t
+next_tick_us(const struct world *w, int64_t now_us, int64_t now_ms)
+{
+    bool idle = w->stats.players == 0 && w->wheel.count == 0 && w->minting == 0 && !w->stopping &&
+                w->density_gates == 0;
+    return idle ? now_us + IDLE_TURN_US : now_us + ((w->tick + 1) * WORLD_TICK_MS - now_ms) * 1000;
+}
+
+int64_t
+world_turn(struct world *w)
+{
+    int64_t now_us = env_mono_us(w->env), now_ms = env_world_ms(w->env);
+    bool ticks = now_ms / WORLD_TICK_MS > w->tick;
+    run_ticks(w, now_ms);
+    if (has_news(w) && now_us - w->published_us >= WORLD_PUBLISH_US) {
+        topics_publish(w);
+        w->published_us = now_us;
+    }
+    if (ticks) {
+        int64_t due_us =
+            w->tick_wanted_us != 0 && w->tick_wanted_us < now_us ? w->tick_wanted_us : now_us;
+        hist_add(&w->stats.tick_us, (uint64_t)(env_mono_us(w->env) - due_us));
+    }
+    int64_t next_us = w->tick_wanted_us = next_tick_us(w, now_us, now_ms);
+    if (has_news(w) && w->published_us + WORLD_PUBLISH_US < next_us) {
+        next_us = w->published_us + WORLD_PUBLISH_US;
+    }
+    return next_us;
+}
+
+void
+world_stop(struct world *w, uint32_t retry_after_ms)
+{
+    home_stop(w, retry_after_ms);
+    topics_publish(w);
+    places_flush(w->places, env_world_ms(w->env));
+}
+
+bool
+world_stopped(const struct world *w)
+{
+    return w->stopping && places_durable(w->places) && store_under_way(&w->store) == 0;
+}
+
+const struct world_stats *
+world_stats(const struct world *w)
+{
+    return &w->stats;
+}
+
+void
+world_stats_reset_histograms(struct world *w)
+{
+    hist_reset(&w->stats.queue_wait_us);
+    hist_reset(&w->stats.tick_us);
+}
+
+bool
+world_next_player(const struct world *w, uint32_t *cursor, struct world_player *out)
+{
+    uint32_t i = pool_next(&w->avatars, *cursor == 0 ? POOL_NONE : *cursor - 1);
+    if (i == POOL_NONE) {
+        return false;
+    }
+    const struct avatar *a = pool_at(&w->avatars, i);
+    *cursor = i + 1;
+    *out = (struct world_player){.player = a->id,
+                                 .session_epoch = a->session_epoch,
+                                 .island = island_id(a->island),
+                                 .look = a->mover.look,
+                                 .lingering = a->lingering,
+                                 .motion = a->mover.motion};
+    return true;
+}

@@ -1,0 +1,98 @@
+/* The truth side of one process: home to its players and steward of the chunks that are seen. It
+ * lives on the logic thread, reaches the outside only through struct env, and talks to gates in the
+ * messages of wire/link.h.
+ *
+ * One turn of its loop: world_message() for each message that came, store completions, then
+ * world_turn(): due ticks, and at most every 10 ms one batch per dirty topic to each gate that
+ * subscribed it. Nothing is allocated in a turn.
+ */
+#ifndef SEOM_WORLD_WORLD_H
+#define SEOM_WORLD_WORLD_H
+
+#include "base/hist.h"
+#include "env/env.h"
+#include "wire/link.h"
+#include "wire/ticket.h"
+#include "world/archipelago.h"
+#include "world/game.h"
+
+#define WORLD_GATES_MAX      16
+#define WORLD_TICK_MS        100
+#define WORLD_PUBLISH_US     10000 /* a topic is published at most this often */
+#define WORLD_LINGER_MS      30000 /* an avatar stays this long after its connection was lost */
+#define WORLD_SLEEP_AFTER_MS 10000 /* a block sleeps this long after its last subscription */
+
+/* Ways to be wrong on purpose; the simulator must catch each of them (proof/mutant.h). */
+enum world_mutant {
+    WORLD_MUTANT_NONE,
+    WORLD_MUTANT_LEAVE_LOST,    /* crossing a chunk border is not told to the chunk that was left */
+    WORLD_MUTANT_DEBT_FREE,     /* jumps cost no time debt */
+    WORLD_MUTANT_EPOCH_IGNORED, /* input of an older session is accepted */
+    WORLD_MUTANT_SNAPSHOT_EMPTY, /* a new subscription gets no snapshot */
+    WORLD_MUTANT_CROSSING_LATE,  /* nobody notices that a motion left its chunk */
+    WORLD_MUTANT_FULL_FORGOTTEN, /* a batch that found its ring full is not repaired by a snapshot
+                                  */
+};
+
+struct world_options {
+    uint16_t world_id;
+    uint64_t node_epoch;  /* of this process's registration; grows over restarts */
+    uint32_t players_max; /* playing and lingering together */
+    uint32_t topics_max;
+    uint32_t entering_max;             /* on the way in at once; 0 = 1024 */
+    const struct game *game;           /* borrowed */
+    const struct archipelago *islands; /* borrowed */
+    uint8_t ticket_key[TICKET_KEY_BYTES];
+    uint64_t seed;          /* of the world: closed forms follow from it */
+    int64_t saved_world_ms; /* the world time last kept in the store (store/clock.h): where people
+                               stood */
+    enum world_mutant mutant;
+};
+
+struct world_stats {
+    uint64_t changes, encodes; /* encodes / changes is told as encodes_per_change */
+    uint64_t moves, moves_refused, moves_shortened, moves_stale;
+    uint64_t crossings, batches, batch_bytes, batches_full, snapshots, says, commands;
+    uint64_t enters, enters_refused, takeovers, leaves;
+    uint64_t messages, malformed;
+    uint64_t topics_full, places_refused, says_refused, stale_inputs,
+        controls_lost; /* limits reached, input refused */
+    uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
+    struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
+    struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
+};
+
+struct world;
+
+enum err world_alloc(const struct world_options *options, const struct env *env,
+                     struct world **out) MUST_USE;
+void world_free(struct world **world);
+
+/* One message of a gate. Malformed ones are counted and ignored. */
+void world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n);
+/* Hand these to the engine behind env->store. */
+struct store_done world_store_done(struct world *w);
+/* Does what is due; returns the mono time (us) of the next turn it wants, unless a message comes
+ * first. */
+int64_t world_turn(struct world *w);
+/* SIGTERM: everybody's session ends with SERVER_STOPS, places are flushed. world_stopped(): all is
+ * durable. */
+void world_stop(struct world *w, uint32_t retry_after_ms);
+bool world_stopped(const struct world *w);
+
+const struct world_stats *world_stats(const struct world *w);
+void world_stats_reset_histograms(struct world *w);
+
+/* What the simulator's checkers and tools look at. */
+struct world_player {
+    uint64_t player, session_epoch;
+    uint32_t island;
+    uint8_t look;
+    bool lingering;
+    struct motion motion;
+};
+
+bool world_next_player(const struct world *w, uint32_t *cursor,
+                       struct world_player *out); /* start with 0 */
+
+#endif
