@@ -12,6 +12,7 @@ struct island_draft {
     struct island_head head;
     uint8_t *classes; /* owned; as in the file */
     uint32_t *ranks;  /* owned; per group */
+    uint16_t *tiles;  /* owned; land tiles per chunk */
     uint8_t *masks;   /* owned; head.shore_chunks of masks_made */
     uint32_t masks_made;
     uint32_t *ring_ends;    /* owned */
@@ -25,7 +26,7 @@ struct island_draft {
 struct berth {
     uint32_t shelter; /* land tiles in the 5 x 5 chunks around it */
     uint64_t from_middle;
-    uint32_t cx, cy;
+    int32_t cx, cy;
     bool found;
 };
 
@@ -80,6 +81,7 @@ island_draft_open(const struct island_plan *plan, struct island_draft **out)
     d->classes = more(NULL, groups, ISLAND_GROUP_BYTES);
     memset(d->classes, 0, (size_t)groups * ISLAND_GROUP_BYTES);
     d->ranks = more(NULL, groups, sizeof *d->ranks);
+    d->tiles = more(NULL, chunks, sizeof *d->tiles);
     if (plan->name.bytes > 0) {
         memcpy(d->name, plan->name.at, plan->name.bytes);
     }
@@ -97,6 +99,7 @@ island_draft_drop(struct island_draft **draft)
     }
     free(d->classes);
     free(d->ranks);
+    free(d->tiles);
     free(d->masks);
     free(d->ring_ends);
     free(d->vertices);
@@ -104,12 +107,24 @@ island_draft_drop(struct island_draft **draft)
     *draft = NULL;
 }
 
+/* Most chunks are all sea or all land: those are seen without counting. */
 static uint32_t
 mask_tiles(const struct chunk_mask *mask)
 {
+    uint64_t words[4], any = 0, all = UINT64_MAX;
     uint32_t tiles = 0;
-    for (uint32_t row = 0; row < CHUNK_TILES; row++) {
-        tiles += (uint32_t)__builtin_popcount(mask->rows[row]);
+
+    _Static_assert(sizeof words == sizeof *mask, "16 rows of 16 tiles");
+    memcpy(words, mask, sizeof words);
+    for (uint32_t n = 0; n < 4; n++) {
+        any |= words[n];
+        all &= words[n];
+    }
+    if (any == 0 || all == UINT64_MAX) {
+        return any == 0 ? 0 : ISLAND_CHUNK_TILES;
+    }
+    for (uint32_t n = 0; n < 4; n++) {
+        tiles += (uint32_t)__builtin_popcountll(words[n]);
     }
     return tiles;
 }
@@ -147,6 +162,7 @@ island_draft_row(struct island_draft *d, const struct chunk_mask *chunks)
             draft_add_shore(d, &chunks[column]);
         }
         d->head.land_tiles += tiles;
+        d->tiles[chunk] = (uint16_t)tiles;
         d->classes[chunk / 4] |= (uint8_t)(class << (chunk % 4 * 2));
     }
 }
@@ -174,49 +190,39 @@ island_draft_ring(struct island_draft *d, const struct place *vertices, uint32_t
 }
 
 /* The harbour: the chunk of the coast with the most land around it, which is a bay where there is
- * one. It is chosen on the opened island, whose file has some land tile as its harbour until then.
- */
+ * one. */
 
 static uint32_t
-chunk_tiles(const struct island *i, int32_t cx, int32_t cy)
+draft_tiles(const struct island_draft *d, int32_t cx, int32_t cy)
 {
-    uint32_t tiles = 0;
-
-    switch (island_chunk(i, cx, cy)) {
-    case CHUNK_SEA: return 0;
-    case CHUNK_LAND: return ISLAND_CHUNK_TILES;
-    case CHUNK_SHORE: break;
+    if (cx < 0 || cy < 0 || cx >= d->head.columns || cy >= d->head.rows) {
+        return 0;
     }
-    for (int32_t tile = 0; tile < ISLAND_CHUNK_TILES; tile++) {
-        struct place at = {.x_mm = cx * CHUNK_MM + tile % CHUNK_TILES * TILE_MM,
-                           .y_mm = cy * CHUNK_MM + tile / CHUNK_TILES * TILE_MM};
-        tiles += island_is_land(i, at);
-    }
-    return tiles;
+    return d->tiles[(size_t)cy * d->head.columns + (size_t)cx];
 }
 
 static bool
-chunk_at_coast(const struct island *i, int32_t cx, int32_t cy)
+chunk_at_coast(const struct island_draft *d, int32_t cx, int32_t cy)
 {
-    switch (island_chunk(i, cx, cy)) {
-    case CHUNK_SEA: return false;
-    case CHUNK_SHORE: return true;
-    case CHUNK_LAND: break;
+    uint32_t tiles = draft_tiles(d, cx, cy);
+
+    if (tiles < ISLAND_CHUNK_TILES) {
+        return tiles > 0;
     }
-    return island_chunk(i, cx - 1, cy) == CHUNK_SEA || island_chunk(i, cx + 1, cy) == CHUNK_SEA ||
-           island_chunk(i, cx, cy - 1) == CHUNK_SEA || island_chunk(i, cx, cy + 1) == CHUNK_SEA;
+    return draft_tiles(d, cx - 1, cy) == 0 || draft_tiles(d, cx + 1, cy) == 0 ||
+           draft_tiles(d, cx, cy - 1) == 0 || draft_tiles(d, cx, cy + 1) == 0;
 }
 
 static struct berth
-berth_at(const struct island *i, int32_t cx, int32_t cy)
+berth_at(const struct island_draft *d, int32_t cx, int32_t cy)
 {
-    struct berth b = {.cx = (uint32_t)cx, .cy = (uint32_t)cy, .found = true};
-    int64_t dx = 2 * (int64_t)cx - island_columns(i) + 1, dy = 2 * (int64_t)cy - island_rows(i) + 1;
+    struct berth b = {.cx = cx, .cy = cy, .found = true};
+    int64_t dx = 2 * (int64_t)cx - d->head.columns + 1, dy = 2 * (int64_t)cy - d->head.rows + 1;
 
     b.from_middle = (uint64_t)(dx * dx + dy * dy);
     for (int32_t near_y = cy - 2; near_y <= cy + 2; near_y++) {
         for (int32_t near_x = cx - 2; near_x <= cx + 2; near_x++) {
-            b.shelter += chunk_tiles(i, near_x, near_y);
+            b.shelter += draft_tiles(d, near_x, near_y);
         }
     }
     return b;
@@ -253,8 +259,8 @@ berth_tile(const struct island *i, const struct berth *b)
 
     for (int32_t tile = 0; tile < ISLAND_CHUNK_TILES; tile++) {
         int32_t column = tile % CHUNK_TILES, row = tile / CHUNK_TILES;
-        struct place at = {.x_mm = (int32_t)b->cx * CHUNK_MM + column * TILE_MM + TILE_MM / 2,
-                           .y_mm = (int32_t)b->cy * CHUNK_MM + row * TILE_MM + TILE_MM / 2};
+        struct place at = {.x_mm = b->cx * CHUNK_MM + column * TILE_MM + TILE_MM / 2,
+                           .y_mm = b->cy * CHUNK_MM + row * TILE_MM + TILE_MM / 2};
         int32_t dx = 2 * column - CHUNK_TILES + 1, dy = 2 * row - CHUNK_TILES + 1;
         int32_t distance = dx * dx + dy * dy + (tile_at_coast(i, at) ? 0 : ISLAND_CHUNK_TILES * 16);
         if (island_is_land(i, at) && distance < best_distance) {
@@ -266,45 +272,41 @@ berth_tile(const struct island *i, const struct berth *b)
     return best;
 }
 
-static struct place
-choose_harbour(const struct island *i)
+static struct berth
+choose_berth(const struct island_draft *d)
 {
     struct berth best = {0};
 
-    for (int32_t cy = 0; cy < island_rows(i); cy++) {
-        for (int32_t cx = 0; cx < island_columns(i); cx++) {
-            if (!chunk_at_coast(i, cx, cy)) {
+    for (int32_t cy = 0; cy < d->head.rows; cy++) {
+        for (int32_t cx = 0; cx < d->head.columns; cx++) {
+            if (!chunk_at_coast(d, cx, cy)) {
                 continue;
             }
-            struct berth b = berth_at(i, cx, cy);
+            struct berth b = berth_at(d, cx, cy);
             if (berth_better(&b, &best)) {
                 best = b;
             }
         }
     }
     CHECK(best.found);
-    return berth_tile(i, &best);
+    return best;
 }
 
-/* Some land tile, so that the island can be opened to look for a better one. */
+/* Some land tile, so that the island can be opened to look for a better one: the first. */
 static struct place
-draft_any_land(const struct island_draft *d)
+draft_first_land(const struct island_draft *d)
 {
-    uint64_t chunks = (uint64_t)d->head.columns * d->head.rows;
-    uint64_t chunk = 0;
-    uint32_t tile = 0;
+    uint32_t chunk = 0, tile = 0;
 
-    while (chunk < chunks && (d->classes[chunk / 4] >> (chunk % 4 * 2) & 3) == CHUNK_SEA) {
+    while (d->tiles[chunk] == 0) {
         chunk++;
     }
-    CHECK(chunk < chunks);
-    if ((d->classes[chunk / 4] >> (chunk % 4 * 2) & 3) == CHUNK_SHORE) {
+    if (d->tiles[chunk] < ISLAND_CHUNK_TILES) {
         while (!(load_u16(d->masks + tile / CHUNK_TILES * 2) >> (tile % CHUNK_TILES) & 1)) {
             tile++;
         }
     }
-    uint32_t column = (uint32_t)(chunk % d->head.columns),
-             row = (uint32_t)(chunk / d->head.columns);
+    uint32_t column = chunk % d->head.columns, row = chunk / d->head.columns;
     return (struct place){.x_mm = (int32_t)(column * CHUNK_MM + tile % CHUNK_TILES * TILE_MM),
                           .y_mm = (int32_t)(row * CHUNK_MM + tile / CHUNK_TILES * TILE_MM)};
 }
@@ -372,7 +374,7 @@ island_draft_finish(struct island_draft **draft, struct island_file *out)
         return ERR_NOT_FOUND;
     }
     struct island_layout l = island_layout_of(&d->head);
-    struct place harbour = draft_any_land(d);
+    struct place harbour = draft_first_land(d);
     d->head.file_bytes = l.file_bytes;
     d->head.harbour_x_mm = harbour.x_mm;
     d->head.harbour_y_mm = harbour.y_mm;
@@ -384,7 +386,8 @@ island_draft_finish(struct island_draft **draft, struct island_file *out)
     struct island *island = NULL;
     enum err error = island_open(island_file_slice(out), &island);
     CHECK(error == OK); /* what we write, we can read */
-    harbour = choose_harbour(island);
+    struct berth berth = choose_berth(d);
+    harbour = berth_tile(island, &berth);
     island_close(&island);
     d->head.harbour_x_mm = harbour.x_mm;
     d->head.harbour_y_mm = harbour.y_mm;
