@@ -257,6 +257,21 @@ def locks(check):
         raise Failed(found[0])
 
 
+def notices(check):
+    """NOTICES.md names every library that the binary asks for and every module that the page carries."""
+    _, text = run(check, "readelf", "-d", seom())
+    libraries = re.findall(r"\(NEEDED\).*\[(lib\w+?)[-.\d]*\.so", text)
+    modules = set()
+    for path in tracked("web/src/*.ts"):
+        modules |= set(re.findall(r"""from\s+["']([^."'][^"']*)["']""", (ROOT / path).read_text()))
+    told = (ROOT / "NOTICES.md").read_text()
+    missing = [name for name in [*libraries, *sorted(modules)] if not re.search(rf"\b{re.escape(name)}\b", told)]
+    if not libraries:
+        raise Failed("readelf names no library of the binary")
+    if missing:
+        raise Failed("NOTICES.md does not name " + ", ".join(missing))
+
+
 # ---------------------------------------------------------------- simulator
 
 def seom(build_name="gcc"):
@@ -398,6 +413,7 @@ def all_checks(options):
         Check("build-gcc", "gcc, warnings are errors, page embedded", build("gcc"), QUICK),
         Check("unit-gcc", "unit tests", unit("gcc", "--suite", "unit"), QUICK),
         Check("purity", "logic rooms ask nothing of the outside", tool("purity.py", BUILD), QUICK),
+        Check("notices", "NOTICES.md names what the binary carries and asks for", notices, QUICK),
         Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds(options), QUICK),
         *scenes(),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
