@@ -1,8 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The command line as a person meets it: every command explains itself, everything unknown is an error that names it
 (exit 2), and configuration comes from the place that it should.
 
     scene_cli.py PATH_TO_SEOM        prints TAP
+
+check: sanitizers
 """
 import json
 import os

@@ -1,8 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What a running world tells about itself: /metrics is clean in the eyes of promtool and holds what docs/metrics.md
 promises, /status has its keys, and a hostile client is counted under its cause.
 
     scene_metrics.py PATH_TO_SEOM        prints TAP
+
+check: sanitizers
 """
 import json
 import pathlib
@@ -98,7 +100,7 @@ def test_the_world_moves(world):
     moved = until(lambda: (v := world.values())["seom_sends_total"] > first["seom_sends_total"] and
                   v["seom_moves_total"] > first["seom_moves_total"] and v)
     assert moved, (first, world.values())
-    for name in ["seom_bytes_sent_total", "seom_bytes_received_total", "seom_tick_seconds_count",
+    for name in ["seom_bytes_sent_total", "seom_bytes_received_total", "seom_changes_total", "seom_tick_seconds_count",
                  "seom_logic_queue_wait_seconds_count", "seom_process_cpu_seconds_total",
                  "seom_process_resident_memory_bytes", "seom_subscriptions"]:
         assert moved[name] > 0, (name, moved[name])

@@ -2,11 +2,11 @@
  * snapshot, the exposition for Prometheus and docs/metrics.md.
  *
  * struct metrics is a plain snapshot: the logic thread fills one about once a second and hands it
- * over on the board (board.h), so no reader ever touches live state. Counters only grow as long as
- * the process lives; a histogram holds microseconds since the start and is told in seconds.
- * Everything carries the labels world, node and host.
+ * over on the board (gather.h, board.h), so no reader ever touches live state. Counters only grow
+ * as long as the process lives; a histogram holds microseconds since the start and is told in
+ * seconds. Everything carries the labels world, node and host.
  *
- * To add one: a row here, its filling in app/, then `seom config --metrics > docs/metrics.md`.
+ * To add one: a row here, its filling in gather.c, then `seom config --metrics > docs/metrics.md`.
  */
 #ifndef SEOM_WATCH_METRICS_H
 #define SEOM_WATCH_METRICS_H
@@ -61,41 +61,66 @@ enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
     X(BOTS, GAUGE, "bots", NONE, 1, "Players that are bots of this process.")                      \
     X(SPECTATORS, GAUGE, "spectators", NONE, 1, "Connections that only look.")                     \
     X(CONNECTIONS, GAUGE, "connections", NONE, 1, "Connections on the player port.")               \
+    X(ENTERS, COUNTER, "enters_total", NONE, 1, "Times somebody came in.")                         \
+    X(ENTERS_REFUSED, COUNTER, "enters_refused_total", NONE, 1, "Times somebody was not let in.")  \
+    X(DROPS, COUNTER, "drops_total", CAUSE, METRIC_CAUSE_COUNT,                                    \
+      "Connections that ended, by cause.")                                                         \
     X(CHUNKS_AWAKE, GAUGE, "chunks_awake", NONE, 1, "Chunks whose things this node looks after.")  \
+    X(CHUNKS_CROWDED, GAUGE, "chunks_crowded", NONE, 1,                                            \
+      "Chunks that gates cut into cells because they are crowded.")                                \
+    X(THINGS, GAUGE, "things", NONE, 1, "Things in the chunks that are awake.")                    \
     X(TOPICS, GAUGE, "topics", NONE, 1, "Topics that are published or subscribed.")                \
     X(SUBSCRIPTIONS, GAUGE, "subscriptions", NONE, 1, "Topics subscribed, summed over the gates.") \
     X(MOVES, COUNTER, "moves_total", NONE, 1, "Moves of players that were handled.")               \
     X(CORRECTIONS, COUNTER, "corrections_total", NONE, 1, "Moves that were not accepted as sent.") \
+    X(CROSSINGS, COUNTER, "crossings_total", NONE, 1, "Times somebody crossed a chunk border.")    \
     X(CHANGES, COUNTER, "changes_total", NONE, 1, "Changes that were published.")                  \
     X(ENCODES, COUNTER, "encodes_total", NONE, 1, "Records that were encoded for changes.")        \
     X(ENCODES_PER_CHANGE, GAUGE, "encodes_per_change", NONE, 1,                                    \
-      "Encodes by changes since the start; 1 means that nothing is encoded for each viewer.")      \
+      "Encodes by changes since the start; near 1: nothing is encoded for each viewer.")           \
+    X(BATCHES, COUNTER, "batches_total", NONE, 1, "Batches published to gates.")                   \
+    X(SNAPSHOTS, COUNTER, "snapshots_total", NONE, 1, "Chunks that a client was told whole.")      \
+    X(HEALED, COUNTER, "healed_total", NONE, 1,                                                    \
+      "Of them, because the client had fallen behind the news.")                                   \
+    X(SLOTS_SKIPPED, COUNTER, "slots_skipped_total", NONE, 1,                                      \
+      "Slots in which a client had news and no room in its socket.")                               \
     X(BYTES_SENT, COUNTER, "bytes_sent_total", NONE, 1, "Bytes sent to clients.")                  \
     X(BYTES_RECEIVED, COUNTER, "bytes_received_total", NONE, 1, "Bytes received from clients.")    \
     X(SENDS, COUNTER, "sends_total", NONE, 1, "Gathered sends to clients.")                        \
     X(RECEIVES, COUNTER, "receives_total", NONE, 1, "Receives from clients.")                      \
     X(SEND_QUEUE_BYTES, GAUGE, "send_queue_bytes", NONE, 1,                                        \
-      "Bytes that wait to be sent to clients: the indicator of the network.")                      \
-    X(DROPS, COUNTER, "drops_total", CAUSE, METRIC_CAUSE_COUNT,                                    \
-      "Connections that ended, by cause.")                                                         \
+      "Bytes that wait to be sent to clients, from a sample of them: the indicator of network.")   \
+    X(SEND_QUEUE_P99_BYTES, GAUGE, "send_queue_p99_bytes", NONE, 1,                                \
+      "The same of the client at the 99th percentile of the sample.")                              \
     X(RING_DEPTH_BYTES, GAUGE, "ring_depth_bytes", RING, METRIC_RING_COUNT,                        \
       "Bytes in the deepest ring of a direction.")                                                 \
     X(RING_FULL, COUNTER, "ring_full_total", RING, METRIC_RING_COUNT,                              \
       "Messages that found a ring full.")                                                          \
+    X(LIMITS_REACHED, COUNTER, "limits_reached_total", NONE, 1,                                    \
+      "Times a table or pool of world or gates was full.")                                         \
     X(STORE_UNDER_WAY, GAUGE, "store_under_way", NONE, 1,                                          \
       "Requests to the store without an answer yet.")                                              \
-    X(STORE_GETS, COUNTER, "store_gets_total", NONE, 1, "Documents asked for.")                    \
-    X(STORE_COMMITS, COUNTER, "store_commits_total", NONE, 1, "Commits asked for.")                \
-    X(STORE_DOCUMENTS, COUNTER, "store_documents_total", NONE, 1, "Documents in those commits.")   \
+    X(STORE_GETS, COUNTER, "store_gets_total", NONE, 1, "Documents read.")                         \
+    X(STORE_COMMITS, COUNTER, "store_commits_total", NONE, 1, "Commits answered.")                 \
+    X(STORE_DOCUMENTS, COUNTER, "store_documents_total", NONE, 1, "Documents written by commits.") \
+    X(STORE_GROUPS, COUNTER, "store_groups_total", NONE, 1,                                        \
+      "Transactions, each of which makes a group of commits durable at once.")                     \
     X(STORE_CONFLICTS, COUNTER, "store_conflicts_total", NONE, 1,                                  \
       "Commits refused because a document had changed.")                                           \
     X(STORE_FAILURES, COUNTER, "store_failures_total", NONE, 1,                                    \
-      "Requests whose end is unknown or that the store could not serve.")                          \
+      "Commits whose end is unknown or that the store could not serve.")                           \
+    X(STORE_CORRUPT, COUNTER, "store_corrupt_total", NONE, 1, "Checksums that did not fit.")       \
     X(STORE_REFUSED, COUNTER, "store_refused_total", NONE, 1,                                      \
       "Requests refused because too many were under way.")                                         \
+    X(STORE_BYTES, GAUGE, "store_used_bytes", NONE, 1, "What the store takes of its file.")        \
+    X(STORE_FAILED, GAUGE, "store_failed", NONE, 1,                                                \
+      "1 when a write failed and the store serves nothing any more.")                              \
+    X(HTTP_REQUESTS, COUNTER, "http_requests_total", NONE, 1, "Requests on the HTTP port.")        \
+    X(LOG_SUPPRESSED, COUNTER, "log_suppressed_total", NONE, 1,                                    \
+      "Log lines above the rate of their event, or that nobody read.")                             \
     X(CPU, COUNTER, "process_cpu_seconds_total", NONE, 1, "CPU time of this process.")             \
     X(RSS, GAUGE, "process_resident_memory_bytes", NONE, 1, "Resident memory of this process.")    \
-    X(DESCRIPTORS, GAUGE, "process_open_descriptors", NONE, 1, "Open file descriptors.")           \
+    X(WAKEUPS, COUNTER, "process_wakeups_total", NONE, 1, "Times this process was woken.")         \
     X(UPTIME, GAUGE, "uptime_seconds", NONE, 1, "Time since this process started.")                \
     X(WORLD_TIME, GAUGE, "world_time_seconds", NONE, 1, "World time: since the world's birth.")    \
     X(BUILD_INFO, GAUGE, "build_info", BUILD, 1, "Always 1; version and revision are its labels.")
@@ -105,7 +130,7 @@ enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
     X(LOGIC_QUEUE_WAIT, "logic_queue_wait_seconds",                                      \
       "How long a message waited for the logic thread: the indicator of CPU.")           \
     X(TICK, "tick_seconds", "From the moment a tick was due to the moment it was done.") \
-    X(STORE_COMMIT, "store_commit_seconds", "From asking for a commit to its answer.")
+    X(STORE_GROUP, "store_group_seconds", "From the beginning of a transaction to its fsync.")
 
 #define METRIC_SLOTS(id, type, name, label, series, doc) \
     METRIC_##id, METRIC_##id##_LAST = METRIC_##id + (series)-1,

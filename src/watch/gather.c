@@ -1,0 +1,135 @@
+#include "watch/gather.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <assert.h>
+#include <string.h>
+
+static_assert(GATE_CODES == METRIC_CAUSE_COUNT, "a cause for each code");
+
+void
+gather_begin(struct metrics *m)
+{
+    memset(m->values, 0, sizeof m->values);
+}
+
+static void
+set(struct metrics *m, enum metric metric, uint64_t value)
+{
+    CHECK(metric < METRIC_COUNT);
+    m->values[metric] = (double)value;
+}
+
+static void
+add(struct metrics *m, enum metric metric, uint64_t value)
+{
+    CHECK(metric < METRIC_COUNT);
+    m->values[metric] += (double)value;
+}
+
+void
+gather_world(struct metrics *m, const struct world_stats *s)
+{
+    set(m, METRIC_PLAYERS, s->players);
+    set(m, METRIC_LINGERING, s->lingering);
+    set(m, METRIC_ENTERS, s->enters);
+    set(m, METRIC_ENTERS_REFUSED, s->enters_refused);
+    set(m, METRIC_CHUNKS_AWAKE, s->chunks_awake);
+    set(m, METRIC_THINGS, s->things);
+    set(m, METRIC_TOPICS, s->topics);
+    set(m, METRIC_SUBSCRIPTIONS, s->subscriptions);
+    set(m, METRIC_MOVES, s->moves);
+    set(m, METRIC_CORRECTIONS, s->moves_refused + s->moves_shortened);
+    set(m, METRIC_CROSSINGS, s->crossings);
+    set(m, METRIC_CHANGES, s->changes);
+    set(m, METRIC_ENCODES, s->encodes);
+    m->values[METRIC_ENCODES_PER_CHANGE] =
+        s->changes == 0 ? 0 : (double)s->encodes / (double)s->changes;
+    set(m, METRIC_BATCHES, s->batches);
+    add(m, METRIC_LIMITS_REACHED, s->topics_full + s->places_refused + s->controls_lost);
+    hist_merge(&m->histograms_us[METRIC_LOGIC_QUEUE_WAIT], &s->queue_wait_us);
+    hist_merge(&m->histograms_us[METRIC_TICK], &s->tick_us);
+}
+
+void
+gather_gate(struct metrics *m, const struct gate_stats *s)
+{
+    add(m, METRIC_CONNECTIONS, s->connections);
+    add(m, METRIC_SPECTATORS, s->spectators);
+    add(m, METRIC_CHUNKS_CROWDED, s->crowded_chunks);
+    add(m, METRIC_SNAPSHOTS, s->snapshots);
+    add(m, METRIC_HEALED, s->healed);
+    add(m, METRIC_SLOTS_SKIPPED, s->skipped);
+    add(m, METRIC_LIMITS_REACHED, s->limits_reached);
+    for (int cause = 0; cause < METRIC_CAUSE_COUNT; cause++)
+        add(m, (enum metric)(METRIC_DROPS + cause), s->closed_by_code[cause]);
+}
+
+void
+gather_conns(struct metrics *m, const struct conns_stats *s)
+{
+    add(m, METRIC_BYTES_SENT, s->send_bytes);
+    add(m, METRIC_BYTES_RECEIVED, s->receive_bytes);
+    add(m, METRIC_SENDS, s->sends);
+    add(m, METRIC_RECEIVES, s->receives);
+}
+
+void
+gather_send_queues(struct metrics *m, const struct hist *sampled_bytes, uint32_t connections)
+{
+    double mean =
+        sampled_bytes->count == 0 ? 0 : (double)sampled_bytes->sum / (double)sampled_bytes->count;
+    m->values[METRIC_SEND_QUEUE_BYTES] = mean * connections;
+    set(m, METRIC_SEND_QUEUE_P99_BYTES, hist_quantile(sampled_bytes, 0.99));
+}
+
+static void
+deepest(struct metrics *m, enum metric_ring ring, uint32_t bytes)
+{
+    double *value = &m->values[METRIC_RING_DEPTH_BYTES + ring];
+    if (bytes > *value)
+        *value = bytes;
+}
+
+void
+gather_rings(struct metrics *m, enum metric_ring out, const struct rings_stats *s)
+{
+    CHECK(out < METRIC_RING_COUNT);
+    enum metric_ring in =
+        out == METRIC_NAMED_gate_to_logic ? METRIC_NAMED_logic_to_gate : METRIC_NAMED_gate_to_logic;
+    deepest(m, in, s->in_bytes);
+    deepest(m, out, s->out_bytes);
+    add(m, (enum metric)(METRIC_RING_FULL + (int)out), s->full);
+}
+
+void
+gather_store(struct metrics *m, const struct lmdb_store_stats *s, uint32_t under_way)
+{
+    set(m, METRIC_STORE_UNDER_WAY, under_way);
+    set(m, METRIC_STORE_GETS, s->gets);
+    set(m, METRIC_STORE_COMMITS, s->commits);
+    set(m, METRIC_STORE_DOCUMENTS, s->documents);
+    set(m, METRIC_STORE_GROUPS, s->groups);
+    set(m, METRIC_STORE_CONFLICTS, s->conflicts);
+    set(m, METRIC_STORE_FAILURES, s->unknown + s->unavailable);
+    set(m, METRIC_STORE_CORRUPT, s->corrupt);
+    set(m, METRIC_STORE_REFUSED, s->refused);
+    set(m, METRIC_STORE_BYTES, s->used_bytes);
+    set(m, METRIC_STORE_FAILED, s->failed);
+    m->histograms_us[METRIC_STORE_GROUP] = s->group_us;
+}
+
+void
+gather_log(struct metrics *m, const struct log_stats *s)
+{
+    set(m, METRIC_LOG_SUPPRESSED, s->suppressed + s->lost);
+}
+
+void
+gather_process(struct metrics *m, int64_t started_mono_us, int64_t world_ms)
+{
+    m->values[METRIC_CPU] = (double)process_cpu_us() / 1e6;
+    set(m, METRIC_RSS, process_rss_bytes());
+    set(m, METRIC_WAKEUPS, process_wakeups());
+    m->values[METRIC_UPTIME] = (double)(process_mono_us() - started_mono_us) / 1e6;
+    m->values[METRIC_WORLD_TIME] = (double)world_ms / 1e3;
+}
