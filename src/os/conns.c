@@ -174,11 +174,13 @@ listener_ready(void *ctx, uint32_t events)
 {
     (void)events;
     struct conns *conns = ctx;
-    for (uint32_t i = 0; i < CONNS_ACCEPT_BURST && conns->listener >= 0; i++) {
-        if (conns->used == conns->limit) {
-            accepting_pause(conns);
-            return;
-        }
+    if (conns->used == conns->limit) {
+        accepting_pause(conns);
+        return;
+    }
+    /* Ends quietly at the limit: if somebody still knocks, the next turn says so. */
+    for (uint32_t i = 0;
+         i < CONNS_ACCEPT_BURST && conns->listener >= 0 && conns->used < conns->limit; i++) {
         int fd = accept4(conns->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && errno == EAGAIN)
             return;
