@@ -1,0 +1,302 @@
+/* Writes the seeds of fuzz/corpus with the real encoders: make_corpus fuzz/corpus. Run it again
+ * when a format changes. */
+#include "base/check.h"
+#include "wire/batch.h"
+#include "wire/frame.h"
+#include "wire/limits.h"
+#include "wire/link.h"
+#include "wire/message.h"
+#include "wire/ticket.h"
+#include <stdio.h>
+#include <string.h>
+
+#define NOW_MS INT64_C(0x300000123)
+
+static const char *root;
+
+static void
+save(const char *target, const char *name, const void *at, size_t bytes)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/%s", root, target, name);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) {
+        perror(path);
+    }
+    CHECK(file != NULL);
+    size_t written = fwrite(at, 1, bytes, file);
+    int failed = fclose(file);
+    CHECK(written == bytes && failed == 0);
+}
+
+static struct record_motion
+walker(uint64_t entity)
+{
+    return (struct record_motion){.entity = entity,
+                                  .look = LOOK_RIDER,
+                                  .motion = {.x_mm = 61000 + (int32_t)entity,
+                                             .y_mm = 95000,
+                                             .vx = (int16_t)(-700 * (int)entity),
+                                             .vy = 35,
+                                             .since_ms = NOW_MS - 20,
+                                             .lasts_ms = 900}};
+}
+
+static void
+make_slice(struct writer *w)
+{
+    struct range_writer rw;
+    range_begin(&rw, w, 2, 3, 0, NOW_MS);
+    for (uint64_t entity = 1; entity < 40; entity += 3) {
+        struct record_motion m = walker(entity);
+        range_add(&rw, &m);
+    }
+    range_end(&rw, UINT64_MAX);
+}
+
+static size_t
+make_density(uint8_t *out, size_t max)
+{
+    struct writer w = writer_over(out, max);
+    struct density_cell cells[] = {{1, 2, 3}, {4, 5, 600}};
+    batch_put_density(&w, 7, 240, cells, 2);
+    return writer_used(&w);
+}
+
+static void
+make_batches(void)
+{
+    uint8_t bytes[1024];
+    struct record_motion m = walker(5);
+    struct record_self self = {.flags = SELF_CORRECTED, .move_no = 77, .body = m};
+    struct record_thing thing = {.entity = 9,
+                                 .kind = 2,
+                                 .place = {60000, 90000},
+                                 .attributes = {(const uint8_t *)"ripe", 4}};
+    struct writer w = writer_over(bytes, sizeof bytes);
+    batch_put_island(&w, 7);
+    batch_put_self(&w, &self);
+    batch_put_motion(&w, &m);
+    batch_put_say(&w, 5, (struct slice){(const uint8_t *)"안녕하세요", 15});
+    batch_put_leave(&w, 5, 2, 3);
+    batch_put_forget(&w, 2, 4);
+    batch_put_thing(&w, &thing);
+    save("batch", "all", bytes, writer_used(&w));
+    w = writer_over(bytes, sizeof bytes);
+    make_slice(&w);
+    save("batch", "range", bytes, writer_used(&w));
+    save("batch", "density", bytes, make_density(bytes, sizeof bytes));
+}
+
+static void
+save_link(const char *name, const struct link_message *m)
+{
+    uint8_t bytes[LINK_HEAD_MAX + 1024];
+    size_t n = link_head(m, bytes);
+    struct slice tail = link_tail(m);
+    if (tail.bytes > 0) {
+        memcpy(bytes + n, tail.at, tail.bytes);
+    }
+    save("link", name, bytes, n + tail.bytes);
+}
+
+static void
+make_links(void)
+{
+    struct motion motion = walker(5).motion;
+    uint8_t topics[24], records[64];
+    struct writer w = writer_over(topics, sizeof topics);
+    write_u64(&w, topic_make(1, 2, 3));
+    write_u64(&w, TOPIC_DENSITY);
+    write_u64(&w, topic_make(2, 0, 0));
+    struct slice density = {records, make_density(records, sizeof records)};
+    struct slice text = {(const uint8_t *)"hello", 5};
+
+    const struct {
+        const char *name;
+        struct link_message message;
+    } all[] = {
+        {"enter", {.kind = LINK_ENTER, .as.enter = {.conn = 7, .island = 3, .ticket_bytes = 31}}},
+        {"go", {.kind = LINK_GO, .as.go = {.conn = 7, .node = 9}}},
+        {"home", {.kind = LINK_HOME, .as.home = {.conn = 7, .player = 1, .motion = motion}}},
+        {"move",
+         {.kind = LINK_INPUT,
+          .as.input = {.player = 1, .session_epoch = 2, .kind = INPUT_MOVE, .motion = motion}}},
+        {"say", {.kind = LINK_INPUT, .as.input = {.player = 1, .kind = INPUT_SAY, .bytes = text}}},
+        {"self",
+         {.kind = LINK_SELF, .as.self = {.player = 1, .kind = SELF_MOTION, .motion = motion}}},
+        {"result",
+         {.kind = LINK_SELF, .as.self = {.player = 1, .kind = SELF_RESULT, .bytes = text}}},
+        {"subscribe",
+         {.kind = LINK_SUBSCRIBE,
+          .as.subscribe = {.epoch = 1,
+                           .version = 2,
+                           .wakes = 1,
+                           .add_count = 2,
+                           .remove_count = 1,
+                           .topics = {topics, sizeof topics}}}},
+        {"subscribed", {.kind = LINK_SUBSCRIBED, .as.subscribed = {.epoch = 1, .version = 2}}},
+        {"batch",
+         {.kind = LINK_BATCH, .as.batch = {.topic = topic_make(1, 2, 3), .records = density}}},
+        {"density", {.kind = LINK_DENSITY, .as.density = {.island = 7, .record = density}}},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        save_link(all[i].name, &all[i].message);
+    }
+}
+
+static void
+save_client(const char *name, Seom__ClientMessage__WhatCase what, void *body)
+{
+    uint8_t bytes[1024];
+    Seom__ClientMessage message = SEOM__CLIENT_MESSAGE__INIT;
+    message.what_case = what;
+    message.hello = body; /* one of a union of pointers */
+    save("message", name, bytes, message_write_client(&message, bytes, sizeof bytes));
+}
+
+static void
+save_server(const char *name, Seom__ServerMessage__WhatCase what, void *body)
+{
+    uint8_t bytes[1024];
+    Seom__ServerMessage message = SEOM__SERVER_MESSAGE__INIT;
+    message.what_case = what;
+    message.welcome = body;
+    save("message", name, bytes, message_write_server(&message, bytes, sizeof bytes));
+}
+
+static void
+make_client_messages(void)
+{
+    uint8_t bytes[MESSAGE_MOVE_BYTES_MAX];
+    struct message_move move = {.move_no = 300, .look = 1, .motion = walker(5).motion};
+    save("message", "move", bytes, message_write_move(&move, bytes, sizeof bytes));
+    Seom__Range protocol = SEOM__RANGE__INIT;
+    protocol.min = PROTOCOL_MIN, protocol.max = PROTOCOL_MAX;
+    Seom__Hello hello = SEOM__HELLO__INIT;
+    hello.protocol = &protocol;
+    hello.client = message_text("corpus 1");
+    save_client("hello", SEOM__CLIENT_MESSAGE__WHAT_HELLO, &hello);
+    Seom__Say say = SEOM__SAY__INIT;
+    say.text = message_text("안녕");
+    Seom__Request request = SEOM__REQUEST__INIT;
+    request.number = 1;
+    request.what_case = SEOM__REQUEST__WHAT_SAY;
+    request.say = &say;
+    save_client("say", SEOM__CLIENT_MESSAGE__WHAT_REQUEST, &request);
+    Seom__Camera camera = SEOM__CAMERA__INIT;
+    camera.island = 3, camera.x_mm = -5, camera.w_mm = 100000, camera.h_mm = 80000;
+    request.what_case = SEOM__REQUEST__WHAT_CAMERA;
+    request.camera = &camera;
+    save_client("camera", SEOM__CLIENT_MESSAGE__WHAT_REQUEST, &request);
+    Seom__Command command = SEOM__COMMAND__INIT;
+    command.seq = 9;
+    command.body = (ProtobufCBinaryData){.data = bytes, .len = 12};
+    save_client("command", SEOM__CLIENT_MESSAGE__WHAT_COMMAND, &command);
+    Seom__Ping ping = SEOM__PING__INIT;
+    ping.client_ms = -1;
+    save_client("ping", SEOM__CLIENT_MESSAGE__WHAT_PING, &ping);
+}
+
+static void
+make_server_messages(void)
+{
+    uint8_t ticket[TICKET_BYTES] = {1};
+    char *gate = message_text("127.0.0.1:7777");
+    Seom__Limits limits = SEOM__LIMITS__INIT;
+    limits.messages_per_s = MESSAGES_PER_S;
+    struct motion place = walker(5).motion;
+    Seom__Motion motion;
+    message_motion_set(&motion, &place);
+    Seom__Speed speed = SEOM__SPEED__INIT, *speeds[] = {&speed};
+    speed.mm_per_s = 7000;
+    Seom__Welcome welcome = SEOM__WELCOME__INIT;
+    welcome.limits = &limits;
+    welcome.entity = 5;
+    welcome.motion = &motion;
+    welcome.ticket = (ProtobufCBinaryData){.data = ticket, .len = sizeof ticket};
+    welcome.n_gates = 1, welcome.gates = &gate;
+    welcome.n_speeds = 1, welcome.speeds = speeds;
+    save_server("welcome", SEOM__SERVER_MESSAGE__WHAT_WELCOME, &welcome);
+    Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
+    goodbye.code = SEOM__CODE__SERVER_STOPS;
+    goodbye.retry_after_ms = 2000;
+    goodbye.n_gates = 1, goodbye.gates = &gate;
+    save_server("goodbye", SEOM__SERVER_MESSAGE__WHAT_GOODBYE, &goodbye);
+    Seom__Look look = SEOM__LOOK__INIT;
+    look.entity = 5, look.look = 1, look.name = message_text("섬사람");
+    Seom__Answer answer = SEOM__ANSWER__INIT;
+    answer.what_case = SEOM__ANSWER__WHAT_LOOK;
+    answer.look = &look;
+    save_server("answer", SEOM__SERVER_MESSAGE__WHAT_ANSWER, &answer);
+    Seom__Pong pong = SEOM__PONG__INIT;
+    pong.world_ms = NOW_MS;
+    save_server("pong", SEOM__SERVER_MESSAGE__WHAT_PONG, &pong);
+}
+
+/* A masked frame; the mask is zero, so the fuzzer sees through it. */
+static size_t
+put_frame(uint8_t *out, uint8_t first, const char *payload)
+{
+    size_t n = strlen(payload);
+    out[0] = first;
+    out[1] = (uint8_t)(0x80 | n);
+    memset(out + 2, 0, 4);
+    memcpy(out + 6, payload, n);
+    return n + 6;
+}
+
+static void
+make_frames(void)
+{
+    static const char handshake[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    uint8_t bytes[1024] = {0, 4, 5, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 1, 0, 0, 0, 'x'};
+    save("frame", "tcp", bytes, 16);
+    size_t n = 2 + sizeof handshake - 1;
+    memcpy(bytes + 2, handshake, sizeof handshake - 1);
+    save("frame", "handshake", bytes, n);
+    bytes[0] = 1, bytes[1] = 9;
+    n = 2;
+    n += put_frame(bytes + n, 0x02, "one ");
+    n += put_frame(bytes + n, 0x89, "ping");
+    n += put_frame(bytes + n, 0x00, "two ");
+    n += put_frame(bytes + n, 0x80, "three");
+    n += put_frame(bytes + n, 0x82, "whole");
+    n += put_frame(bytes + n, 0x88, "\x03\xe8");
+    save("frame", "websocket", bytes, n);
+    bytes[0] = 3;
+    memcpy(bytes + 2, "\x82\xfe\1\0\0\0\0\0", 8);
+    memset(bytes + 10, 'm', 256);
+    save("frame", "medium", bytes, 266);
+}
+
+static void
+make_tickets(void)
+{
+    static const uint8_t key[TICKET_KEY_BYTES] = "the key of the corpus, 32 bytes";
+    uint8_t bytes[TICKET_BYTES];
+    struct ticket ticket = {.world = 1, .player = 0x0001000000000007, .issued_s = 3600};
+    ticket_write(&ticket, key, bytes);
+    save("ticket", "good", bytes, sizeof bytes);
+    save("ticket", "short", bytes, sizeof bytes - 1);
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "make_corpus DIRECTORY\n");
+        return 2;
+    }
+    root = argv[1];
+    make_batches();
+    make_links();
+    make_client_messages();
+    make_server_messages();
+    make_frames();
+    make_tickets();
+    return 0;
+}
