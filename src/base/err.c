@@ -3,7 +3,7 @@
 const char *
 err_text(enum err error)
 {
-#define ERR_TEXT(name, text) [name] = text,
+#define ERR_TEXT(name, text) [name] = (text),
     static const char *const texts[ERR_COUNT] = {ERR_TABLE(ERR_TEXT)};
 #undef ERR_TEXT
     return (unsigned)error < ERR_COUNT ? texts[error] : "no such error";

@@ -14,7 +14,8 @@
 static int
 compare(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
@@ -108,7 +109,9 @@ merged_is_as_if_added_to_one(void **state)
     (void)state;
     struct rand r;
     rand_seed(&r, 9);
-    struct hist one, two, both;
+    struct hist one;
+    struct hist two;
+    struct hist both;
     hist_reset(&one);
     hist_reset(&two);
     hist_reset(&both);

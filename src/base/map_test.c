@@ -24,7 +24,9 @@ assert_same(const struct map *m, const struct model *model)
     assert_int_equal(m->count, model->count);
     for (uint64_t key = 1; key <= KEYS; key++)
         assert_int_equal(map_get(m, key), model->values[key]);
-    uint32_t cursor = 0, value, walked = 0;
+    uint32_t cursor = 0;
+    uint32_t value;
+    uint32_t walked = 0;
     uint64_t key;
     while (map_next(m, &cursor, &key, &value)) {
         assert_int_equal(value, model->values[key]);
@@ -108,7 +110,8 @@ an_empty_map_has_nothing(void **state)
     (void)state;
     struct map m;
     map_init(&m, 4, 0);
-    uint32_t cursor = 0, value;
+    uint32_t cursor = 0;
+    uint32_t value;
     uint64_t key;
     assert_int_equal(map_get(&m, 1), MAP_NONE);
     assert_int_equal(map_remove(&m, 1), MAP_NONE);

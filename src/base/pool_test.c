@@ -46,7 +46,8 @@ a_stale_handle_finds_nobody(void **state)
     (void)state;
     struct pool p;
     pool_init(&p, sizeof(struct item), 4, 4);
-    uint32_t index, again;
+    uint32_t index;
+    uint32_t again;
     assert_int_equal(pool_take(&p, &index), OK);
     uint64_t handle = pool_handle(&p, index);
     assert_ptr_equal(pool_find(&p, handle), pool_at(&p, index));

@@ -63,7 +63,9 @@ unit_and_normal_have_their_moments(void **state)
     (void)state;
     struct rand r;
     rand_seed(&r, 4);
-    double unit = 0, normal = 0, square = 0;
+    double unit = 0;
+    double normal = 0;
+    double square = 0;
     const unsigned count = 100000;
     for (unsigned i = 0; i < count; i++) {
         double u = rand_unit(&r);
@@ -87,9 +89,12 @@ mix_depends_on_every_bit(void **state)
     struct rand r;
     rand_seed(&r, 6);
     for (unsigned bit = 0; bit < 64; bit++) {
-        unsigned from_a = 0, from_b = 0;
+        unsigned from_a = 0;
+        unsigned from_b = 0;
         for (unsigned i = 0; i < 100; i++) {
-            uint64_t a = rand_next(&r), b = rand_next(&r), mixed = rand_mix(a, b);
+            uint64_t a = rand_next(&r);
+            uint64_t b = rand_next(&r);
+            uint64_t mixed = rand_mix(a, b);
             from_a += (unsigned)__builtin_popcountll(mixed ^ rand_mix(a ^ 1ull << bit, b));
             from_b += (unsigned)__builtin_popcountll(mixed ^ rand_mix(a, b ^ 1ull << bit));
         }

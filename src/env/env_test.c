@@ -1,5 +1,6 @@
 #include "base/check_expect.h"
 #include "env/env.h"
+#include <stdio.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -40,8 +41,8 @@ log_line(void *ctx, enum log_level level, const char *event, const char *text)
     struct world *w = ctx;
     w->lines++;
     w->level = level;
-    strcpy(w->event, event);
-    strcpy(w->text, text);
+    snprintf(w->event, sizeof(w->event), "%s", event);
+    snprintf(w->text, sizeof(w->text), "%s", text);
 }
 
 static struct env
