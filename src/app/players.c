@@ -1,0 +1,190 @@
+/* `seom players`: who stands where, read from the store's file: works while the world runs (then it
+ * is at most a second old) and while it does not (then it is where they will stand when it starts
+ * again).
+ */
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "os/lmdb_store.h"
+#include "store/clock.h"
+#include "store/keys.h"
+#include "store/place.h"
+#include "store/player.h"
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+    struct stand stand;
+    char name[PLAYER_NAME_MAX + 1];
+};
+
+/* Rows are in the order of ids, as keys are and as slots in a page are; so are the documents of
+ * players. */
+struct listing {
+    int64_t clock_ms; /* world time when it was saved last */
+    struct row *rows; /* owned */
+    size_t count, capacity;
+    size_t named; /* rows before this one have met their document */
+    uint64_t unreadable;
+};
+
+static void
+row_add(struct listing *l, const struct stand *stand)
+{
+    if (l->count == l->capacity) {
+        l->capacity = l->capacity == 0 ? 1024 : l->capacity * 2;
+        l->rows = realloc(l->rows, l->capacity * sizeof *l->rows);
+        CHECK(l->rows != NULL);
+    }
+    l->rows[l->count++] = (struct row){.stand = *stand};
+}
+
+static bool
+each_place(void *ctx, struct slice key, const struct store_doc *doc)
+{
+    (void)key;
+    struct listing *l = ctx;
+    if (place_page_check(doc->value) != OK) {
+        l->unreadable++;
+        return true;
+    }
+    for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
+        struct stand stand;
+        if (place_page_read(doc->value, slot, &stand))
+            row_add(l, &stand);
+    }
+    return true;
+}
+
+/* A name is a player's text: nothing of it may steer the terminal. */
+static void
+name_copy(char out[PLAYER_NAME_MAX + 1], const char *name)
+{
+    size_t i = 0;
+    for (; name[i] != '\0'; i++)
+        out[i] = (unsigned char)name[i] < ' ' || name[i] == 127 ? '?' : name[i];
+    out[i] = '\0';
+}
+
+static bool
+each_player(void *ctx, struct slice key, const struct store_doc *doc)
+{
+    struct listing *l = ctx;
+    struct key_parts parts;
+    struct player player;
+    if (key_parse(key, &parts) != OK || !parts.is_id ||
+        player_decode(parts.id, doc, &player) != OK) {
+        l->unreadable++;
+        return true;
+    }
+    while (l->named < l->count && l->rows[l->named].stand.player < parts.id)
+        l->named++;
+    if (l->named < l->count && l->rows[l->named].stand.player == parts.id)
+        name_copy(l->rows[l->named].name, player.name);
+    return true;
+}
+
+static bool
+each_clock(void *ctx, struct slice key, const struct store_doc *doc)
+{
+    (void)key;
+    struct listing *l = ctx;
+    if (clock_decode(doc->value, &l->clock_ms) != OK)
+        l->unreadable++;
+    return false;
+}
+
+static enum err
+listing_read(struct listing *l, const char *directory, uint16_t world, char why[LMDB_STORE_WHY_MAX])
+{
+    static const struct {
+        const char *what;
+        bool (*each)(void *, struct slice, const struct store_doc *);
+    } passes[] = {
+        {KEY_CLASS_META "/clock", each_clock},
+        {KEY_CLASS_PLACE "/", each_place},
+        {KEY_CLASS_PLAYER "/", each_player},
+    };
+
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        char prefix[STORE_KEY_MAX + 1];
+        snprintf(prefix, sizeof prefix, "%04x/%s", world, passes[i].what);
+        uint64_t damaged;
+        enum err error = lmdb_scan(directory, prefix, passes[i].each, l, &damaged, why);
+        if (error != OK)
+            return error;
+        l->unreadable += damaged;
+    }
+    return OK;
+}
+
+static int
+listing_print(const struct listing *l)
+{
+    static const struct output_column columns[] = {
+        {"id", true}, {"name", false}, {"island", true}, {"x m", true}, {"y m", true}};
+    struct output_table *table = output_table_alloc(columns, sizeof columns / sizeof *columns);
+    json_t *players = json_array();
+    for (size_t i = 0; i < l->count; i++) {
+        const struct row *row = &l->rows[i];
+        struct place at = motion_at(&row->stand.motion, l->clock_ms);
+        output_table_cell(table, "%llu", (unsigned long long)row->stand.player);
+        output_table_cell(table, "%s", row->name);
+        output_table_cell(table, "%u", row->stand.island);
+        output_table_cell(table, "%.3f", at.x_mm / 1000.0);
+        output_table_cell(table, "%.3f", at.y_mm / 1000.0);
+        json_array_append_new(players,
+                              json_pack("{s:I, s:I, s:i, s:i}", "id", (json_int_t)row->stand.player,
+                                        "island", (json_int_t)row->stand.island, "x_mm", at.x_mm,
+                                        "y_mm", at.y_mm));
+    }
+    output_table_print(table, stderr);
+    output_table_free(&table);
+    output_progress("%zu players, world time %lld ms", l->count, (long long)l->clock_ms);
+    if (l->unreadable > 0)
+        output_progress("%llu documents could not be read and are left out",
+                        (unsigned long long)l->unreadable);
+    json_t *object = json_pack("{s:o}", "players", players);
+    return output_result(&object);
+}
+
+static error_t
+parse_option(int key, char *argument, struct argp_state *state)
+{
+    struct config_given *given = state->input;
+    if (key != 'd')
+        return ARGP_ERR_UNKNOWN;
+    given->texts[CONFIG_data] = argument;
+    return 0;
+}
+
+int
+players_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"data", 'd', "DIR", 0, "directory of the world (as for `seom dev`)", 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_option,
+        .doc = "Print who stands where, whether the world runs or not.",
+    };
+    struct config_given given = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    struct config config;
+    char why[LMDB_STORE_WHY_MAX];
+    if (!config_load(&given, &config, why, sizeof why)) {
+        fprintf(stderr, "%s: %s\n", argv[0], why);
+        return 2;
+    }
+    struct listing listing = {0};
+    int code = 1;
+    if (listing_read(&listing, config.data, (uint16_t)config.world, why) == OK)
+        code = listing_print(&listing);
+    else
+        fprintf(stderr, "%s: %s\n", argv[0], why);
+    free(listing.rows);
+    return code;
+}
