@@ -323,8 +323,8 @@ random_mover(struct rand *r, uint64_t entity)
         .look = (uint8_t)rand_below(r, 3),
         .motion = {.x_mm = 2 * CHUNK_MM + (int32_t)rand_below(r, CHUNK_MM),
                    .y_mm = 3 * CHUNK_MM + (int32_t)rand_below(r, CHUNK_MM),
-                   .vx = stands ? 0 : (int16_t)((int16_t)rand_next(r) >> shift),
-                   .vy = stands ? 0 : (int16_t)((int16_t)rand_next(r) >> shift),
+                   .vx = (int16_t)(stands ? 0 : (int16_t)rand_next(r) >> shift),
+                   .vy = (int16_t)(stands ? 0 : (int16_t)rand_next(r) >> shift),
                    .since_ms = NOW_MS - rand_below(r, 300),
                    .lasts_ms = stands ? 0 : (uint16_t)rand_below(r, 10001)}};
 }
