@@ -76,7 +76,7 @@ address_parse(const char *text, struct address *out)
     if (wrong != NULL)
         return wrong;
     if (!bracketed && strcmp(a.host, "localhost") == 0)
-        strcpy(a.host, "127.0.0.1");
+        memcpy(a.host, "127.0.0.1", sizeof "127.0.0.1");
 
     struct in_addr ipv4;
     struct in6_addr ipv6;

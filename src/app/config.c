@@ -20,7 +20,7 @@
                        .environment = (environment_),                                     \
                        .option = (option_),                                               \
                        .argument = (argument_),                                           \
-                       .doc = doc_,                                                       \
+                       .doc = (doc_),                                                     \
                        .offset = offsetof(struct config, key_),                           \
                        range_},
 const struct config_row config_rows[CONFIG_COUNT] = {CONFIG_TABLE(CONFIG_ROW)};
@@ -107,7 +107,7 @@ set(struct config *c, enum config_key key, const char *text, struct complaint *w
         return complain(why, "%s: is not plain text in UTF-8 on one line", row->key);
     const char *wrong;
     switch (row->type) {
-    case TYPE_TEXT: strcpy(member(c, row), text); return true;
+    case TYPE_TEXT: memcpy(member(c, row), text, strlen(text) + 1); return true;
     case TYPE_NUMBER: return set_number(row, text, member(c, row), why);
     case TYPE_FLAG: return set_flag(row, text, member(c, row), why);
     case TYPE_CHOICE: return set_choice(row, text, member(c, row), why);
@@ -137,7 +137,7 @@ file_find(const struct config_given *given, struct config *c, struct complaint *
         if (!text_is_line(
                 (struct slice){.at = (const uint8_t *)given->file, .bytes = strlen(given->file)}))
             return complain(why, "config: is not plain text in UTF-8 on one line");
-        strcpy(c->file, given->file);
+        memcpy(c->file, given->file, strlen(given->file) + 1);
         return true;
     }
     const char *data = given->texts[CONFIG_data];
@@ -246,7 +246,7 @@ config_load(const struct config_given *given, struct config *out, char *why, siz
 #define OPTION_CONFIG (OPTION_BASE + CONFIG_COUNT)
 
 #define CONFIG_OPTION(type_, key_, default_, range_, environment_, option_, argument_, doc_) \
-    {.name = (option_), .key = OPTION_BASE + CONFIG_##key_, .arg = (argument_), .doc = doc_},
+    {.name = (option_), .key = OPTION_BASE + CONFIG_##key_, .arg = (argument_), .doc = (doc_)},
 static const struct argp_option config_options[] = {
     CONFIG_TABLE(CONFIG_OPTION){.name = "config",
                                 .key = OPTION_CONFIG,

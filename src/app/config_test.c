@@ -237,7 +237,8 @@ values_come_back_as_text(void **state)
     put_file(place, file);
     assert_true(load(place, CONFIG_data, NULL));
     for (int key = 0; key < CONFIG_COUNT; key++) {
-        char text[CONFIG_TEXT_MAX], again[CONFIG_TEXT_MAX];
+        char text[CONFIG_TEXT_MAX];
+        char again[CONFIG_TEXT_MAX];
         config_value_text(&first, (enum config_key)key, text);
         config_value_text(&place->config, (enum config_key)key, again);
         assert_string_equal(text, again);

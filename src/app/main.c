@@ -113,8 +113,9 @@ choice_help(int key, const char *text, void *input)
     return list;
 }
 
-static int
-command_run(const struct command *table, const char *doc, int argc, char **argv)
+/* Which row of the table the arguments name; ends the process when they name none. */
+static struct choice
+command_choose(const struct command *table, const char *doc, int argc, char **argv)
 {
     struct choice choice = {.table = table};
     const struct argp argp = {.parser = choice_parse,
@@ -122,33 +123,44 @@ command_run(const struct command *table, const char *doc, int argc, char **argv)
                               .doc = doc,
                               .help_filter = choice_help};
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice);
-    const struct command *c = choice.chosen;
-    CHECK(c != NULL);
-
-    char name[64];
-    snprintf(name, sizeof name, "%s %s", argv[0], c->name);
-    argv += choice.at;
-    argc -= choice.at;
-    argv[0] = name;
-    if (c->children != NULL) {
-        char group_doc[128];
-        snprintf(group_doc, sizeof group_doc, "%s.\v", c->help);
-        return command_run(c->children, group_doc, argc, argv);
-    }
-    if (c->run == NULL) {
-        fprintf(stderr, "%s: not in this build\n", name);
-        return 1;
-    }
-    return c->run(argc, argv);
+    CHECK(choice.chosen != NULL);
+    return choice;
 }
 
 static const char root_doc[] =
     "seom: one persistent online world, an archipelago that many processes share.\v";
 
+/* Walks down the tables; argv[0] becomes what was walked ("seom bench world"), so that messages
+ * name it. */
 static int
 root_run(int argc, char **argv)
 {
-    return command_run(commands, root_doc, argc, argv);
+    char name[64] = "seom";
+    char doc[128];
+    snprintf(doc, sizeof doc, "%s", root_doc);
+    const struct command *c = NULL;
+    const struct command *table = commands;
+    while (table != NULL) {
+        argv[0] = name;
+        struct choice choice = command_choose(table, doc, argc, argv);
+        argv[0] = NULL;
+        argv += choice.at;
+        argc -= choice.at;
+        c = choice.chosen;
+        table = c->children;
+        snprintf(doc, sizeof doc, "%s.\v", c->help);
+        size_t used = strlen(name);
+        snprintf(name + used, sizeof name - used, " %s", c->name);
+    }
+    CHECK(c != NULL);
+    if (c->run == NULL) {
+        fprintf(stderr, "%s: not in this build\n", name);
+        return 1;
+    }
+    argv[0] = name;
+    int code = c->run(argc, argv);
+    argv[0] = NULL; /* name ends here */
+    return code;
 }
 
 #define HELP_WORDS_MAX 2 /* a group and a command of it */
@@ -178,7 +190,7 @@ help_command(int argc, char **argv)
         .parser = help_parse, .args_doc = "[COMMAND]", .doc = "Explain a command."};
     struct help_words asked = {.count = 0};
     argp_parse(&argp, argc, argv, 0, NULL, &asked);
-    char *again[HELP_WORDS_MAX + 3] = {(char *)"seom"};
+    char *again[HELP_WORDS_MAX + 3] = {NULL};
     int count = 1;
     for (int i = 0; i < asked.count; i++)
         again[count++] = asked.words[i];
@@ -198,7 +210,7 @@ main(int argc, char **argv)
 {
     argp_err_exit_status = 2;
     argp_program_version_hook = print_version;
-    if (argc > 0)
-        argv[0] = (char *)"seom"; /* messages name the program, not the path to it */
+    if (argc < 1) /* as execve() allows: then there is no room for a name */
+        return argp_err_exit_status;
     return root_run(argc, argv);
 }

@@ -85,7 +85,8 @@ rings_tell_the_deepest_and_all_that_was_full(void **state)
 {
     (void)state;
     struct metrics *m = empty();
-    enum metric_ring logic = METRIC_NAMED_logic_to_gate, gate = METRIC_NAMED_gate_to_logic;
+    enum metric_ring logic = METRIC_NAMED_logic_to_gate;
+    enum metric_ring gate = METRIC_NAMED_gate_to_logic;
     gather_rings(m, logic, &(struct rings_stats){.in_bytes = 10, .out_bytes = 500, .full = 1});
     gather_rings(m, logic, &(struct rings_stats){.in_bytes = 90, .out_bytes = 20, .full = 2});
     gather_rings(m, gate, &(struct rings_stats){.in_bytes = 20, .out_bytes = 80, .full = 9});
@@ -130,7 +131,8 @@ lately_forgets(void **state)
 {
     (void)state;
     struct recent *r = calloc(1, sizeof *r);
-    struct hist *slow = calloc(1, sizeof *slow), *fast = calloc(1, sizeof *fast);
+    struct hist *slow = calloc(1, sizeof *slow);
+    struct hist *fast = calloc(1, sizeof *fast);
     assert_true(r != NULL && slow != NULL && fast != NULL);
     hist_add(slow, 1 << 20);
     hist_add(fast, 8);

@@ -23,7 +23,7 @@ struct label_row {
 
 #define VALUE_ROW(id, type_, name_, label_, series_, doc_) \
     {.name = "seom_" name_,                                \
-     .doc = doc_,                                          \
+     .doc = (doc_),                                        \
      .type = VALUE_##type_,                                \
      .label = LABEL_##label_,                              \
      .first = METRIC_##id,                                 \
@@ -31,10 +31,10 @@ struct label_row {
 static const struct value_row value_rows[] = {METRIC_VALUES(VALUE_ROW)};
 #define VALUE_ROWS (sizeof value_rows / sizeof value_rows[0])
 
-#define HISTOGRAM_ROW(id, name_, doc_) [METRIC_##id] = {.name = "seom_" name_, .doc = doc_},
+#define HISTOGRAM_ROW(id, name_, doc_) [METRIC_##id] = {.name = "seom_" name_, .doc = (doc_)},
 static const struct label_row histogram_rows[] = {METRIC_HISTOGRAMS(HISTOGRAM_ROW)};
 
-#define LABEL_ROW(number, name_, doc_) [number] = {.name = #name_, .doc = doc_},
+#define LABEL_ROW(number, name_, doc_) [number] = {.name = #name_, .doc = (doc_)},
 static const struct label_row cause_rows[] = {METRIC_CAUSES(LABEL_ROW)};
 static const struct label_row ring_rows[] = {METRIC_RINGS(LABEL_ROW)};
 
@@ -63,7 +63,8 @@ put(struct writer *w, const char *format, ...)
     write_bytes(w, line, (size_t)bytes);
 }
 
-#define LABELS_MAX (3 * (2 * METRICS_LABEL_MAX + 16))
+#define ESCAPED_MAX ((size_t)2 * METRICS_LABEL_MAX)
+#define LABELS_MAX  (3 * (ESCAPED_MAX + 16))
 
 /* Label values are any text: a backslash, a quote and a line end are escaped. */
 static size_t
@@ -82,7 +83,9 @@ escape(const char *text, char *out)
 static void
 common_labels(const struct metrics *m, char out[LABELS_MAX])
 {
-    char world[2 * METRICS_LABEL_MAX], node[2 * METRICS_LABEL_MAX], host[2 * METRICS_LABEL_MAX];
+    char world[ESCAPED_MAX];
+    char node[ESCAPED_MAX];
+    char host[ESCAPED_MAX];
     escape(m->world, world);
     escape(m->node, node);
     escape(m->host, host);
@@ -103,7 +106,8 @@ put_value(struct writer *w, const struct metrics *m, const struct value_row *row
         put(w, "%s{%s,ring=\"%s\"} %.15g\n", row->name, labels, ring_rows[n].name, value);
         return;
     case LABEL_BUILD: {
-        char version[2 * METRICS_LABEL_MAX], revision[2 * METRICS_LABEL_MAX];
+        char version[ESCAPED_MAX];
+        char revision[ESCAPED_MAX];
         escape(m->version, version);
         escape(m->revision, revision);
         put(w, "%s{%s,version=\"%s\",revision=\"%s\"} 1\n", row->name, labels, version, revision);

@@ -44,7 +44,7 @@
     X(0, gate_to_logic, "from gate threads to the logic thread") \
     X(1, logic_to_gate, "from the logic thread to gate threads")
 
-#define METRIC_NAME(number, name, doc) METRIC_NAMED_##name = number,
+#define METRIC_NAME(number, name, doc) METRIC_NAMED_##name = (number),
 
 enum metric_cause { METRIC_CAUSES(METRIC_NAME) METRIC_CAUSE_COUNT };
 
