@@ -1,6 +1,7 @@
 #include "app/config.h"
 #include "app/config_table.h"
 #include "base/check.h"
+#include "rules/registry.h"
 #include "wire/text.h"
 #include <assert.h>
 #include <errno.h>
@@ -350,4 +351,14 @@ config_log_level(const struct config *c)
     /* The words of the row stand in the order of enum log_level. */
     static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 3, "");
     return (enum log_level)c->log_level;
+}
+
+const struct game *
+config_game(const struct config *c)
+{
+    char name[CONFIG_TEXT_MAX];
+    config_value_text(c, CONFIG_game, name);
+    const struct game *game = registry_find(name);
+    CHECK(game != NULL); /* the words of the row are the games of the registry: config_test.c */
+    return game;
 }

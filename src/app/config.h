@@ -14,6 +14,7 @@
 
 #include "app/address.h"
 #include "env/env.h"
+#include "world/game.h"
 #include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +36,7 @@
       "loopback address")                                                                          \
     X(TEXT, islands, "", ANY, "SEOM_ISLANDS", "islands", "DIR",                                    \
       "directory of island files; empty: the islands that come with seom")                         \
-    X(CHOICE, game, "sample", ONE_OF("sample"), "SEOM_GAME", "game", "NAME",                       \
+    X(CHOICE, game, "sample", ONE_OF("sample|empty"), "SEOM_GAME", "game", "NAME",                 \
       "whose rules are played")                                                                    \
     X(NUMBER, world, "1", BETWEEN(1, 65535), "SEOM_WORLD", "world", "ID",                          \
       "number of the world; the upper 16 bits of every id in it, so it never changes")             \
@@ -95,5 +96,6 @@ const char *config_origin_name(enum config_origin origin);
 /* The effective value as text, as it may stand in the file. */
 void config_value_text(const struct config *c, enum config_key key, char out[CONFIG_TEXT_MAX]);
 enum log_level config_log_level(const struct config *c);
+const struct game *config_game(const struct config *c);
 
 #endif
