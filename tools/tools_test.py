@@ -125,5 +125,65 @@ class Planted(unittest.TestCase):
         self.offends("0 objects", "purity.py", "build")
 
 
+class Installer(unittest.TestCase):
+    """tools/install.sh on machines made of a PATH with little on it."""
+
+    def setUp(self):
+        self.bin = Path(tempfile.mkdtemp(prefix="seom-install-"))
+        self.addCleanup(shutil.rmtree, self.bin)
+        for name in ("bash", "sed", "grep", "dirname", "env"):
+            (self.bin / name).symlink_to(shutil.which(name))
+        self.program("id", "echo 0")
+
+    def program(self, name, script):
+        (self.bin / name).write_text(f"#!{self.bin}/bash\n{script}\n")
+        (self.bin / name).chmod(0o755)
+
+    def install(self, wanted):
+        done = subprocess.run([self.bin / "bash", TOOLS / "install.sh", wanted], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env={"PATH": str(self.bin)})
+        return done.returncode, done.stderr
+
+    def packages(self, *sets):
+        rows = [line.split() for line in (TOOLS / "packages.txt").read_text().splitlines()]
+        return [row[0] for row in rows if row and row[0] != "#" and len(row) > 3 and row[1] in sets]
+
+    def test_another_system_gets_the_list_and_the_reasons(self):
+        code, text = self.install("build")
+        self.assertEqual(code, 1)
+        self.assertIn("not a Debian system", text)
+        self.assertRegex(text, r"liblmdb-dev +the embedded store")
+        self.assertNotIn("chromium", text)
+
+    def test_a_user_without_sudo_is_told_the_command(self):
+        self.program("apt-get", "exit 9")
+        self.program("dpkg-query", "exit 0")
+        self.program("id", "echo 1000")
+        code, text = self.install("build")
+        self.assertEqual(code, 1)
+        self.assertIn("as root run: apt-get install", text)
+
+    def test_only_what_is_missing_is_installed(self):
+        state = self.bin / "installed"
+        state.write_text("".join(f"installed {p}\n" for p in self.packages("build") if p not in ("gcc", "npm")))
+        self.program("dpkg-query", f'while read -r line; do echo "$line"; done <{state}')
+        self.program("apt-get", f'echo "apt-get $*, $DEBIAN_FRONTEND" >>{self.bin}/calls\n'
+                                f'[ $1 = update ] || for p in gcc npm; do echo "installed $p" >>{state}; done')
+        self.assertEqual(self.install("build")[0], 0)
+        calls = (self.bin / "calls").read_text().splitlines()
+        self.assertEqual(len(calls), 2)
+        self.assertRegex(calls[0], "update.*noninteractive")
+        self.assertRegex(calls[1], "install.* -y .* gcc npm, noninteractive")
+        self.assertEqual(self.install("build"), (0, ""))  # and then it has nothing to say or to do
+        self.assertEqual(len((self.bin / "calls").read_text().splitlines()), 2)
+
+    def test_an_installation_that_did_not_help(self):
+        self.program("dpkg-query", "exit 0")
+        self.program("apt-get", "exit 0")
+        code, text = self.install("build")
+        self.assertEqual(code, 1)
+        self.assertIn("still missing", text)
+
+
 if __name__ == "__main__":
     unittest.main()
