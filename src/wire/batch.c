@@ -417,6 +417,7 @@ batch_next(struct reader *r, int64_t near_ms, struct record *out)
     }
     if (bytes == 0) {
         r->failed = true;
+        r->at = r->end; /* as the readers of base: nothing more succeeds by accident */
         return ERR_FORMAT;
     }
     out->whole = (struct slice){at, bytes};
