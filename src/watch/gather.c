@@ -78,8 +78,10 @@ gather_send_queues(struct metrics *m, const struct hist *sampled_bytes, uint32_t
 {
     double mean =
         sampled_bytes->count == 0 ? 0 : (double)sampled_bytes->sum / (double)sampled_bytes->count;
-    m->values[METRIC_SEND_QUEUE_BYTES] = mean * connections;
-    set(m, METRIC_SEND_QUEUE_P99_BYTES, hist_quantile(sampled_bytes, 0.99));
+    m->values[METRIC_SEND_QUEUE_BYTES] += mean * connections;
+    uint64_t p99 = hist_quantile(sampled_bytes, 0.99);
+    if ((double)p99 > m->values[METRIC_SEND_QUEUE_P99_BYTES])
+        set(m, METRIC_SEND_QUEUE_P99_BYTES, p99);
 }
 
 static void

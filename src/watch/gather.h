@@ -18,7 +18,7 @@ void gather_begin(struct metrics *m); /* all values to 0; labels and histograms 
 void gather_world(struct metrics *m, const struct world_stats *s);
 void gather_gate(struct metrics *m, const struct gate_stats *s);
 void gather_conns(struct metrics *m, const struct conns_stats *s);
-/* sampled_bytes: of conns_sample_queues() of all gates together. */
+/* sampled_bytes: of conns_sample_queues() of one gate with so many connections. */
 void gather_send_queues(struct metrics *m, const struct hist *sampled_bytes, uint32_t connections);
 /* One side's view of its rings with one peer; out: the direction in which that side sends. Both
  * sides may be gathered: depths are those of the deepest ring, and each side counts only what it

@@ -111,6 +111,11 @@ send_queues_are_estimated_from_a_sample(void **state)
     gather_send_queues(m, &sample, 100);
     assert_value(m, METRIC_SEND_QUEUE_BYTES, 500);
     assert_value(m, METRIC_SEND_QUEUE_P99_BYTES, 10);
+    hist_reset(&sample);
+    hist_add(&sample, 3);
+    gather_send_queues(m, &sample, 10); /* another gate */
+    assert_value(m, METRIC_SEND_QUEUE_BYTES, 530);
+    assert_value(m, METRIC_SEND_QUEUE_P99_BYTES, 10);
     free(m);
 }
 

@@ -91,7 +91,7 @@ enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
     X(SEND_QUEUE_BYTES, GAUGE, "send_queue_bytes", NONE, 1,                                        \
       "Bytes that wait to be sent to clients, from a sample of them: the indicator of network.")   \
     X(SEND_QUEUE_P99_BYTES, GAUGE, "send_queue_p99_bytes", NONE, 1,                                \
-      "The same of the client at the 99th percentile of the sample.")                              \
+      "The same of the client at the 99th percentile of the worst gate's sample.")                 \
     X(RING_DEPTH_BYTES, GAUGE, "ring_depth_bytes", RING, METRIC_RING_COUNT,                        \
       "Bytes in the deepest ring of a direction.")                                                 \
     X(RING_FULL, COUNTER, "ring_full_total", RING, METRIC_RING_COUNT,                              \
