@@ -106,6 +106,7 @@ def test_the_world_moves(world):
         assert moved[name] > 0, (name, moved[name])
     assert 0 < moved["seom_encodes_per_change"] <= 2, moved["seom_encodes_per_change"]
     assert moved["seom_players"] >= BOTS, moved["seom_players"]
+    assert moved["seom_bots"] == BOTS, moved["seom_bots"]
 
 
 def drops(world, cause):
