@@ -1,8 +1,10 @@
-/* Messages between a gate and a home: serialised from the first day, over a ring inside one process, over a link
- * in a cluster. Each is: kind u8, then its fields in the order below, little-endian. docs/links.md draws them.
+/* Messages between a gate and a home: serialised from the first day, over a ring inside one
+ * process, over a link in a cluster. Each is: kind u8, then its fields in the order below,
+ * little-endian. docs/links.md draws them.
  *
- * A session is named by the gate's handle of its connection (u64, never 0) until HOME answers, afterwards by
- * {player, session_epoch}. A gate learns its avatar's place from SELF only; events of a lower epoch are ignored.
+ * A session is named by the gate's handle of its connection (u64, never 0) until HOME answers,
+ * afterwards by {player, session_epoch}. A gate learns its avatar's place from SELF only; events of
+ * a lower epoch are ignored.
  */
 #ifndef SEOM_WIRE_LINK_H
 #define SEOM_WIRE_LINK_H
@@ -15,18 +17,19 @@
 #include <stdint.h>
 
 enum link_kind {
-    LINK_ENTER = 1, /* gate -> home: somebody wants to play */
-    LINK_GO = 2,    /* home -> gate: ask that node instead */
-    LINK_HOME = 3,  /* home -> gate: yours; or refused */
-    LINK_INPUT = 4, /* gate -> home: move, request, command, gone */
-    LINK_SELF = 5,  /* home -> gate: own motion, answers, end of session */
-    LINK_SUBSCRIBE = 6, /* gate -> publisher: subscriptions as state */
+    LINK_ENTER = 1,      /* gate -> home: somebody wants to play */
+    LINK_GO = 2,         /* home -> gate: ask that node instead */
+    LINK_HOME = 3,       /* home -> gate: yours; or refused */
+    LINK_INPUT = 4,      /* gate -> home: move, request, command, gone */
+    LINK_SELF = 5,       /* home -> gate: own motion, answers, end of session */
+    LINK_SUBSCRIBE = 6,  /* gate -> publisher: subscriptions as state */
     LINK_SUBSCRIBED = 7, /* publisher -> gate: version acknowledged */
-    LINK_BATCH = 8, /* publisher -> gate: records of one topic; a snapshot replaces all that was known */
-    LINK_DENSITY = 9, /* home -> gate: people per cell of one island */
+    LINK_BATCH = 8,      /* publisher -> gate: records of one topic; a snapshot replaces all */
+    LINK_DENSITY = 9,    /* home -> gate: people per cell of one island */
 };
 
-/* One topic: a block of 4 x 4 chunks of an island. Packed: island 32 bit | bx 16 | by 16; never 0 as islands start at 1. */
+/* One topic: a block of 4 x 4 chunks of an island. Packed: island 32 bit | bx 16 | by 16; never 0
+ * as islands start at 1. */
 typedef uint64_t topic_id;
 /* Not a block: the density of all islands, people per cell, once a second as LINK_DENSITY. */
 #define TOPIC_DENSITY UINT64_MAX
@@ -36,15 +39,17 @@ uint16_t topic_bx(topic_id t);
 uint16_t topic_by(topic_id t);
 
 struct link_enter {
-    uint64_t conn; /* the gate's handle */
-    uint32_t island; /* wish */
+    uint64_t conn;        /* the gate's handle */
+    uint32_t island;      /* wish */
     uint8_t ticket_bytes; /* 0 = a new guest */
     uint8_t ticket[64];
 };
+
 struct link_go {
     uint64_t conn;
     uint64_t node;
 };
+
 struct link_home {
     uint64_t conn;
     uint8_t code; /* FINE, or why not (SEOM__CODE__...) */
@@ -55,53 +60,69 @@ struct link_home {
     struct motion motion;
     uint8_t ticket[TICKET_BYTES];
 };
-enum input_kind { INPUT_MOVE = 1, INPUT_SAY = 2, INPUT_LOOK = 3, INPUT_COMMAND = 4, INPUT_GONE = 5, INPUT_LEFT = 6 };
+
+enum input_kind {
+    INPUT_MOVE = 1,
+    INPUT_SAY = 2,
+    INPUT_LOOK = 3,
+    INPUT_COMMAND = 4,
+    INPUT_GONE = 5,
+    INPUT_LEFT = 6
+};
+
 struct link_input {
     uint64_t player, session_epoch;
-    int64_t sent_us; /* mono of the gate in one process: the wait for the logic thread is measured from it */
+    int64_t sent_us; /* mono of the gate; in one process: tells the wait for the logic thread */
     enum input_kind kind;
-    uint32_t number; /* move_no, request number */
-    uint64_t seq;    /* command */
-    uint8_t look;    /* move */
+    uint32_t number;      /* move_no, request number */
+    uint64_t seq;         /* command */
+    uint8_t look;         /* move */
     struct motion motion; /* move */
-    uint64_t entity; /* look */
-    struct slice bytes; /* say: text; command: body; points into the message */
+    uint64_t entity;      /* look */
+    struct slice bytes;   /* say: text; command: body; points into the message */
 };
+
 enum self_kind { SELF_MOTION = 1, SELF_ANSWER = 2, SELF_RESULT = 3, SELF_END = 4 };
+
 struct link_self {
     uint64_t player, session_epoch;
     enum self_kind kind;
-    uint8_t flags;   /* enum self_flag; 0: the gate alone needs to know */
+    uint8_t flags; /* enum self_flag; 0: the gate alone needs to know */
     uint8_t look;
     uint32_t number; /* move_no or request number */
     uint32_t island; /* motion */
     struct motion motion;
-    uint8_t code;    /* answer, result, end */
-    uint64_t seq;    /* result */
-    uint64_t entity; /* answer to look */
+    uint8_t code;       /* answer, result, end */
+    uint64_t seq;       /* result */
+    uint64_t entity;    /* answer to look */
     struct slice bytes; /* answer: name; result: body */
 };
-/* {epoch, version, set} as deltas or whole. count topics follow, each u64; the top bit is not used, remove follows add. */
+
+/* {epoch, version, set} as deltas or whole. count topics follow, each u64; the top bit is not used,
+ * remove follows add. */
 struct link_subscribe {
     uint32_t epoch, version;
-    uint8_t whole;  /* 1: forget what stood before; add is the set */
-    uint8_t wakes;  /* 1: on behalf of avatars: wakes what sleeps; 0: a spectator, sees what is awake */
+    uint8_t whole; /* 1: forget what stood before; add is the set */
+    uint8_t wakes; /* 1: for avatars, wakes what sleeps; 0: a spectator, sees what is awake */
     uint16_t add_count, remove_count;
     struct slice topics; /* (add + remove) x u64 */
 };
+
 struct link_subscribed {
     uint32_t epoch, version;
     uint8_t wakes;   /* which of the two sets */
     uint64_t digest; /* XOR of rand_mix(topic, 1) over the publisher's set for this gate */
 };
+
 struct link_batch {
     topic_id topic;
     uint64_t publisher_epoch; /* node_epoch; a lower one is old news */
-    int64_t tick_ms; /* world time of publishing */
-    uint8_t snapshot; /* 1: replaces everything known of this topic; with no records: nothing is there */
+    int64_t tick_ms;          /* world time of publishing */
+    uint8_t snapshot; /* 1: replaces all known of this topic; no records: nothing is there */
     uint8_t awake_chunks_lo, awake_chunks_hi; /* bit per chunk of the block: awake */
-    struct slice records; /* batch.h */
+    struct slice records;                     /* batch.h */
 };
+
 struct link_density {
     uint32_t island;
     struct slice record; /* one whole DENSITY record, ready for a client */
@@ -109,6 +130,7 @@ struct link_density {
 
 struct link_message {
     enum link_kind kind;
+
     union {
         struct link_enter enter;
         struct link_go go;
@@ -124,8 +146,9 @@ struct link_message {
 
 #define LINK_HEAD_MAX 160 /* fixed part of any message */
 
-/* Writes the fixed part; variable slices (bytes, topics, records) follow it as pieces of their own, so that nothing
- * is copied twice: the message on the wire is head || slice. Returns the head's length. */
+/* Writes the fixed part; variable slices (bytes, topics, records) follow it as pieces of their own,
+ * so that nothing is copied twice: the message on the wire is head || slice. Returns the head's
+ * length. */
 size_t link_head(const struct link_message *m, uint8_t out[LINK_HEAD_MAX]);
 struct slice link_tail(const struct link_message *m); /* the variable part, may be empty */
 /* Slices point into the bytes. Malformed input from a peer is an ordinary error. */
