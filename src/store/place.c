@@ -86,7 +86,9 @@ struct places {
     struct batch batches[BATCHES_MAX];
     uint32_t unsaved;               /* pages with a change that is not durable */
     int64_t next_save_us, retry_us; /* retry_us: 0 while the store works */
-    bool clock_under_way, flushing;
+    bool clock_under_way;
+    bool flushing,
+        flushed_clock; /* flushing: the clock goes out once more, and not every second for ever */
     bool failed_since_turn; /* the next try was put off already */
     struct places_stats stats;
     /* Room for the commit that is being put together. */
@@ -500,6 +502,8 @@ on_saved(void *ctx, uint64_t n, enum store_result result)
     case STORE_CONFLICT:
     case STORE_UNKNOWN:
     case STORE_UNAVAILABLE:
+        if (batch->has_clock)
+            places->flushed_clock = false;
         batch_not_saved(places, batch);
         places_retry_later(places);
         return;
@@ -532,13 +536,19 @@ batch_take(struct places *places, struct batch *batch, struct store_write *write
     list_append(places, &batch->pages, index);
 }
 
+static bool
+clock_is_due(const struct places *places)
+{
+    return !places->clock_under_way && !places->flushed_clock;
+}
+
 /* One commit of the oldest dirty pages, with the clock when none is under way. false: nothing went
  * out. */
 static bool
 batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
 {
     struct batch *batch = batch_free(places);
-    bool has_clock = !places->clock_under_way;
+    bool has_clock = clock_is_due(places);
     if (batch == NULL || (places->dirty.count == 0 && !has_clock))
         return false;
     *batch = (struct batch){.busy = true,
@@ -560,6 +570,7 @@ batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
         return false;
     }
     places->clock_under_way |= has_clock;
+    places->flushed_clock |= has_clock && places->flushing;
     *pages += batch->pages.count;
     return true;
 }
@@ -592,7 +603,8 @@ uint32_t
 places_turn(struct places *places, int64_t now_ms)
 {
     int64_t now_us = env_mono_us(places->store->env);
-    bool hurry = places->flushing && places->retry_us == 0 && places->dirty.count > 0;
+    bool hurry = places->flushing && places->retry_us == 0 &&
+                 (places->dirty.count > 0 || clock_is_due(places));
     if (now_us < places->next_save_us && !hurry)
         return 0;
     places_lag(places, now_us - oldest_unsaved_us(places, now_us));
@@ -610,6 +622,7 @@ void
 places_flush(struct places *places, int64_t now_ms)
 {
     places->flushing = true;
+    places->flushed_clock = false;
     places->next_save_us = 0;
     (void)places_turn(places, now_ms);
 }
@@ -617,7 +630,8 @@ places_flush(struct places *places, int64_t now_ms)
 bool
 places_durable(const struct places *places)
 {
-    return places->unsaved == 0 && !places->clock_under_way;
+    return places->unsaved == 0 && !places->clock_under_way &&
+           places->flushing == places->flushed_clock;
 }
 
 struct places_stats

@@ -72,10 +72,10 @@ enum err place_get(struct places *places, uint64_t player, place_got *got, void 
 /* Call at least once a second, best each tick: saves what is dirty when a second has passed since
  * the last save. now_ms: world time. How many pages went out. */
 uint32_t places_turn(struct places *places, int64_t now_ms);
-void places_flush(struct places *places,
-                  int64_t now_ms); /* saves now, whatever the hour; turns go on as always */
-bool places_durable(
-    const struct places *places); /* nothing dirty, nothing under way: safe to stop */
+/* For the end: saves now, whatever the hour, and the clock a last time; call turns until
+ * places_durable(). */
+void places_flush(struct places *places, int64_t now_ms);
+bool places_durable(const struct places *places); /* nothing dirty, nothing under way */
 struct places_stats places_stats(const struct places *places);
 
 uint64_t place_page_of(uint64_t player);
