@@ -61,9 +61,10 @@ archipelago_add(struct archipelago *a, struct slice bytes)
     if (error != OK) {
         return error;
     }
-    if (archipelago_find(a, island_id(island))) {
+    bool too_high = island_id(island) > ARCHIPELAGO_ID_MAX;
+    if (too_high || archipelago_find(a, island_id(island))) {
         island_close(&island);
-        return ERR_EXISTS;
+        return too_high ? ERR_RANGE : ERR_EXISTS;
     }
     if (a->count == a->room) {
         a->room = a->room > 0 ? a->room * 2 : 64;

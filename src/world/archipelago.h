@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define ARCHIPELAGO_ISLANDS_MAX 4096
+#define ARCHIPELAGO_ID_MAX      65535 /* ids of things have 16 bits for their island */
 
 struct archipelago {
     struct island **islands; /* owned, sorted by id */

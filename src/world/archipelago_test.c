@@ -60,6 +60,14 @@ test_refuses(void **state)
     }
     assert_int_equal(a.count, ARCHIPELAGO_ISLANDS_MAX);
     archipelago_fini(&a);
+
+    struct island_file high = {0};
+    archipelago_init(&a);
+    assert_int_equal(island_make_plain(ARCHIPELAGO_ID_MAX + 1, 1875, &high), OK);
+    assert_int_equal(archipelago_add(&a, island_file_slice(&high)), ERR_RANGE);
+    assert_int_equal(a.count, 0);
+    island_file_free(&high);
+    archipelago_fini(&a);
     for (uint32_t n = 0; n <= ARCHIPELAGO_ISLANDS_MAX; n++) {
         island_file_free(&files[n]);
     }

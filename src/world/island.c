@@ -108,6 +108,9 @@ check_head(const struct island_head *h, const struct island_layout *l)
     if (h->id == 0 || h->columns == 0 || h->rows == 0 || h->zero != 0) {
         return ERR_FORMAT;
     }
+    if ((uint64_t)h->columns * h->rows > ISLAND_CHUNKS_MAX) {
+        return ERR_FORMAT;
+    }
     if (h->name_bytes > ISLAND_NAME_MAX || l->file_bytes != h->file_bytes) {
         return ERR_FORMAT;
     }

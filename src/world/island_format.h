@@ -30,6 +30,8 @@
 #define ISLAND_GROUP_BYTES  64
 #define ISLAND_MASK_BYTES   32
 #define ISLAND_CHUNK_TILES  (CHUNK_TILES * CHUNK_TILES)
+/* Of the whole rectangle, land and sea: 60,000 km2. */
+#define ISLAND_CHUNKS_MAX (UINT32_C(1) << 26)
 
 struct island_head {
     uint64_t magic;

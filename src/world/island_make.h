@@ -9,12 +9,12 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "wire/motion.h"
+#include "world/island_format.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ISLAND_SIDE_CHUNKS_MAX 65535
-#define ISLAND_CHUNKS_MAX \
-    (UINT32_C(1) << 26) /* of its whole rectangle: 60,000 km2 of land and sea */
+
 #define ISLAND_VERTICES_MAX (UINT32_C(1) << 20)
 
 /* Bytes of a made island, owned by whoever made it. */
