@@ -60,8 +60,13 @@ gather_gate(struct metrics *m, const struct gate_stats *s)
     add(m, METRIC_HEALED, s->healed);
     add(m, METRIC_SLOTS_SKIPPED, s->skipped);
     add(m, METRIC_LIMITS_REACHED, s->limits_reached);
-    for (int cause = 0; cause < METRIC_CAUSE_COUNT; cause++)
+    uint64_t lost = s->closed; /* what is left when those are gone that we closed */
+    for (int cause = METRIC_NAMED_lost + 1; cause < METRIC_CAUSE_COUNT; cause++) {
         add(m, (enum metric)(METRIC_DROPS + cause), s->closed_by_code[cause]);
+        CHECK(lost >= s->closed_by_code[cause]);
+        lost -= s->closed_by_code[cause];
+    }
+    add(m, METRIC_DROPS + METRIC_NAMED_lost, lost);
 }
 
 void

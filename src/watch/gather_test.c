@@ -28,7 +28,7 @@ gates_are_added_up(void **state)
 {
     (void)state;
     struct metrics *m = empty();
-    struct gate_stats gate = {.connections = 3, .spectators = 1, .limits_reached = 2};
+    struct gate_stats gate = {.connections = 3, .spectators = 1, .limits_reached = 2, .closed = 9};
     gate.closed_by_code[METRIC_NAMED_silent] = 5;
     struct world_stats *world = calloc(1, sizeof *world);
     assert_non_null(world);
@@ -43,6 +43,7 @@ gates_are_added_up(void **state)
         assert_value(m, METRIC_CONNECTIONS, 6);
         assert_value(m, METRIC_SPECTATORS, 2);
         assert_value(m, METRIC_DROPS + METRIC_NAMED_silent, 10);
+        assert_value(m, METRIC_DROPS + METRIC_NAMED_lost, 8);
         assert_value(m, METRIC_SENDS, 11);
         assert_value(m, METRIC_BYTES_SENT, 1000);
         assert_value(m, METRIC_BYTES_RECEIVED, 4);
