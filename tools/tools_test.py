@@ -69,6 +69,14 @@ class Planted(unittest.TestCase):
         self.write("src/world/world.h", '#include "os/os.h"\n')
         self.offends("os reaches the outside", "rooms.py")
 
+    def test_helpers_of_tests(self):
+        self.write("src/world/desk.h", '/* Desk.\n * Tests only. */\n#include "os/os.h"\n')
+        self.write("src/world/desk.c", '#include "world/desk.h"\n#include "os/os.h"\n')
+        self.write("src/world/thing_test.c", '#include "world/desk.h"\n')
+        self.clean("rooms.py")
+        self.write("src/view/view.h", '#include "world/desk.h"\n')
+        self.offends("is for tests only", "rooms.py")
+
     def test_an_include_without_its_room(self):
         self.write("src/world/world.h", '#include "other.h"\n')
         self.offends("without its room", "rooms.py")
