@@ -51,9 +51,9 @@ crowd_told(struct gate *g, struct seen_chunk *c, uint32_t entity, uint8_t cell_b
 {
     struct crowd *crowd = pool_at(&g->crowds, c->crowd);
     const struct seen_entity *e = pool_at(&g->entities, entity);
-    log_append(g, &crowd->logs[cell_before], record);
+    news_append(g, &crowd->news[cell_before], record);
     if (pool_at(&g->chunks, e->chunk) == (void *)c && e->cell != cell_before) {
-        log_append(g, &crowd->logs[e->cell], record);
+        news_append(g, &crowd->news[e->cell], record);
     }
 }
 
@@ -89,14 +89,14 @@ become_crowded(struct gate *g, uint32_t chunk)
     crowd->chunk = chunk;
     crowd->book_tick = -1;
     for (uint32_t i = 0; i < CELLS; i++) {
-        log_init(&crowd->logs[i]);
+        news_init(&crowd->news[i]);
         crowd->members[i] = POOL_NONE;
     }
     for (uint32_t i = c->members; i != POOL_NONE;) {
         crowd_add(g, c, i);
         i = ((const struct seen_entity *)pool_at(&g->entities, i))->next;
     }
-    log_clear(g, &c->log);
+    news_clear(g, &c->news);
     g->stats.crowded_chunks++;
     change_watchers(g, c);
 }
@@ -107,7 +107,7 @@ become_normal(struct gate *g, uint32_t chunk)
     struct seen_chunk *c = pool_at(&g->chunks, chunk);
     struct crowd *crowd = pool_at(&g->crowds, c->crowd);
     for (uint32_t i = 0; i < CELLS; i++) {
-        log_clear(g, &crowd->logs[i]);
+        news_clear(g, &crowd->news[i]);
     }
     pool_give(&g->crowds, c->crowd);
     c->crowd = POOL_NONE;
@@ -133,7 +133,7 @@ crowd_trim(struct gate *g, int64_t before_us)
          i = pool_next(&g->crowds, i)) {
         struct crowd *crowd = pool_at(&g->crowds, i);
         for (uint32_t cell = 0; cell < CELLS; cell++) {
-            log_trim(g, &crowd->logs[cell], before_us);
+            news_trim(g, &crowd->news[cell], before_us);
         }
     }
 }

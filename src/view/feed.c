@@ -99,7 +99,7 @@ tell_whole(struct feed *f, struct seen *seen)
         i = e->next;
     }
     seen->fresh = seen->forget_first = false;
-    seen->cursor = chunk->log.end;
+    seen->cursor = chunk->news.end;
     g->stats.snapshots++;
 }
 
@@ -124,9 +124,9 @@ tell_log(struct feed *f, uint32_t slot)
     if (seen->fresh) {
         return; /* the snapshot to come holds it */
     }
-    if (!log_covers(&chunk->log, seen->cursor)) {
+    if (!news_covers(&chunk->news, seen->cursor)) {
         if (g->options.mutant == GATE_MUTANT_HEAL_FORGOTTEN) {
-            seen->cursor = chunk->log.end;
+            seen->cursor = chunk->news.end;
         } else {
             seen->fresh = seen->forget_first = true;
             tell_whole(f, seen);
@@ -134,13 +134,13 @@ tell_log(struct feed *f, uint32_t slot)
         f->hot->dirty &= ~bit;
         return;
     }
-    uint32_t bytes = log_bytes_from(&chunk->log, seen->cursor);
+    uint32_t bytes = news_bytes_from(&chunk->news, seen->cursor);
     if (!affords(f, bytes) || f->count >= PIECES_MAX / 2) {
         return;
     }
-    f->count +=
-        log_pieces(g, &chunk->log, &seen->cursor, &f->pieces[f->count], PIECES_MAX / 2, &f->bytes);
-    if (seen->cursor == chunk->log.end) {
+    f->count += news_pieces(g, &chunk->news, &seen->cursor, &f->pieces[f->count], PIECES_MAX / 2,
+                            &f->bytes);
+    if (seen->cursor == chunk->news.end) {
         f->hot->dirty &= ~bit;
     }
 }
@@ -175,7 +175,7 @@ tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd)
         }
         i = e->cell_next;
     }
-    n->cursor = crowd->logs[n->cell].end;
+    n->cursor = crowd->news[n->cell].end;
     n->fresh = false;
     return writer_used(&f->own) > before;
 }
@@ -193,20 +193,20 @@ tell_near(struct feed *f, bool whole)
             i >= ROTATION_FROM && (int64_t)told(f) * 100 > (int64_t)f->budget * NEAR_PERCENT;
         const struct seen_chunk *chunk = pool_at(&g->chunks, n->chunk);
         const struct crowd *crowd = pool_at(&g->crowds, chunk->crowd);
-        const struct log *log = &crowd->logs[n->cell];
+        const struct news *news = &crowd->news[n->cell];
         if (spares) {
             continue;
         }
-        if (whole || !log_covers(log, n->cursor)) {
+        if (whole || !news_covers(news, n->cursor)) {
             n->fresh = true;
             if (whole) {
                 tell_cell_whole(f, n, crowd);
             }
             continue;
         }
-        if (affords(f, log_bytes_from(log, n->cursor)) && f->count < PIECES_MAX / 2) {
+        if (affords(f, news_bytes_from(news, n->cursor)) && f->count < PIECES_MAX / 2) {
             f->count +=
-                log_pieces(g, log, &n->cursor, &f->pieces[f->count], PIECES_MAX / 2, &f->bytes);
+                news_pieces(g, news, &n->cursor, &f->pieces[f->count], PIECES_MAX / 2, &f->bytes);
         }
     }
 }
@@ -246,7 +246,7 @@ tell_rotation(struct feed *f)
         }
         crowded = true;
         struct crowd *crowd = pool_at(&g->crowds, chunk->crowd);
-        if (!seen->fresh && seen->cursor != chunk->log.end) {
+        if (!seen->fresh && seen->cursor != chunk->news.end) {
             f->hot->dirty |= UINT64_C(1)
                              << ((from + i) % f->c->seen_max); /* things that stand: next tick */
         }

@@ -70,7 +70,7 @@ gate_alloc(const struct gate_options *options, const struct env *env, struct gat
     pool_init(&g->topics, sizeof(struct seen_topic), options->topics_max, 64);
     pool_init(&g->chunks, sizeof(struct seen_chunk), options->chunks_max, 256);
     pool_init(&g->entities, sizeof(struct seen_entity), options->entities_max, 256);
-    pool_init(&g->log_pages, sizeof(struct log_page), options->chunks_max + options->entities_max,
+    pool_init(&g->news_pages, sizeof(struct news_page), options->chunks_max + options->entities_max,
               64);
     pool_init(&g->watcher_blocks, sizeof(struct watcher_block),
               options->conns_max * GATE_SPECTATOR_CHUNKS, 256);
@@ -92,7 +92,7 @@ gate_free(struct gate **gate)
     struct gate *g = *gate;
     struct pool *pools[] = {&g->in_small,       &g->in_large,       &g->out,    &g->seen_pool,
                             &g->spectator_pool, &g->topics,         &g->chunks, &g->entities,
-                            &g->log_pages,      &g->watcher_blocks, &g->crowds};
+                            &g->news_pages,     &g->watcher_blocks, &g->crowds};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         pool_fini(pools[i]);
     }

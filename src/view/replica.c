@@ -57,7 +57,7 @@ replica_chunk(struct gate *g, uint32_t topic, uint16_t cx, uint16_t cy)
     c->cx = cx;
     c->cy = cy;
     c->members = c->watchers = c->crowd = POOL_NONE;
-    log_init(&c->log);
+    news_init(&c->news);
     g->stats.chunks++;
     return *at;
 }
@@ -174,7 +174,7 @@ tell(struct gate *g, uint32_t chunk, uint32_t entity, uint8_t cell_before, struc
     if (c->crowd != POOL_NONE && e->moves) {
         crowd_told(g, c, entity, cell_before, record);
     } else {
-        log_append(g, &c->log, record);
+        news_append(g, &c->news, record);
     }
     list_news(g, chunk, e->entity);
 }
@@ -275,7 +275,7 @@ forget_topic(struct gate *g, const struct seen_topic *t)
         while (c->members != POOL_NONE) {
             remove_entity(g, c->members);
         }
-        log_clear(g, &c->log);
+        news_clear(g, &c->news);
         list_news(g, t->chunks[i], NEWS_MANY);
     }
 }
@@ -329,7 +329,7 @@ mark_watchers(struct gate *g, struct seen_chunk *c)
             const struct watcher *watcher = &block->watchers[i];
             if (watcher->entity == c->news_of) {
                 struct seen *seen = &g->conns[watcher->conn].seen[watcher->slot];
-                seen->cursor = seen->cursor == c->news_end ? c->log.end : seen->cursor;
+                seen->cursor = seen->cursor == c->news_end ? c->news.end : seen->cursor;
                 continue;
             }
             bool last = i + 1 == block->count && block->next == POOL_NONE && c->watcher_count > 1;
@@ -352,7 +352,7 @@ replica_mark(struct gate *g)
             mark_watchers(g, c); /* who sees a crowd is served every tick anyway */
         }
         c->news_of = NEWS_NONE;
-        c->news_end = c->log.end;
+        c->news_end = c->news.end;
     }
 }
 
@@ -408,7 +408,7 @@ drop_chunk(struct gate *g, uint32_t chunk)
     CHECK(c->watcher_count == 0 && c->members == POOL_NONE && !c->has_news &&
           c->crowd == POOL_NONE);
     unlist_logging(g, c);
-    log_clear(g, &c->log);
+    news_clear(g, &c->news);
     pool_give(&g->chunks, chunk);
     g->stats.chunks--;
 }
@@ -433,11 +433,11 @@ replica_topic_drop(struct gate *g, uint32_t topic)
 void
 replica_trim(struct gate *g, int64_t now_us)
 {
-    int64_t before_us = now_us - LOG_KEEP_US;
+    int64_t before_us = now_us - NEWS_KEEP_US;
     for (uint32_t i = g->first_logging; i != POOL_NONE;) {
         struct seen_chunk *c = pool_at(&g->chunks, i);
         i = c->next_logging;
-        if (log_trim(g, &c->log, before_us)) {
+        if (news_trim(g, &c->news, before_us)) {
             unlist_logging(g, c);
         }
     }

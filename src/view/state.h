@@ -16,13 +16,14 @@
 #include "wire/limits.h"
 #include "wire/message.h"
 
-#define TOPIC_CHUNKS     (BLOCK_CHUNKS * BLOCK_CHUNKS)
-#define CELLS            (CHUNK_TILES * CHUNK_TILES)
-#define NEAR_CELLS       9
-#define SEEN_MAX         25 /* 5 x 5 chunks */
-#define FORGETS_MAX      32
-#define LOG_PAGE_BYTES   1000
-#define LOG_KEEP_US      1000000 /* a client that was not served for so long is healed by a snapshot */
+#define TOPIC_CHUNKS    (BLOCK_CHUNKS * BLOCK_CHUNKS)
+#define CELLS           (CHUNK_TILES * CHUNK_TILES)
+#define NEAR_CELLS      9
+#define SEEN_MAX        25 /* 5 x 5 chunks */
+#define FORGETS_MAX     32
+#define NEWS_PAGE_BYTES 1000
+#define NEWS_KEEP_US    1000000 /* a client that was not served for so long is healed by a snapshot \
+                                 */
 #define OUT_BUFFER_BYTES (64 * 1024)
 #define IN_SMALL_BYTES   2048
 #define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)
@@ -33,15 +34,15 @@
 /* A log of records: what was said about a chunk (or a cell of a crowded one) lately, in the very
  * bytes in which it will be sent. A reader holds a cursor; one that is older than start missed
  * something. */
-struct log_page {
+struct news_page {
     uint32_t next;   /* POOL_NONE at the end */
     uint32_t offset; /* of bytes[0] in the log */
     uint32_t used;
     int64_t appended_us;
-    uint8_t bytes[LOG_PAGE_BYTES];
+    uint8_t bytes[NEWS_PAGE_BYTES];
 };
 
-struct log {
+struct news {
     uint32_t first, last; /* pages, POOL_NONE = empty */
     uint32_t start, end;  /* offsets that are still here */
 };
@@ -73,7 +74,7 @@ struct watcher_block {
 /* A crowded chunk, cut into its 16 x 16 tiles. */
 struct crowd {
     uint32_t chunk;
-    struct log logs[CELLS];
+    struct news news[CELLS];
     uint32_t members[CELLS]; /* first entity per cell */
     /* The book: all its people as RANGE slices, packed once per tick for all clients. */
     int64_t book_tick;
@@ -84,7 +85,7 @@ struct seen_chunk {
     uint32_t topic;
     uint16_t cx, cy;
     uint32_t members, count, movers; /* first entity, how many, how many of them move */
-    struct log log;
+    struct news news;
     uint32_t watchers, watcher_count; /* first block */
     uint32_t crowd;                   /* POOL_NONE unless crowded */
     uint64_t news_of;  /* whose news came since the last marking; 0 none, UINT64_MAX several */
@@ -195,7 +196,7 @@ struct gate {
     struct pool in_small, in_large, out, seen_pool, spectator_pool;
     struct map conn_by_player;
 
-    struct pool topics, chunks, entities, log_pages, watcher_blocks, crowds;
+    struct pool topics, chunks, entities, news_pages, watcher_blocks, crowds;
     struct map topic_by_id, entity_by_id;
     uint32_t first_news, first_logging, first_changed[2];
     uint32_t subscribe_epoch, subscribe_version[2];
@@ -229,17 +230,17 @@ void session_home(struct gate *g, const struct link_home *home);
 void session_self(struct gate *g, const struct link_self *self);
 void session_ended(struct gate *g, uint32_t conn, enum input_kind how);
 
-/* log.c */
-void log_init(struct log *log);
-void log_clear(struct gate *g, struct log *log);
-void log_append(struct gate *g, struct log *log, struct slice record);
-bool log_trim(struct gate *g, struct log *log, int64_t before_us); /* true: nothing is left */
-bool log_covers(const struct log *log, uint32_t cursor);
-uint32_t log_bytes_from(const struct log *log, uint32_t cursor);
+/* news.c */
+void news_init(struct news *news);
+void news_clear(struct gate *g, struct news *news);
+void news_append(struct gate *g, struct news *news, struct slice record);
+bool news_trim(struct gate *g, struct news *news, int64_t before_us); /* true: nothing is left */
+bool news_covers(const struct news *news, uint32_t cursor);
+uint32_t news_bytes_from(const struct news *news, uint32_t cursor);
 /* The pieces from a cursor to the end; at most max, *cursor moves on; *bytes grows. Returns how
  * many. */
-uint32_t log_pieces(struct gate *g, const struct log *log, uint32_t *cursor, struct slice *pieces,
-                    uint32_t max, size_t *bytes);
+uint32_t news_pieces(struct gate *g, const struct news *news, uint32_t *cursor,
+                     struct slice *pieces, uint32_t max, size_t *bytes);
 
 /* replica.c */
 void replica_batch(struct gate *g, const struct link_batch *batch);

@@ -1,0 +1,41 @@
+/* A world in one process: store, logic thread, gate threads, and what is told about them. `seom
+ * dev` and the benches run it. The thread that opens it is the logic thread and stays it: main runs
+ * server_run().
+ */
+#ifndef SEOM_APP_SERVER_H
+#define SEOM_APP_SERVER_H
+
+#include "app/address.h"
+#include "app/sea.h"
+#include "env/env.h"
+#include "watch/board.h"
+#include "world/game.h"
+
+#define SERVER_WHY_MAX 512
+
+struct server;
+
+struct server_options {
+    const char *data;        /* directory, made when missing */
+    struct address play;     /* port 0: the kernel chooses, see server_play() */
+    const struct sea *sea;   /* borrowed */
+    const struct game *game; /* borrowed */
+    uint16_t world_id;
+    uint32_t players_max, gate_threads;
+    uint32_t bots; /* told in /status */
+    enum log_level log_level;
+    int core; /* all threads of the server stay there; -1: anywhere */
+};
+
+enum err server_open(const struct server_options *options, struct server **out,
+                     char why[SERVER_WHY_MAX]) MUST_USE;
+/* Until SIGTERM, SIGINT, server_ask_to_stop() or until_mono_us (0: for ever). Then everybody is
+ * told good-bye and all is made durable. ERR_UNAVAILABLE: the store did not confirm that in time.
+ */
+enum err server_run(struct server *server, int64_t until_mono_us) MUST_USE;
+void server_close(struct server **server);
+
+struct address server_play(const struct server *server); /* with the real port */
+struct board *server_board(struct server *server);       /* figures, hung up once a second */
+
+#endif
