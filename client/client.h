@@ -65,11 +65,11 @@ struct seom_stats {
 struct seom_events {
     void *ctx;
     void (*welcome)(void *ctx, struct seom_client *c);
-    void (*motion)(void *ctx, const struct seom_entity *e,
-                   int64_t age_ms); /* news of somebody: age = arrival - since */
     /* Somebody was heard of, by a motion or a rotation slice: quiet_ms after the last time, -1 when
-     * just come in view. */
+     * just come into view. */
     void (*heard)(void *ctx, const struct seom_entity *e, int64_t quiet_ms);
+    /* Then, if it was a motion that was not known yet: age = arrival - since. */
+    void (*motion)(void *ctx, const struct seom_entity *e, int64_t age_ms);
     void (*thing)(void *ctx, const struct seom_entity *e,
                   struct slice attributes); /* a thing, as it stands now */
     void (*gone)(void *ctx, uint64_t entity);

@@ -497,7 +497,7 @@ light_client_sees_its_correction(void **state)
         play(&s);
         for (int round = 0; round < 3; round++) {
             struct writer w = batch_begin(&s);
-            if (round == 2) {
+            if (round == 1) {
                 batch_put_island(&w, 8);
             }
             struct record_self self = {
@@ -506,6 +506,9 @@ light_client_sees_its_correction(void **state)
                 .body = {.entity = ME,
                          .motion = {.x_mm = 4000 + round, .y_mm = 1, .since_ms = WORLD_MS}}};
             batch_put_self(&w, &self);
+            if (round == 2) {
+                batch_put_island(&w, 9);
+            }
             struct record_motion m = {.entity = 5, .motion = {.since_ms = WORLD_MS}};
             for (int i = 0; i < 10 * round; i++) {
                 batch_put_motion(&w, &m);
@@ -517,7 +520,7 @@ light_client_sees_its_correction(void **state)
         assert_int_equal(s.seen.corrected, 3);
         assert_int_equal(s.seen.motions, 0);
         assert_int_equal(seom_client_self(s.client).x_mm, 4002);
-        assert_int_equal(seom_client_island(s.client), 8);
+        assert_int_equal(seom_client_island(s.client), 9);
         assert_int_equal(seom_client_stats(s.client)->frames, 1 + 6);
         assert_int_equal(seom_client_stats(s.client)->records, 0);
         scene_end(&s);

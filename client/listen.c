@@ -212,14 +212,16 @@ take_motion(struct seom_client *c, const struct record_motion *m, int64_t now_ms
     if (m->entity == c->entity) {
         return;
     }
+    const struct seom_entity *known = replica_find(c->replica, m->entity);
+    bool is_news = known == NULL || known->motion.since_ms != m->motion.since_ms;
     if (replica_motion(c->replica, m, now_ms, &e, &quiet_ms) != OK) {
         c->stats.replica_full++;
         return;
     }
-    if (c->events.motion != NULL) {
+    tell_heard(c, e, quiet_ms);
+    if (is_news && c->events.motion != NULL) {
         c->events.motion(c->events.ctx, e, now_ms - m->motion.since_ms);
     }
-    tell_heard(c, e, quiet_ms);
 }
 
 static void
@@ -312,25 +314,22 @@ take_batch(struct seom_client *c, struct slice frame)
     return OK;
 }
 
-/* head: the frame, or its first LIGHT_HEAD_BYTES. */
+/* head: the frame, or its first LIGHT_HEAD_BYTES: room for one SELF and one ISLAND, more no gate
+ * sends. */
 static enum err
 take_batch_head(struct seom_client *c, struct slice head)
 {
     struct reader in = reader_over(head.at + 1, head.bytes - 1);
     while (reader_left(&in) > 0 && (*in.at == RECORD_ISLAND || *in.at == RECORD_SELF)) {
         struct record record;
-        bool is_self = *in.at == RECORD_SELF;
-        if (is_self && reader_left(&in) < RECORD_SELF_BYTES && head.bytes == LIGHT_HEAD_BYTES) {
-            break; /* a second ISLAND stood before it, which no gate sends */
+        size_t bytes = *in.at == RECORD_SELF ? RECORD_SELF_BYTES : RECORD_ISLAND_BYTES;
+        if (reader_left(&in) < bytes && head.bytes == LIGHT_HEAD_BYTES) {
+            break;
         }
         if (batch_next(&in, seom_client_world_ms(c, c->now_us), &record) != OK) {
             return ERR_FORMAT;
         }
-        if (is_self) {
-            take_self(c, &record.as.self);
-            break;
-        }
-        take_island(c, record.as.island);
+        take_record(c, &record, 0);
     }
     return OK;
 }
