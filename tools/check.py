@@ -145,10 +145,19 @@ def build(name):
         if not (directory / "build.ninja").exists():
             directory.mkdir(parents=True, exist_ok=True)
             run(check, "meson", "setup", *options, directory, ROOT, env={"CC": compiler})
-        elif name == "gcc":
-            run(check, "meson", "configure", directory, *options)  # ./run builds without tests
-        run(check, "ninja", "-C", directory, timeout_s=1200)
+        elif name == "gcc" and not builds_tests(directory):
+            run(check, "meson", "configure", directory, *options)  # ./run configured it, without tests
+        try:
+            run(check, "ninja", "-C", directory, timeout_s=1200)
+        except Failed as failure:
+            errors = re.findall(r"^.*(?:error: |ERROR: |undefined reference).*$", check.log_path.read_text(), re.MULTILINE)
+            raise Failed(errors[0] if errors else str(failure)) from None
     return run_build
+
+
+def builds_tests(directory):
+    options = json.loads((directory / "meson-info" / "intro-buildoptions.json").read_text())
+    return any(o["name"] == "tests" and o["value"] for o in options)
 
 
 def count_points(check, text):
