@@ -2,7 +2,7 @@
 
 import { LOOK_ANIMAL, LOOK_RIDER } from "../wire/batch";
 import type { Being } from "./painter";
-import { ANIMAL, BERRIES, BUSH, HORSE, RIDER, STONE, TREES, WALKER } from "./sprites";
+import { ANIMAL, HORSE, RIDER, STONE, TREES, WALKER } from "./sprites";
 import type { Rgb } from "./theme";
 
 // Coats in the five colours of Korean festive dress and their neighbours.
@@ -48,9 +48,8 @@ export function addMover(out: Being[], s: Seen): void {
   }
 }
 
-// Kinds of things as the sample game numbers them (src/rules/): a plant regrows, its first attribute is the stage 0..3.
-export const THING_TREE = 1;
-export const THING_PLANT = 2;
+// Kinds of things as the sample game numbers them (src/rules/sample.h): a fruit tree's first attribute is its stage.
+const THING_TREE = 1;
 
 export interface Standing {
   entity: bigint;
@@ -64,13 +63,9 @@ export function addThing(out: Being[], t: Standing): void {
   const turn = chanceOf(t.entity, 4) * Math.PI * 2;
   const common = { x: t.x, y: t.y, heading: turn, walks: false, alpha: 1, phase: 0, tint: pick(LEAVES, t.entity, 5) };
   if (t.thing === THING_TREE) {
-    const size = 0.75 + chanceOf(t.entity, 6) * 0.6;
-    const sprite = pick(TREES, t.entity, 7);
+    const size = 0.75 + chanceOf(t.entity, 6) * 0.5;
+    const sprite = pick(TREES[t.attributes[0] ?? TREES.length - 1] ?? TREES[1]!, t.entity, 7);
     out.push({ ...common, sprite: { ...sprite, metres: sprite.metres * size } });
-  } else if (t.thing === THING_PLANT) {
-    const stage = Math.min(t.attributes[0] ?? 3, 3);
-    const ripe = stage >= 3 ? BERRIES : BUSH;
-    out.push({ ...common, sprite: { ...ripe, metres: ripe.metres * (0.4 + stage * 0.2) } });
   } else {
     out.push({ ...common, sprite: STONE, tint: [0.72, 0.70, 0.66] });
   }

@@ -107,8 +107,12 @@ export class Painter {
     gl.disable(gl.BLEND);
     gl.clearStencil(0);
     gl.clear(gl.STENCIL_BUFFER_BIT);
+    this.markLand(scene.camera);
+    gl.enable(gl.STENCIL_TEST);
+    gl.stencilOp(gl.KEEP, gl.KEEP, gl.KEEP);
     this.paintSea(scene, reach);
     this.paintLand(scene, reach);
+    gl.disable(gl.STENCIL_TEST);
     gl.enable(gl.BLEND);
     gl.blendEquation(gl.FUNC_ADD);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -211,6 +215,7 @@ export class Painter {
 
   private paintSea(scene: Scene, reach: number): void {
     const t = this.theme;
+    this.gl.stencilFunc(this.gl.EQUAL, 0, 1);
     this.ground(this.sea, scene, reach, {
       u_deep: t.deep, u_middle_color: t.middle, u_shallow: t.shallow, u_foam: t.foam, u_ink: t.ink,
     });
@@ -223,22 +228,26 @@ export class Painter {
     if (this.triangle_count === 0) return;
     const gl = this.gl;
     const t = this.theme;
+    gl.stencilFunc(gl.EQUAL, 1, 1);
+    this.ground(this.land, scene, reach, {
+      u_land: t.land, u_inland: t.inland, u_meadow: t.meadow, u_meadow_dark: t.meadow_dark, u_sand: t.sand, u_ink: t.ink,
+    });
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  // One bit of the stencil: 1 where there is land.
+  private markLand(camera: Camera): void {
+    if (this.triangle_count === 0) return;
+    const gl = this.gl;
     gl.enable(gl.STENCIL_TEST);
     gl.colorMask(false, false, false, false);
     gl.stencilFunc(gl.ALWAYS, 0, 1);
     gl.stencilOp(gl.KEEP, gl.KEEP, gl.INVERT);
     gl.stencilMask(1);
     this.fill.use();
-    gl.uniform2f(this.fill.uniform["u_screen"]!, scene.camera.width, scene.camera.height);
+    gl.uniform2f(this.fill.uniform["u_screen"]!, camera.width, camera.height);
     this.triangles.draw(gl.TRIANGLES, this.triangle_count * 3);
     gl.colorMask(true, true, true, true);
-    gl.stencilFunc(gl.EQUAL, 1, 1);
-    gl.stencilOp(gl.KEEP, gl.KEEP, gl.KEEP);
-    this.ground(this.land, scene, reach, {
-      u_land: t.land, u_inland: t.inland, u_meadow: t.meadow, u_meadow_dark: t.meadow_dark, u_sand: t.sand, u_ink: t.ink,
-    });
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
-    gl.disable(gl.STENCIL_TEST);
   }
 
   private paintCoastLine(camera: Camera): void {

@@ -105,7 +105,7 @@ uniform float u_grid_m;
 float depth_line(float d_m, float at_m) {
   float px = abs(d_m - at_m) * u_scale;
   float inside = smoothstep(7.0, 16.0, at_m * u_scale) * (1.0 - smoothstep(0.62, 0.94, at_m * u_scale / u_reach));
-  return inside * (1.0 - smoothstep(0.35, 1.25, px));
+  return inside * (1.0 - smoothstep(0.35, 1.25, px)) * (1.0 - smoothstep(0.5, 3.0, u_scale));
 }
 
 void main() {
@@ -131,7 +131,7 @@ void main() {
     vec2 w = local + vec2(u_time * 0.9, u_time * 0.5);
     float a = noise(w, 8), b = noise(local - vec2(u_time * 0.7, -u_time * 0.4) + 31.0, 4);
     float crest = smoothstep(0.60, 0.80, a * 0.6 + b * 0.5);
-    c = mix(c, u_foam, crest * 0.20 * close);
+    c = mix(c, u_foam, crest * 0.14 * close);
     float wash = d_m - (1.1 + 0.7 * sin(u_time * 0.8 + a * 5.0));
     c = mix(c, u_foam, close * 0.75 * (1.0 - smoothstep(0.0, 0.9, abs(wash))));
     c = mix(c, u_foam, close * 0.35 * (1.0 - smoothstep(0.0, 2.4, d_m)));
@@ -143,6 +143,19 @@ void main() {
 }`;
 
 export const LAND_FRAGMENT = `${GROUND}
+// One tuft of grass in some cells of a metre, three strokes fanning out.
+float tuft(vec2 local) {
+  ivec2 i = ivec2(floor(local));
+  float h = hash(i + u_base);
+  if (h < 0.62) return 0.0;
+  vec2 p = fract(local) - vec2(0.25 + 0.5 * fract(h * 91.7), 0.2 + 0.4 * fract(h * 37.3));
+  float size = 0.16 + 0.14 * fract(h * 13.1);
+  float t = clamp(p.y / size, 0.0, 1.0);
+  float a = 1.0;
+  for (int k = -1; k <= 1; k++) a = min(a, abs(p.x - float(k) * (0.04 + 0.09 * t)) / (0.028 * (1.05 - t)));
+  return p.y < 0.0 || p.y > size ? 0.0 : 1.0 - smoothstep(0.5, 1.0, a);
+}
+
 uniform vec3 u_land, u_inland, u_meadow, u_meadow_dark, u_sand, u_ink;
 
 void main() {
@@ -159,8 +172,7 @@ void main() {
   // A few trodden, paler places.
   float worn = smoothstep(0.66, 0.86, noise(local + 300.0, 32)) * 0.55;
   grass = mix(grass, u_sand, worn);
-  float blade = step(0.93, hash(ivec2(floor(local * 2.0)) + u_base * 2)) * smoothstep(9.0, 18.0, u_scale);
-  grass = mix(grass, u_meadow_dark * 0.9, blade * 0.45);
+  grass = mix(grass, u_meadow_dark * 0.86, tuft(local) * 0.5 * smoothstep(8.0, 15.0, u_scale) * (1.0 - worn));
 
   float beach = 1.0 - smoothstep(2.0, 9.0 + patches * 5.0, d_m);
   vec3 c = mix(far, mix(grass, u_sand, beach), close);

@@ -109,13 +109,42 @@ function canopy(seed: number): Paint {
     }
   };
 }
-const bush: Paint = (c) => {
-  for (const [x, y, r] of [[-14, 8, 20], [14, 10, 18], [0, -12, 21], [0, 4, 22]] as const) blob(c, x, y, r, r, "#d4d4d4");
-  for (const [x, y, r] of [[-10, 2, 12], [11, 4, 11], [1, -13, 12]] as const) blob(c, x, y, r, r, "#ffffff");
+// Twigs of a bare crown; buds, blossom and fruit are strewn over whatever lies below.
+const twigs: Paint = (c) => {
+  c.strokeStyle = "#7a6248";
+  c.lineCap = "round";
+  for (let i = 0; i < 9; i++) {
+    const angle = (i / 9) * Math.PI * 2 + (i % 3) * 0.2;
+    const length = 30 + (i % 4) * 5;
+    c.lineWidth = 5;
+    c.beginPath();
+    c.moveTo(0, 0);
+    c.lineTo(Math.cos(angle) * length * 0.55, Math.sin(angle) * length * 0.55);
+    c.stroke();
+    c.lineWidth = 2.5;
+    for (const fork of [-0.35, 0.3]) {
+      c.beginPath();
+      c.moveTo(Math.cos(angle) * length * 0.5, Math.sin(angle) * length * 0.5);
+      c.lineTo(Math.cos(angle + fork) * length, Math.sin(angle + fork) * length);
+      c.stroke();
+    }
+  }
+  blob(c, 0, 0, 6, 6, "#6a533c");
 };
-const berries: Paint = (c) => {
-  for (const [x, y] of [[-16, 4], [12, 12], [4, -16], [-2, 6], [18, -2], [-8, -10]] as const) blob(c, x, y, 3.4, 3.4, "#d8432f");
-};
+
+function strewn(colors: readonly string[], size: number, count: number): Paint {
+  return (c) => {
+    for (let i = 0; i < count; i++) {
+      // The sunflower's spiral: even, and never in rows.
+      const angle = i * 2.39996;
+      const r = 40 * Math.sqrt((i + 0.5) / count);
+      blob(c, Math.cos(angle) * r, Math.sin(angle) * r, size, size, colors[i % colors.length]!);
+    }
+  };
+}
+const buds = strewn(["#dbe8a6", "#c7da8c"], 3.2, 26);
+const blossom = strewn(["#fff3f3", "#ffd9e0", "#fbc3d0"], 5.4, 34);
+const fruit = strewn(["#f08a24", "#f6a53a"], 4.8, 17);
 const nothing: Paint = () => undefined;
 const stone: Paint = (c) => {
   blob(c, 2, 2, 36, 27, "#a9a9a9", 0.3);
@@ -149,7 +178,7 @@ const PLAN: [string, Paint, number][] = [
   ["horse", horse, 4], ["rider_coat", riderCoat, 4], ["rider_top", riderTop, 1],
   ["animal_coat", animalCoat, 4], ["animal_top", animalTop, 4],
   ["tree_a", canopy(7), 1], ["tree_b", canopy(99), 1], ["tree_c", canopy(1234), 1],
-  ["bush", bush, 1], ["berries", berries, 1], ["stone", stone, 1], ["ring", ring, 1], ["disc", disc, 1], ["nothing", nothing, 1],
+  ["twigs", twigs, 1], ["buds", buds, 1], ["blossom", blossom, 1], ["fruit", fruit, 1], ["stone", stone, 1], ["ring", ring, 1], ["disc", disc, 1], ["nothing", nothing, 1],
 ];
 
 export const CELL: Record<string, number> = {};
@@ -176,13 +205,16 @@ export function paintAtlas(): HTMLCanvasElement {
 }
 
 const still = { coat_frames: 1, top_frames: 1, pixels_min: 4, shadow: 1 };
-export const WALKER: Sprite = { coat: CELL["walker_coat"]!, top: CELL["walker_top"]!, coat_frames: 4, top_frames: 4, metres: 1.9, pixels_min: 17, shadow: 0.8 };
-export const HORSE: Sprite = { coat: CELL["nothing"]!, top: CELL["horse"]!, coat_frames: 1, top_frames: 4, metres: 3.4, pixels_min: 24, shadow: 0.9 };
-export const RIDER: Sprite = { coat: CELL["rider_coat"]!, top: CELL["rider_top"]!, coat_frames: 4, top_frames: 1, metres: 3.4, pixels_min: 24, shadow: 0 };
-export const ANIMAL: Sprite = { coat: CELL["animal_coat"]!, top: CELL["animal_top"]!, coat_frames: 4, top_frames: 4, metres: 2.0, pixels_min: 14, shadow: 0.8 };
-export const TREES: Sprite[] = ["tree_a", "tree_b", "tree_c"].map((n) => ({ ...still, coat: CELL[n]!, top: CELL["nothing"]!, metres: 6.5 }));
-export const BUSH: Sprite = { ...still, coat: CELL["bush"]!, top: CELL["nothing"]!, metres: 2.4 };
-export const BERRIES: Sprite = { ...BUSH, top: CELL["berries"]! };
+export const WALKER: Sprite = { coat: CELL["walker_coat"]!, top: CELL["walker_top"]!, coat_frames: 4, top_frames: 4, metres: 2.5, pixels_min: 20, shadow: 0.8 };
+export const HORSE: Sprite = { coat: CELL["nothing"]!, top: CELL["horse"]!, coat_frames: 1, top_frames: 4, metres: 4.2, pixels_min: 27, shadow: 0.9 };
+export const RIDER: Sprite = { coat: CELL["rider_coat"]!, top: CELL["rider_top"]!, coat_frames: 4, top_frames: 1, metres: 4.2, pixels_min: 27, shadow: 0 };
+export const ANIMAL: Sprite = { coat: CELL["animal_coat"]!, top: CELL["animal_top"]!, coat_frames: 4, top_frames: 4, metres: 2.6, pixels_min: 15, shadow: 0.8 };
+const crown = (coat: string, top: string): Sprite => ({ ...still, coat: CELL[coat]!, top: CELL[top]!, metres: 6.5, pixels_min: 6 });
+// By stage of the year (src/rules/sample.h), each in three shapes.
+export const TREES: Sprite[][] = [
+  [crown("nothing", "twigs")],
+  ...["buds", "blossom", "fruit"].map((top) => ["tree_a", "tree_b", "tree_c"].map((shape) => crown(shape, top))),
+];
 export const STONE: Sprite = { ...still, coat: CELL["stone"]!, top: CELL["nothing"]!, metres: 1.8 };
-export const RING: Sprite = { ...still, coat: CELL["ring"]!, top: CELL["nothing"]!, metres: 3.2, pixels_min: 34, shadow: 0 };
-export const DISC: Sprite = { ...RING, coat: CELL["disc"]!, metres: 4.4, pixels_min: 48 };
+export const RING: Sprite = { ...still, coat: CELL["ring"]!, top: CELL["nothing"]!, metres: 3.6, pixels_min: 36, shadow: 0 };
+export const DISC: Sprite = { ...RING, coat: CELL["disc"]!, metres: 5, pixels_min: 50 };

@@ -58,8 +58,9 @@ export class Hud {
     byId<HTMLFormElement>("talk").onsubmit = (event) => {
       event.preventDefault();
       const text = say.value.trim();
-      if (text === "" || events.say(text)) say.value = "";
-      if (text === "") say.blur();
+      if (text !== "" && !events.say(text)) return;
+      say.value = "";
+      say.blur(); // back to walking
     };
     say.onkeydown = (event) => {
       if (event.key === "Escape") say.blur();

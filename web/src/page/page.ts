@@ -27,6 +27,7 @@ const CALM_FRAME_MS = 50;      // when nothing moves but the water
 const SLOW_FRAME_MS = 45;      // a machine this slow gets fewer pixels
 const DENSITY_MAX = 2;
 const DENSITY_MIN = 0.5;
+const FOOT_PX = 100;           // what the cards at the lower edge take
 const SPLASH: [number, number, number] = [1, 1, 1];
 
 export class Page {
@@ -271,7 +272,10 @@ export class Page {
   private showAll(flies: boolean): void {
     if (this.islands.length === 0) return;
     const box = boxOfAll(this.islands);
-    const view = { x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2, scale: this.camera.scaleFor(box, 0.84) };
+    // The button below covers a strip: the sea is fitted and lifted above it.
+    const share = 0.9 * (1 - FOOT_PX / this.camera.height);
+    const scale = this.camera.scaleFor(box, Math.max(share, 0.5));
+    const view = { x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2 - FOOT_PX / 2 / scale, scale };
     if (flies) this.camera.fly(view, performance.now());
     else Object.assign(this.camera, view);
   }

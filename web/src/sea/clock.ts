@@ -40,14 +40,14 @@ export class WorldClock {
   }
 
   private add(sample: Sample, local_ms: number): void {
-    this.samples.push(sample);
-    if (this.samples.length > SAMPLES) this.samples.shift();
-    const target = this.best();
-    if (this.offset_ms === undefined || Math.abs(target - this.offset_ms) > STEP_MS) {
-      this.samples = [sample];
+    const doubt_ms = STEP_MS + (Number.isFinite(sample.round_trip_ms) ? sample.round_trip_ms / 2 : 0);
+    if (this.offset_ms === undefined || Math.abs(sample.offset_ms - this.offset_ms) > doubt_ms) {
+      this.samples = [];
       this.offset_ms = sample.offset_ms;
       this.slewed_at_ms = local_ms;
     }
+    this.samples.push(sample);
+    if (this.samples.length > SAMPLES) this.samples.shift();
   }
 
   private best(): number {
