@@ -1,0 +1,91 @@
+/* The inside of the embedded store, shared by its three threads: lmdb_store.c (the port, on the
+ * env's thread), lmdb_writer.c, lmdb_reader.c. The comments at the members of struct lmdb_store
+ * tell whose they are.
+ */
+#ifndef SEOM_OS_LMDB_INSIDE_H
+#define SEOM_OS_LMDB_INSIDE_H
+
+#include "os/lmdb_file.h"
+#include "os/lmdb_store.h"
+#include "os/swap_queue.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What lies in the queues, each in front of its bytes; copied in and out, so alignment does not
+ * matter. */
+struct commit_head {
+    uint64_t token;
+    uint32_t count;
+};
+
+struct write_head {
+    uint64_t expected_version;
+    uint32_t value_bytes;
+    uint8_t op, key_bytes;
+};
+
+struct get_head {
+    uint64_t token;
+    uint8_t key_bytes, key[STORE_KEY_MAX];
+};
+
+enum answer_kind { ANSWER_GOT, ANSWER_COMMITTED, ANSWER_REPORT };
+
+struct answer_head {
+    enum answer_kind kind;
+    enum store_result result;
+    uint64_t token, version;
+    uint32_t bytes; /* of the value or the report's text, which follow */
+    bool exists;
+    enum log_level level;
+};
+
+struct lmdb_store {
+    /* Set at open, then read by all threads. */
+    struct lmdb_store_options options;
+    int lock_fd, event_fd;
+    pthread_t writer, reader;
+    /* Shared, each with its lock inside. */
+    struct swap_queue commits, gets, answers;
+    pthread_mutex_t map_lock; /* held by the reader while a transaction is open, by the writer while
+                                 the map moves */
+    pthread_mutex_t stats_lock;
+    struct lmdb_store_stats stats;
+    atomic_bool failed;
+    /* The writer's; map_bytes of the file changes under map_lock. */
+    struct lmdb_file file;
+    enum store_result *results; /* owned; calls_max: of the commits in the group at hand */
+    bool growth_failed;         /* said so already */
+    /* The reader's. */
+    MDB_txn *reading;
+    /* The env's thread. */
+    struct store_done done;
+    uint32_t under_way;
+    uint64_t refused;
+    bool delivering;
+};
+
+/* ---- from any thread (lmdb_store.c) ---- */
+
+/* spare: room that must stay for commits' answers, which may never be refused. */
+enum err lmdb_answer_send(struct lmdb_store *store, const struct answer_head *head,
+                          const uint8_t *bytes, size_t spare);
+size_t lmdb_answers_reserve(const struct lmdb_store *store);
+/* A line for the log, told on the env's thread; dropped when there is no room for it. */
+void lmdb_report(struct lmdb_store *store, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void lmdb_report_corrupt(struct lmdb_store *store, struct slice key);
+/* After a failed write nobody knows what lies on the disk, so nothing is believed until a restart
+ * has read it. */
+void lmdb_store_fail(struct lmdb_store *store, const char *what, int code);
+/* What stands under the key now: OK (version 0 when nothing), ERR_FORMAT when damaged, ERR_IO with
+ * *code. */
+enum err lmdb_document_read(MDB_txn *txn, MDB_dbi documents, struct slice key,
+                            struct store_doc *doc, int *code);
+
+/* ---- the threads; their argument is the store ---- */
+
+void *lmdb_writer_main(void *argument); /* ends when commits is closed and empty */
+void *lmdb_reader_main(void *argument); /* ends when gets is closed and empty */
+
+#endif

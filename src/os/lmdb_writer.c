@@ -1,0 +1,274 @@
+/* The writer thread: takes all commits that wait, tries them in order inside one transaction, and
+ * answers them when its one fsync is through. A commit that does not fit its versions is a conflict
+ * and touches nothing; the others in its group go on.
+ */
+#include "base/check.h"
+#include "os/lmdb_inside.h"
+#include <string.h>
+#include <time.h>
+
+/* Documents in one transaction: far below the pages that LMDB can hold dirty (131,071), whatever
+ * their size. */
+#define GROUP_DOCUMENTS_MAX 8192
+#define GROW_AT_PERCENT     70
+#define GROW_STEP_MAX       (1ULL << 30)
+
+static uint64_t
+now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct group {
+    struct slice bytes; /* whole commits */
+    uint32_t commits, documents;
+    uint32_t documents_written; /* by commits that are STORE_OK */
+};
+
+static struct commit_head
+commit_read(struct reader *r)
+{
+    struct commit_head head;
+    memcpy(&head, read_bytes(r, sizeof head).at, sizeof head);
+    return head;
+}
+
+static struct store_write
+write_read(struct reader *r)
+{
+    struct write_head head;
+    memcpy(&head, read_bytes(r, sizeof head).at, sizeof head);
+    struct store_write write = {.expected_version = head.expected_version,
+                                .op = (enum store_op)head.op};
+    write.key = read_bytes(r, head.key_bytes);
+    write.value = read_bytes(r, head.value_bytes);
+    return write;
+}
+
+/* The first commits of what was taken, as many as one transaction bears. */
+static struct group
+group_cut(struct slice taken)
+{
+    struct reader r = reader_over(taken.at, taken.bytes);
+    struct group group = {.bytes = {taken.at, 0}};
+    while (reader_left(&r) > 0) {
+        struct commit_head head = commit_read(&r);
+        if (group.commits > 0 && group.documents + head.count > GROUP_DOCUMENTS_MAX)
+            break;
+        for (uint32_t i = 0; i < head.count; i++)
+            (void)write_read(&r);
+        CHECK(reader_ok(&r));
+        group.commits++;
+        group.documents += head.count;
+        group.bytes.bytes = taken.bytes - reader_left(&r);
+    }
+    return group;
+}
+
+/* Would every write of the commit find the version that it expects? Changes nothing. */
+static int
+commit_try(struct lmdb_store *store, MDB_txn *txn, struct reader r, uint32_t count,
+           enum store_result *result)
+{
+    *result = STORE_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_write write = write_read(&r);
+        struct store_doc doc;
+        int code;
+        enum err error = lmdb_document_read(txn, store->file.documents, write.key, &doc, &code);
+        if (error == ERR_IO)
+            return code;
+        if (error == ERR_FORMAT) {
+            lmdb_report_corrupt(store, write.key);
+            *result = STORE_UNAVAILABLE;
+            break;
+        }
+        if (write.expected_version != STORE_ANY_VERSION && write.expected_version != doc.version)
+            *result = STORE_CONFLICT;
+    }
+    return MDB_SUCCESS;
+}
+
+static int
+document_write(struct lmdb_store *store, MDB_txn *txn, const struct store_write *write)
+{
+    uint64_t version = write->expected_version;
+    if (version == STORE_ANY_VERSION) {
+        struct store_doc doc;
+        int code;
+        if (lmdb_document_read(txn, store->file.documents, write->key, &doc, &code) == ERR_IO)
+            return code;
+        version = doc.version;
+    }
+    struct record_head head = {version + 1, write->op == STORE_DELETE ? RECORD_FLAG_DELETED : 0};
+    MDB_val key = {.mv_size = write->key.bytes, .mv_data = (void *)(uintptr_t)write->key.at};
+    MDB_val record = {.mv_size = RECORD_HEAD_BYTES + write->value.bytes};
+    int code = mdb_put(txn, store->file.documents, &key, &record, MDB_RESERVE);
+    if (code == MDB_SUCCESS)
+        lmdb_record_write(record.mv_data, write->key, head, write->value);
+    return code;
+}
+
+static int
+commit_apply(struct lmdb_store *store, MDB_txn *txn, struct reader r, uint32_t count,
+             uint32_t *written)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_write write = write_read(&r);
+        if (write.op == STORE_CHECK)
+            continue;
+        int code = document_write(store, txn, &write);
+        if (code != MDB_SUCCESS)
+            return code;
+        (*written)++;
+    }
+    return MDB_SUCCESS;
+}
+
+static int
+group_apply(struct lmdb_store *store, MDB_txn *txn, struct group *group)
+{
+    struct reader r = reader_over(group->bytes.at, group->bytes.bytes);
+    group->documents_written = 0;
+    for (uint32_t i = 0; i < group->commits; i++) {
+        struct commit_head head = commit_read(&r);
+        int code = commit_try(store, txn, r, head.count, &store->results[i]);
+        if (code == MDB_SUCCESS && store->results[i] == STORE_OK)
+            code = commit_apply(store, txn, r, head.count, &group->documents_written);
+        if (code != MDB_SUCCESS)
+            return code;
+        for (uint32_t w = 0; w < head.count; w++)
+            (void)write_read(&r);
+    }
+    return MDB_SUCCESS;
+}
+
+/* One transaction. *uncertain: it failed at a moment when it may lie on the disk nevertheless. */
+static int
+group_write_once(struct lmdb_store *store, struct group *group, bool *uncertain)
+{
+    MDB_txn *txn;
+    *uncertain = false;
+    int code = mdb_txn_begin(store->file.env, NULL, 0, &txn);
+    if (code != MDB_SUCCESS)
+        return code;
+    code = group_apply(store, txn, group);
+    if (code != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    code = mdb_txn_commit(txn);
+    /* These two come from LMDB's own book-keeping, before the first byte is written. */
+    *uncertain = code != MDB_SUCCESS && code != MDB_MAP_FULL && code != MDB_TXN_FULL;
+    return code;
+}
+
+static bool
+map_grow(struct lmdb_store *store)
+{
+    uint64_t map = store->file.map_bytes;
+    uint64_t larger = map + (map < GROW_STEP_MAX ? map : GROW_STEP_MAX);
+    enum err error = ERR_UNAVAILABLE;
+    if (larger <= store->options.map_bytes_limit) {
+        pthread_mutex_lock(&store->map_lock);
+        error = lmdb_file_grow(&store->file, larger);
+        pthread_mutex_unlock(&store->map_lock);
+    }
+    if (error == OK) {
+        lmdb_report(store, LOG_INFO, "the map grew to %llu MiB",
+                    (unsigned long long)(larger >> 20));
+        store->growth_failed = false;
+        return true;
+    }
+    if (!store->growth_failed)
+        lmdb_report(store, LOG_WARN,
+                    "the map of %llu MiB is filling up and cannot grow: disk or limit reached",
+                    (unsigned long long)(map >> 20));
+    store->growth_failed = true;
+    return false;
+}
+
+static void
+results_set(struct lmdb_store *store, uint32_t commits, enum store_result result)
+{
+    CHECK(commits <= store->options.calls_max);
+    for (uint32_t i = 0; i < commits; i++)
+        store->results[i] = result;
+}
+
+static void
+group_write(struct lmdb_store *store, struct group *group)
+{
+    bool uncertain;
+    int code = group_write_once(store, group, &uncertain);
+    while (code == MDB_MAP_FULL && map_grow(store))
+        code = group_write_once(store, group, &uncertain);
+    if (code == MDB_SUCCESS)
+        return;
+    group->documents_written = 0;
+    results_set(store, group->commits, uncertain ? STORE_UNKNOWN : STORE_UNAVAILABLE);
+    if (code != MDB_MAP_FULL)
+        lmdb_store_fail(store, uncertain ? "writing a group of commits" : "a transaction", code);
+}
+
+static void
+group_count(struct lmdb_store *store, const struct group *group, uint64_t took_us)
+{
+    pthread_mutex_lock(&store->stats_lock);
+    struct lmdb_store_stats *stats = &store->stats;
+    stats->commits += group->commits;
+    stats->documents += group->documents_written;
+    stats->groups++;
+    for (uint32_t i = 0; i < group->commits; i++) {
+        stats->conflicts += store->results[i] == STORE_CONFLICT;
+        stats->unknown += store->results[i] == STORE_UNKNOWN;
+        stats->unavailable += store->results[i] == STORE_UNAVAILABLE;
+    }
+    hist_add(&stats->group_us, took_us);
+    hist_add(&stats->group_commits, group->commits);
+    stats->map_bytes = store->file.map_bytes;
+    stats->used_bytes = lmdb_file_used_bytes(&store->file);
+    pthread_mutex_unlock(&store->stats_lock);
+}
+
+static void
+group_answer(struct lmdb_store *store, const struct group *group)
+{
+    struct reader r = reader_over(group->bytes.at, group->bytes.bytes);
+    for (uint32_t i = 0; i < group->commits; i++) {
+        struct commit_head head = commit_read(&r);
+        for (uint32_t w = 0; w < head.count; w++)
+            (void)write_read(&r);
+        struct answer_head answer = {
+            .kind = ANSWER_COMMITTED, .result = store->results[i], .token = head.token};
+        enum err error = lmdb_answer_send(store, &answer, NULL, 0);
+        CHECK(error == OK || error == ERR_CLOSED);
+    }
+}
+
+void *
+lmdb_writer_main(void *argument)
+{
+    struct lmdb_store *store = argument;
+    struct slice taken;
+    while (swap_queue_take_wait(&store->commits, &taken)) {
+        while (taken.bytes > 0) {
+            struct group group = group_cut(taken);
+            uint64_t start_us = now_us();
+            if (atomic_load(&store->failed))
+                results_set(store, group.commits, STORE_UNAVAILABLE);
+            else
+                group_write(store, &group);
+            group_count(store, &group, now_us() - start_us);
+            group_answer(store, &group);
+            taken.at += group.bytes.bytes;
+            taken.bytes -= group.bytes.bytes;
+        }
+        if (!atomic_load(&store->failed) &&
+            lmdb_file_used_bytes(&store->file) * 100 > store->file.map_bytes * GROW_AT_PERCENT)
+            (void)map_grow(store);
+    }
+    return NULL;
+}
