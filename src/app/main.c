@@ -15,7 +15,6 @@ extern __typeof__(bench_limit_command) bench_limit_command __attribute__((weak))
 extern __typeof__(bench_world_command) bench_world_command __attribute__((weak));
 extern __typeof__(bench_crowd_command) bench_crowd_command __attribute__((weak));
 extern __typeof__(sim_command) sim_command __attribute__((weak));
-extern __typeof__(islands_command) islands_command __attribute__((weak));
 extern __typeof__(players_command) players_command __attribute__((weak));
 extern __typeof__(decode_command) decode_command __attribute__((weak));
 
@@ -38,6 +37,16 @@ static const struct command bench_commands[] = {
     {.name = NULL},
 };
 
+static const struct command islands_commands[] = {
+    {.name = "import",
+     .help = "make island files out of coast rings",
+     .run = islands_import_command},
+    {.name = "show",
+     .help = "what is in island files, with a picture",
+     .run = islands_show_command},
+    {.name = NULL},
+};
+
 static const struct command commands[] = {
     {.name = "dev", .help = "run a world on this machine, with page and bots", .run = dev_command},
     {.name = "bots", .help = "walk bots in a running world", .run = bots_command},
@@ -47,7 +56,7 @@ static const struct command commands[] = {
      .run = sim_command},
     {.name = "islands",
      .help = "import islands from coast rings, show them",
-     .run = islands_command},
+     .children = islands_commands},
     {.name = "players",
      .help = "who stands where, also while the world is down",
      .run = players_command},

@@ -31,6 +31,27 @@ shipped(struct sea *out)
     return OK;
 }
 
+static enum err
+of_directory(const char *directory, struct sea *out, char *why, size_t why_bytes)
+{
+    enum err error = island_files_open(directory, &out->mapped, why, why_bytes);
+    if (error == OK && out->mapped.count == 0) {
+        snprintf(why, why_bytes, "%s: no islands; make some with `seom islands import`", directory);
+        error = ERR_NOT_FOUND;
+    }
+    for (uint32_t i = 0; error == OK && i < out->mapped.count; i++) {
+        error = archipelago_add(&out->islands, out->mapped.entries[i].bytes);
+        if (error != OK) {
+            snprintf(why, why_bytes, "%s: island %u: %s", directory,
+                     island_id(out->mapped.entries[i].island), err_text(error));
+        }
+    }
+    if (error != OK) {
+        sea_free(out);
+    }
+    return error;
+}
+
 enum err
 sea_load(const char *directory, struct sea *out, char *why, size_t why_bytes)
 {
@@ -39,8 +60,7 @@ sea_load(const char *directory, struct sea *out, char *why, size_t why_bytes)
     if (directory[0] == 0) {
         return shipped(out);
     }
-    snprintf(why, why_bytes, "islands of %s: not supported yet", directory);
-    return ERR_UNAVAILABLE;
+    return of_directory(directory, out, why, why_bytes);
 }
 
 enum err
@@ -64,6 +84,7 @@ void
 sea_free(struct sea *sea)
 {
     archipelago_fini(&sea->islands);
+    island_files_close(&sea->mapped);
     for (uint32_t i = 0; i < sea->file_count; i++) {
         island_file_free(&sea->files[i]);
     }

@@ -5,6 +5,7 @@
 #ifndef SEOM_APP_SEA_H
 #define SEOM_APP_SEA_H
 
+#include "app/island_files.h"
 #include "world/archipelago.h"
 #include "world/island_make.h"
 
@@ -12,6 +13,7 @@ struct sea {
     struct archipelago islands;
     struct island_file *files; /* owned: the bytes the islands lie in */
     uint32_t file_count;
+    struct island_files mapped; /* of a directory; the islands lie in its bytes, too */
 };
 
 /* directory "": the shipped islands. What is wrong stands in why, with the file's name. */
