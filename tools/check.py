@@ -413,6 +413,7 @@ def all_checks(options):
     """In the order in which they run: what is quick and says most comes first."""
     return [
         Check("tools", "the rule checkers themselves find planted offences", tool("tools_test.py"), QUICK),
+        Check("runner", "./check itself says so when something fails", tool("check_test.py"), QUICK),
         Check("rooms", "includes go downward in the order of docs/hacking.md", tool("rooms.py"), QUICK),
         Check("lengths", "files of at most 800 lines, functions of at most 70", tool("lengths.py"), QUICK),
         Check("format", "clang-format changes nothing", code_format, QUICK),

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+"""./check itself is checked: its runner is given programs that fail in every way it knows, and must say so."""
+
+import contextlib
+import io
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import check
+from check import Check, Counts, Failed, Options
+
+MUTANTS = "\n".join(f"mutant_{n}  what it breaks" for n in range(6))
+
+
+class Runner(unittest.TestCase):
+    def setUp(self):
+        self.root = Path(tempfile.mkdtemp(prefix="seom-check-"))
+        self.addCleanup(shutil.rmtree, self.root)
+        for name, value in {"ROOT": self.root, "LOGS": self.root, "PROGRESS_S": 0.1,
+                            "BUILDS": {n: (self.root / n, "", []) for n in ("gcc", "clang", "asan")}}.items():
+            self.addCleanup(setattr, check, name, getattr(check, name))
+            setattr(check, name, value)
+        self.check = Check("tried", "", None)
+
+    def program(self, path, script):
+        path = self.root / path
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def fails(self, word, function):
+        with self.assertRaisesRegex(Failed, word):
+            function(self.check)
+
+    # the runner
+
+    def test_exit_codes(self):
+        self.assertEqual(check.run(self.check, "/bin/true"), (0, ""))
+        self.fails("exit 1", lambda c: check.run(c, "/bin/false"))
+        self.assertEqual(check.run(self.check, "/bin/false", allowed=(1,))[0], 1)
+
+    def test_what_takes_too_long_is_killed_with_its_children(self):
+        self.program("slow", f"(sleep 0.5; touch {self.root}/alive) & sleep 100")
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.fails("not done after 0.2 s", lambda c: check.run(c, self.root / "slow", timeout_s=0.2))
+        done = check.run(self.check, "/bin/sleep", "0.6")
+        self.assertEqual(done[0], 0)
+        self.assertFalse((self.root / "alive").exists())
+
+    def test_the_line_and_the_sum(self):
+        good = Check("good", "", lambda c: None)
+        counted = Check("counted", "", lambda c: check.count_points(c, "ok 1 - a\nnot ok 2 # SKIP b\nok 3 c\n"))
+        bad = Check("bad", "", lambda c: check.run(c, "/bin/false"))
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            for each in (good, counted, bad):
+                check.run_one(each)
+            self.assertFalse(check.total([good, counted, bad]))
+            self.assertTrue(check.total([good, counted]))
+            self.assertFalse(check.total([]))  # nothing was tried
+        self.assertIn("ok good", out.getvalue())
+        self.assertIn("not ok bad", out.getvalue())
+        self.assertIn("\n3 passed, 1 failed, 1 skipped\n", out.getvalue())
+
+    def test_tests_of_meson(self):
+        for entry, counts in (
+            ({"result": "OK", "stdout": "1..2\nok 1 - a\nok 2 - b\n"}, Counts(passed=2)),
+            ({"result": "FAIL", "stdout": "ok 1 - a\nnot ok 2 - b\n"}, Counts(passed=1, failed=1)),
+            ({"result": "FAIL", "stdout": "ok 1 - a\n"}, Counts(passed=1, failed=1)),  # then it crashed
+            ({"result": "TIMEOUT"}, Counts(failed=1)),
+            ({"result": "OK"}, Counts(passed=1)),
+            ({"result": "SKIP"}, Counts(skipped=1)),
+        ):
+            one = Check("one", "", None)
+            bad = check.count_test(one, {"name": "thing_test", **entry})
+            self.assertEqual(one.counts, counts)
+            self.assertEqual(bool(bad), counts.failed > 0)
+
+    # scenes
+
+    def test_scenes(self):
+        for script, counts in (("exit 0", Counts()), ("echo ok 1 - a", Counts(passed=1)),
+                               ("exit 77", Counts(skipped=1))):
+            self.check.counts = Counts()
+            self.program("scene", f'[ "$1" = "$SEOM" ] || exit 3\n{script}')
+            check.scene("scene", "gcc")(self.check)
+            self.assertEqual(self.check.counts, counts)
+        for script in ("exit 1", "kill -9 $$", "echo not ok 1 - a"):
+            self.check.counts = Counts()
+            self.program("scene", script)
+            self.fails("", check.scene("scene", "gcc"))
+
+    def test_marks_of_a_scene(self):
+        self.program("scene", "# check: full sanitizers\n# to check: nothing")
+        marks = check.scene_marks("scene")
+        self.assertEqual(marks, {"full", "sanitizers"})
+        self.assertEqual(check.scene_depth(marks), check.FULL)
+
+    # simulator
+
+    def test_mutants(self):
+        def answers(code, listed=MUTANTS):
+            self.check.counts = Counts()
+            self.program("gcc/seom", f'if [ "$2" = --list-mutants ]; then echo "{listed}"; exit 0; fi\nexit {code}')
+            check.sim_mutants(self.check)
+        for code in (10, 11, 12):
+            answers(code)
+            self.assertEqual(self.check.counts, Counts(passed=6))
+        for code in (0, 1, 2, 77):
+            with self.assertRaisesRegex(Failed, "mutant_5"):
+                answers(code)
+            self.assertEqual(self.check.counts.failed, 6)
+        with self.assertRaisesRegex(Failed, "at least 6"):
+            answers(12, "mutant_0")
+
+    def test_seeds(self):
+        seeds = check.sim_seeds(Options(check.QUICK, sim_seeds=3, fuzz_s=0))
+        self.program("gcc/seom", """echo noise; echo '{"seeds": 3, "events": 9}'""")
+        seeds(self.check)
+        for script in ("""echo '{"seeds": 2, "events": 9}'""", """echo '{"seeds": 3, "events": 0}'""", "echo fine", "",
+                       """echo '{"seeds": 3, "events": 9}'; exit 12"""):
+            self.program("gcc/seom", script)
+            self.fails("", seeds)
+
+    def test_hashes(self):
+        def answers(*hashes):
+            for name, value in zip(("gcc", "clang", "asan"), hashes):
+                self.program(f"{name}/seom", f"""echo '{{"trace_hash": "{value}"}}'""")
+            check.sim_agree(self.check)
+        answers("0123456789abcdef", "0123456789abcdef", "0123456789abcdef")
+        for hashes in (("0123456789abcdef", "0123456789abcdef", "0123456789abcdee"), ("0", "0", "0"),
+                       ("None", "None", "None")):
+            with self.assertRaisesRegex(Failed, "hashes"):
+                answers(*hashes)
+
+
+if __name__ == "__main__":
+    unittest.main()
