@@ -95,7 +95,8 @@ leave_figures(struct gate_thread *t, int64_t now_us)
     t->figures.conns = conns_stats(t->conns);
     t->figures.connections = conns_count(t->conns);
     t->figures.cpu_us = thread_cpu_us();
-    hist_merge(&t->figures.queue_bytes, &queue);
+    t->figures.rings = rings_stats(t->rings, HOME_PEER);
+    t->figures.queue_bytes = queue;
     pthread_mutex_unlock(&t->lock);
 }
 

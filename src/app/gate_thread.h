@@ -26,7 +26,8 @@ struct gate_thread_options {
 struct gate_figures {
     struct gate_stats gate;
     struct conns_stats conns;
-    struct hist queue_bytes; /* kernel send queues, sampled */
+    struct rings_stats rings; /* this gate's side */
+    struct hist queue_bytes;  /* kernel send queues, of the last sample */
     uint32_t connections;
     int64_t cpu_us;
 };

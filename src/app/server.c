@@ -100,9 +100,11 @@ hang_up_figures(struct server *s, int64_t now_us)
         gather_conns(&s->metrics, &f.conns);
         gather_send_queues(&s->metrics, &f.queue_bytes, f.connections);
         gather_rings(&s->metrics, METRIC_NAMED_logic_to_gate, &rings);
+        gather_rings(&s->metrics, METRIC_NAMED_gate_to_logic, &f.rings);
         status.spectators += f.gate.spectators;
     }
     gather_process(&s->metrics, s->started_us, env_world_ms(&s->env));
+    s->metrics.values[METRIC_BOTS] = s->options.bots;
     world_stats_reset_histograms(s->world);
     status.players = w->players;
     status.lingering = w->lingering;
