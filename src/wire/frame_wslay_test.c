@@ -36,7 +36,9 @@ messages_add(struct messages *m, const uint8_t *at, size_t bytes)
 {
     assert_in_range(m->count, 0, MESSAGES_MAX - 1);
     assert_in_range(m->used + bytes, 0, sizeof m->bytes);
-    memcpy(m->bytes + m->used, at, bytes);
+    if (bytes > 0) {
+        memcpy(m->bytes + m->used, at, bytes);
+    }
     m->used += bytes;
     m->ends[m->count++] = m->used;
 }
