@@ -2,11 +2,13 @@
  * when a format changes. */
 #include "base/check.h"
 #include "wire/batch.h"
+#include "wire/dump.h"
 #include "wire/frame.h"
 #include "wire/limits.h"
 #include "wire/link.h"
 #include "wire/message.h"
 #include "wire/ticket.h"
+#include "world/coast.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -284,6 +286,59 @@ make_tickets(void)
     save("ticket", "short", bytes, sizeof bytes - 1);
 }
 
+/* Coasts, and the island files that they become. */
+static void
+make_islands(void)
+{
+    static const char *const coasts[][2] = {
+        {"square", "island,seq,lon,lat,x_m,y_m\n3,0,1,1,10,10\n3,1,1,1,70.5,10\n3,2,1,1,70.5,-"
+                   "50\n3,3,1,1,10,-50\n"},
+        {"two", "y_m,x_m,seq,island\r\n0,0,1,4\r\n0,90,2,4\r\n90,0,3,4\r\n0,200,0,5\r\n0,200.4,1,"
+                "5\r\n0.3,200,2,5\r\n"},
+        {"touching", "island,seq,x_m,y_m\n1,0,30,0\n1,1,60,0\n1,2,60,60\n1,3,0,60\n1,4,0,0\n1,5,30,"
+                     "0\n1,6,15,30\n"
+                     "1,7,45,30\n"},
+        {"crossing", "island,seq,x_m,y_m\n1,0,0,0\n1,1,60,60\n1,2,60,0\n1,3,0,50\n"},
+        {"again", "island,seq,x_m,y_m\n1,0,0,0\n1,1,60,0\n1,2,0,60\n2,0,99999999,nan\n1,3,5,5\n"},
+    };
+    for (size_t n = 0; n < sizeof coasts / sizeof *coasts; n++) {
+        struct coast coast;
+        const struct coast_source source = {
+            .csv = {.at = (const uint8_t *)coasts[n][1], .bytes = strlen(coasts[n][1])}};
+        save("coast", coasts[n][0], coasts[n][1], strlen(coasts[n][1]));
+        coast_import(&source, &coast);
+        if (coast.count > 0) {
+            save("island", coasts[n][0], coast.islands[0].file.at, coast.islands[0].file.bytes);
+        }
+        coast_fini(&coast);
+    }
+    struct island_file plain;
+    enum err error = island_make_plain(9, 300000, &plain);
+    CHECK(error == OK);
+    save("island", "plain", plain.at, plain.bytes);
+    island_file_free(&plain);
+}
+
+static void
+make_dumps(void)
+{
+    uint8_t dump[1024], stream[512] = {0}, frame[256] = {FRAME_FORMAT_BATCH};
+    struct message_move move = {.move_no = 1, .motion = walker(5).motion};
+    size_t n = message_write_move(&move, stream + 4, sizeof stream - 4);
+    frame_head(FRAME_TCP, n, stream);
+    struct writer w = writer_over(dump, sizeof dump);
+    dump_append(&w, DUMP_TO_SERVER, 1000, (struct slice){stream, 9});
+    dump_append(&w, DUMP_TO_SERVER, 2000, (struct slice){stream + 9, n + 4 - 9});
+    struct writer batch = writer_over(frame + 1, sizeof frame - 1);
+    make_slice(&batch);
+    n = 1 + writer_used(&batch);
+    frame_head(FRAME_TCP, n, stream);
+    memcpy(stream + 4, frame, n);
+    dump_append(&w, DUMP_TO_CLIENT, 3000, (struct slice){stream, n + 4});
+    CHECK(writer_ok(&w) && writer_ok(&batch));
+    save("dump", "both", dump, writer_used(&w));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -293,10 +348,12 @@ main(int argc, char **argv)
     }
     root = argv[1];
     make_batches();
+    make_dumps();
     make_links();
     make_client_messages();
     make_server_messages();
     make_frames();
     make_tickets();
+    make_islands();
     return 0;
 }

@@ -306,7 +306,7 @@ coast_csv_read(struct slice file, struct coast_rings *out, struct coast *faults)
 
     uint32_t first = 0;
     for (uint32_t n = 0; n < out->count; n++) { /* only now do the vertices stand still */
-        out->rings[n].vertices = out->vertices + first;
+        out->rings[n].vertices = out->rings[n].count > 0 ? out->vertices + first : NULL;
         first += out->rings[n].count;
     }
     CHECK(first == out->vertex_count);
