@@ -138,7 +138,7 @@ void main() {
   } else {
     c += (noise(local + vec2(u_time * 90.0, u_time * 35.0), 4096) - 0.5) * 0.022 * shows(4096.0);
   }
-  c += (hash(ivec2(gl_FragCoord.xy)) - 0.5) * 0.012;
+  c += (hash(ivec2(gl_FragCoord.xy)) - 0.5) * 0.004;
   color = vec4(c, 1.0);
 }`;
 
@@ -180,7 +180,7 @@ void main() {
   c = mix(c, u_ink, grid(local + vec2(u_base - (u_base / 30) * 30), 30.0, 0.3) * 0.045 * smoothstep(2.0, 6.0, u_scale));
   // Light from the north-west on the rim.
   c *= 1.0 - 0.10 * near * near * (1.0 - close);
-  c += (hash(ivec2(gl_FragCoord.xy)) - 0.5) * 0.016;
+  c += (hash(ivec2(gl_FragCoord.xy)) - 0.5) * 0.006;
   color = vec4(c, 1.0);
 }`;
 

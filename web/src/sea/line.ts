@@ -38,8 +38,11 @@ export interface LineOptions {
   events: LineEvents;
 }
 
-// Trying again would only end the same way.
-const FINAL: readonly (Code | undefined)[] = ["REPLACED", "PROTOCOL", "BAD_TICKET", "LEFT"];
+// Trying again would only end the same way: a mistake of ours, or something that only a person can decide.
+const FINAL: readonly (Code | undefined)[] = [
+  "MALFORMED", "TOO_LARGE", "UNKNOWN_MESSAGE", "PROTOCOL", "BAD_TICKET", "REPLACED", "LEFT",
+];
+const TOO_FAST_MS = 5000; // to calm down
 
 // Exponential with full jitter above half of the step, and on top of what the server asked for.
 export function retryDelay(failures: number, retry_after_ms: number, chance: number): number {
@@ -127,7 +130,11 @@ export class Line {
     if (m.welcome !== undefined) this.welcomed(m.welcome);
     else if (m.pong !== undefined) this.clock.exchanged(m.pong.client_ms, m.pong.world_ms, performance.now());
     else if (m.answer !== undefined) this.options.events.answer(m.answer);
-    else if (m.goodbye !== undefined) this.goodbye = { code: codeOf(m.goodbye.code), retry_after_ms: m.goodbye.retry_after_ms };
+    else if (m.goodbye !== undefined) this.partedWith(codeOf(m.goodbye.code), m.goodbye.retry_after_ms);
+  }
+
+  private partedWith(code: Code, retry_after_ms: number): void {
+    this.goodbye = { code, retry_after_ms: code === "TOO_FAST" ? Math.max(retry_after_ms, TOO_FAST_MS) : retry_after_ms };
   }
 
   private welcomed(w: Welcome): void {

@@ -43,7 +43,7 @@ export class Play {
         record: (record, now_ms) => this.record(record, now_ms),
         answer: (a) => {
           const code = codeOf(a.code);
-          if (code !== undefined && code !== "FINE") this.events.refused(code);
+          if (code !== "FINE") this.events.refused(code);
         },
         ended: (ending) => {
           if (ending.code === "BAD_TICKET") this.tickets.forget();

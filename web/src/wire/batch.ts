@@ -1,7 +1,7 @@
 // The batch, format 1, as src/wire/batch.h and docs/protocol.md describe it.
 
 import { Reader, WireError } from "./bytes";
-import { CHUNK_MM, nearestTime, type Motion, type Place } from "./motion";
+import { CHUNK_MM, MOTION_LASTS_MS_MAX, nearestTime, type Motion, type Place } from "./motion";
 
 export const LOOK_WALKER = 0;
 export const LOOK_RIDER = 1;
@@ -10,6 +10,8 @@ const LOOK_KIND_MASK = 15;
 const ATTRIBUTES_MAX = 64;
 const SAY_BYTES_MAX = 200;
 const DENSITY_CELLS_MAX = 2048;
+const RANGE_SHIFT_MAX = 5;
+const RANGE_LASTS_UNIT_MS = 40;
 
 export const SELF_CORRECTED = 1;
 export const SELF_MOVED = 2;
@@ -39,8 +41,14 @@ export type Record =
 
 const utf8 = new TextDecoder("utf-8"); // what is no UTF-8 is shown as such, it is only text
 
-function readMoving(r: Reader, near_ms: number): Moving {
+function readEntity(r: Reader): bigint {
   const entity = r.u64();
+  if (entity === 0n) throw new WireError("entity 0");
+  return entity;
+}
+
+function readMoving(r: Reader, near_ms: number): Moving {
+  const entity = readEntity(r);
   const look = r.u8();
   const x_mm = r.i32();
   const y_mm = r.i32();
@@ -48,6 +56,7 @@ function readMoving(r: Reader, near_ms: number): Moving {
   const vy = r.i16();
   const since_ms = nearestTime(r.u32(), near_ms);
   const lasts_ms = r.u16();
+  if (lasts_ms > MOTION_LASTS_MS_MAX) throw new WireError("a motion lasts too long");
   return { entity, look, motion: { x_mm, y_mm, vx, vy, since_ms, lasts_ms } };
 }
 
@@ -61,12 +70,16 @@ function readRangeEntries(r: Reader, cx: number, cy: number, first: bigint, last
     entity += step;
     if (entity > last) throw new WireError("range outside its bounds");
     const look = r.u8();
-    const unit = 8 << (look >> 4); // (16 << s) mm/s in units of 2 mm/s
-    const x_mm = cx * CHUNK_MM + r.u16();
-    const y_mm = cy * CHUNK_MM + r.u16();
+    const shift = look >> 4;
+    const x = r.u16();
+    const y = r.u16();
+    const unit = 8 << shift; // (16 << s) mm/s in units of 2 mm/s
     const vx = r.i8() * unit;
     const vy = r.i8() * unit;
-    const lasts_ms = r.u8() * 40;
+    const lasts_ms = r.u8() * RANGE_LASTS_UNIT_MS;
+    if (shift > RANGE_SHIFT_MAX || x >= CHUNK_MM || y >= CHUNK_MM || lasts_ms > MOTION_LASTS_MS_MAX) throw new WireError("range entry");
+    const x_mm = cx * CHUNK_MM + x;
+    const y_mm = cy * CHUNK_MM + y;
     entries.push({ entity, look: look & LOOK_KIND_MASK, motion: { x_mm, y_mm, vx, vy, since_ms: at_ms, lasts_ms } });
   }
   return entries;
@@ -85,7 +98,7 @@ function readDensity(r: Reader): Record {
   const island = r.u32();
   const cell_m = r.u16();
   const count = r.u16();
-  if (count > DENSITY_CELLS_MAX) throw new WireError("too many cells");
+  if (cell_m === 0 || count > DENSITY_CELLS_MAX) throw new WireError("density");
   const cells: DensityCell[] = [];
   for (let i = 0; i < count; i++) cells.push({ column: r.u16(), row: r.u16(), people: r.u16() });
   return { kind: "density", island, cell_m, cells };
@@ -111,7 +124,7 @@ function readRecord(r: Reader, near_ms: number): Record {
   const kind = r.u8();
   switch (kind) {
     case 1: return { kind: "motion", ...readMoving(r, near_ms) };
-    case 2: return { kind: "leave", entity: r.u64(), cx: r.u16(), cy: r.u16() };
+    case 2: return { kind: "leave", entity: readEntity(r), cx: r.u16(), cy: r.u16() };
     case 3: return readSay(r);
     case 4: return { kind: "forget", cx: r.u16(), cy: r.u16() };
     case 5: return readRange(r, near_ms);

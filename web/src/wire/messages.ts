@@ -15,8 +15,9 @@ export const CODES = [
 ] as const;
 export type Code = (typeof CODES)[number];
 
-export function codeOf(number: number): Code | undefined {
-  return CODES[number];
+// A number of a newer server means: not now.
+export function codeOf(number: number): Code {
+  return CODES[number] ?? "RETRY_AFTER";
 }
 
 export interface Limits {
