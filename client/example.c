@@ -1,4 +1,4 @@
-/* The whole of a small client: connects, walks a square of 20 m and says what it sees.
+/* The whole of a small client: connects, walks a square of 6 m and says what it sees.
  *
  *     build/client/seom-example 127.0.0.1:7777
  */
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define WALK_MM_S 2000
-#define SIDE_MM   20000
+#define SIDE_MM   6000
 #define SIDES     4
 
 static void

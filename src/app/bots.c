@@ -1,0 +1,299 @@
+/* `seom bots`: walks bots in a running world and says what they saw. */
+#include "app/address.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "bots/herd.h"
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WARM_S_DEFAULT 5
+#define ARGUMENT_MAX   UINT32_C(1000000000)
+
+enum { OPTION_FOR = 1, OPTION_TICKETS, OPTION_OBSERVERS, OPTION_SEED, OPTION_DUMP, OPTION_WARM };
+
+struct request {
+    struct address to;
+    const char *tracks_path;
+    struct herd_options herd;
+    bool has_to, quiet;
+};
+
+static volatile sig_atomic_t stop;
+
+static void
+on_signal(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+static uint32_t
+number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
+        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
+                   text);
+    }
+    return (uint32_t)v;
+}
+
+static void
+profile_parse(struct request *r, const char *text, struct argp_state *state)
+{
+    if (!profile_of(text, &r->herd.plan.profile)) {
+        argp_error(state, "--profile: real, dense or crowd, not `%s'", text);
+    }
+}
+
+static void
+to_parse(struct request *r, const char *text, struct argp_state *state)
+{
+    const char *wrong = address_parse(text, &r->to);
+    if (wrong == NULL && r->to.port == 0) {
+        wrong = "has no port";
+    }
+    if (wrong != NULL) {
+        argp_error(state, "--to %s: %s", text, wrong);
+    }
+    r->has_to = true;
+}
+
+static error_t
+request_parse(int key, char *arg, struct argp_state *state)
+{
+    struct request *r = state->input;
+    struct herd_options *h = &r->herd;
+    switch (key) {
+    case 't': to_parse(r, arg, state); return 0;
+    case 'n': h->count = number_of(arg, 1, HERD_MAX, "--count", state); return 0;
+    case 'p': profile_parse(r, arg, state); return 0;
+    case 'T': r->tracks_path = arg; return 0;
+    case 'q': r->quiet = true; return 0;
+    case OPTION_FOR: h->for_s = number_of(arg, 1, ARGUMENT_MAX, "--for", state); return 0;
+    case OPTION_TICKETS: h->tickets_path = arg; return 0;
+    case OPTION_OBSERVERS:
+        h->observers = number_of(arg, 0, HERD_OBSERVERS_MAX, "--observers", state);
+        return 0;
+    case OPTION_SEED: h->plan.seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case OPTION_DUMP: h->dump_path = arg; return 0;
+    case OPTION_WARM: h->warm_s = number_of(arg, 0, 3600, "--warm-up", state); return 0;
+    case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
+    case ARGP_KEY_END:
+        if (!r->has_to || h->count == 0) {
+            argp_error(state, "--to ADDR:PORT and --count N are needed");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option request_options[] = {
+    {"to", 't', "ADDR:PORT", 0, "the player port", 0},
+    {"count", 'n', "N", 0, "how many bots", 0},
+    {"profile", 'p', "real|dense|crowd", 0, "how they move (real)", 0},
+    {"tracks", 'T', "CSV", 0, "recorded ways to follow: t_s,player,x_m,y_m or t_s,id,x_m,y_m", 0},
+    {"for", OPTION_FOR, "SECONDS", 0, "measure for so long (until Ctrl-C)", 0},
+    {"warm-up", OPTION_WARM, "SECONDS", 0, "between the last welcome and measuring (5)", 0},
+    {"tickets", OPTION_TICKETS, "FILE", 0, "keep who they are in FILE: the same bots come back", 0},
+    {"observers", OPTION_OBSERVERS, "N", 0, "so many know all that they see (100)", 0},
+    {"seed", OPTION_SEED, "N", 0, "other seeds walk other ways (1)", 0},
+    {"dump", OPTION_DUMP, "FILE", 0, "the first bot's traffic, for `seom decode'", 0},
+    {"quiet", 'q', NULL, 0, "no line each second", 0},
+    {0},
+};
+
+static bool
+tell_second(void *ctx, const struct herd_second *s)
+{
+    static const char *const phases[] = {[HERD_CONNECTING] = "connecting",
+                                         [HERD_WARMING] = "warming up",
+                                         [HERD_MEASURING] = "measuring",
+                                         [HERD_LEAVING] = "leaving"};
+    const struct request *r = ctx;
+    if (!r->quiet) {
+        output_progress("%4" PRIu32 " s  %-10s  %" PRIu32 "/%" PRIu32 " playing, %" PRIu64
+                        " lost, %.0f moves/s, %.0f frames/s, %.1f KB/s, age p50 %" PRIu64
+                        " p99 %" PRIu64 " ms, %.2f others, %" PRIu64 " broken",
+                        s->seconds, phases[s->phase], s->playing, s->wanted, s->lost,
+                        s->moves_per_s, s->frames_per_s, s->bytes_per_s / 1000, s->age_p50_ms,
+                        s->age_p99_ms, s->others, s->broken);
+    }
+    return true;
+}
+
+static struct tracks *
+read_tracks(const struct request *r)
+{
+    struct tracks *tracks;
+    char why[TRACKS_WHY_MAX];
+    bool crowd = r->herd.plan.profile == PROFILE_CROWD;
+    if (tracks_read(r->tracks_path, TRACKS_AUTO, &tracks, why) != OK) {
+        output_progress("%s: %s", r->tracks_path, why);
+        return NULL;
+    }
+    const struct tracks_report *report = &tracks->report;
+    if (!r->quiet || report->bad_rows > 0) {
+        output_progress("%s: %" PRIu32 " rows, %" PRIu32 " people, %" PRIu32 " tracks",
+                        r->tracks_path, report->rows, report->people, tracks->count);
+    }
+    for (uint32_t i = 0; i < report->bad_rows && i < TRACKS_BAD_ROWS_MAX; i++) {
+        output_progress("%s: row %" PRIu32 " is not read", r->tracks_path, report->bad_row[i]);
+    }
+    if (report->bad_rows > TRACKS_BAD_ROWS_MAX) {
+        output_progress("%s: %" PRIu32 " rows in all are not read", r->tracks_path,
+                        report->bad_rows);
+    }
+    if (!crowd) {
+        tracks_fit(tracks, PLAN_SIDE_MM / 1000.0);
+    }
+    return tracks;
+}
+
+static void
+print_row(struct output_table *table, const char *what, const char *value)
+{
+    output_table_cell(table, "%s", what);
+    output_table_cell(table, "%s", value);
+}
+
+static void
+print_hist(struct output_table *table, const char *what, const struct hist *h)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "p50 %" PRIu64 ", p99 %" PRIu64 ", max %" PRIu64 " (%" PRIu64 ")",
+             hist_quantile(h, 0.5), hist_quantile(h, 0.99), h->max, h->count);
+    print_row(table, what, text);
+}
+
+static void
+print_table(const struct herd_result *r)
+{
+    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
+    struct output_table *table = output_table_alloc(columns, 2);
+    char text[96];
+    snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost", r->connected,
+             r->wanted, r->lost);
+    print_row(table, "connected", text);
+    snprintf(text, sizeof(text), "%.2f, %" PRIu64 " corrections", r->changes_per_player_s,
+             r->corrections);
+    print_row(table, "changes a player-second", text);
+    snprintf(text, sizeof(text), "%.0f, at most %" PRIu64 " (one observer, one second)",
+             r->bytes_per_player_s, r->bytes_per_player_s_max);
+    print_row(table, "bytes a player-second", text);
+    snprintf(text, sizeof(text), "%.2f, %.1f known", r->others_in_view_mean, r->replica_mean);
+    print_row(table, "others in view", text);
+    print_hist(table, "age of news, ms", &r->measures.age_ms);
+    print_hist(table, "age of the nearest, ms", &r->measures.nearest_age_ms);
+    print_hist(table, "refresh of the rest, ms", &r->measures.rest_refresh_ms);
+    if (r->seen_share >= 0) {
+        snprintf(text, sizeof(text), "%.4f", r->seen_share);
+        print_row(table, "heard of within 10 s", text);
+    }
+    snprintf(text, sizeof(text), "%.2f us", r->cpu_us_per_player_s);
+    print_row(table, "CPU of a bot-second", text);
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " broken", r->measures.broken[i],
+                 r->measures.checked[i]);
+        print_row(table, invariant_doc((enum invariant)i), text);
+    }
+    output_table_print(table, stderr);
+    output_table_free(&table);
+}
+
+static json_t *
+json_of_hist(const struct hist *h)
+{
+    return json_pack("{s:I, s:I, s:I}", "p50", (json_int_t)hist_quantile(h, 0.5), "p99",
+                     (json_int_t)hist_quantile(h, 0.99), "max", (json_int_t)h->max);
+}
+
+static json_t *
+json_of_result(const struct request *q, const struct herd_result *r)
+{
+    json_t *broken = json_object(), *checked = json_object();
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        const char *name = invariant_name((enum invariant)i);
+        json_object_set_new(broken, name, json_integer((json_int_t)r->measures.broken[i]));
+        json_object_set_new(checked, name, json_integer((json_int_t)r->measures.checked[i]));
+    }
+    json_t *o = json_pack(
+        "{s:s, s:i, s:i, s:I, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:f, s:o, s:o}",
+        "profile", profile_name(q->herd.plan.profile), "players", (int)r->wanted, "connected",
+        (int)r->connected, "lost", (json_int_t)r->lost, "seconds", r->seconds,
+        "changes_per_player_s", r->changes_per_player_s, "moves", (json_int_t)r->moves, "frames",
+        (json_int_t)r->frames, "bytes_in", (json_int_t)r->bytes_in, "bytes_per_player_s",
+        r->bytes_per_player_s, "others_in_view_mean", r->others_in_view_mean, "replica_mean",
+        r->replica_mean, "bytes_per_player_s_max", (json_int_t)r->bytes_per_player_s_max,
+        "corrections", (json_int_t)r->corrections, "bots_cpu_us_per_player_s",
+        r->cpu_us_per_player_s, "invariants_broken", broken, "invariants_checked", checked);
+    CHECK(o != NULL);
+    json_object_set_new(o, "update_age_ms", json_of_hist(&r->measures.age_ms));
+    json_object_set_new(o, "age_samples", json_integer((json_int_t)r->measures.age_ms.count));
+    json_object_set_new(o, "nearest_age_ms", json_of_hist(&r->measures.nearest_age_ms));
+    json_object_set_new(o, "rest_refresh_ms", json_of_hist(&r->measures.rest_refresh_ms));
+    if (r->seen_share >= 0) {
+        json_object_set_new(o, "seen_share", json_real(r->seen_share));
+    }
+    return o;
+}
+
+/* The second Ctrl-C is the system's again: it ends at once. */
+static void
+catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    CHECK(sigaction(SIGINT, &action, NULL) == 0);
+    CHECK(sigaction(SIGTERM, &action, NULL) == 0);
+}
+
+int
+bots_command(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = request_options,
+        .parser = request_parse,
+        .doc = "Walks bots in a running world.\vA line each second and a table on stderr; one JSON "
+               "object as the last line of stdout. Ctrl-C ends well.",
+    };
+    struct request r = {.herd = {.observers = UINT32_MAX,
+                                 .warm_s = WARM_S_DEFAULT,
+                                 .plan = {.profile = PROFILE_REAL, .seed = 1},
+                                 .stop = &stop,
+                                 .second = tell_second}};
+    argp_err_exit_status = 2;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &r) != 0) {
+        return 2;
+    }
+    struct tracks *tracks = NULL;
+    if (r.tracks_path != NULL && (tracks = read_tracks(&r)) == NULL) {
+        return 1;
+    }
+    r.herd.ctx = &r;
+    r.herd.to = r.to.socket;
+    r.herd.to_bytes = r.to.socket_bytes;
+    r.herd.plan.tracks = tracks;
+    catch_signals();
+    struct herd_result *result = calloc(1, sizeof(*result));
+    CHECK(result != NULL);
+    char why[HERD_WHY_MAX] = "";
+    enum err error = herd_run(&r.herd, result, why);
+    int code = 1;
+    if (error == OK) {
+        print_table(result);
+        json_t *o = json_of_result(&r, result);
+        code = output_result(&o);
+    } else {
+        output_progress("%s: %s", why, err_text(error));
+    }
+    free(result);
+    tracks_free(&tracks);
+    return code;
+}
