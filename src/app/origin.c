@@ -119,7 +119,8 @@ clock_seen(void *ctx, struct slice key, const struct store_doc *doc)
 }
 
 enum err
-origin_load(const char *data, uint16_t world, struct origin *out, char *why, size_t why_bytes)
+origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct origin *out,
+            char *why, size_t why_bytes)
 {
     *out = (struct origin){0};
     enum err e = load_key(data, out, why, why_bytes);
@@ -130,11 +131,10 @@ origin_load(const char *data, uint16_t world, struct origin *out, char *why, siz
     struct clock_found found = {.result = OK};
     struct key key = key_named(world, KEY_CLASS_META, "clock");
     uint64_t corrupt = 0;
-    char scan_why[LMDB_STORE_WHY_MAX];
-    e = lmdb_scan(data, key.text, clock_seen, &found, &corrupt, scan_why);
+    e = lmdb_store_scan(store, key.text, clock_seen, &found, &corrupt);
     if (e != OK || found.result != OK || corrupt > 0) {
         snprintf(why, why_bytes, "the world time kept in %s cannot be read: %s", data,
-                 e != OK ? scan_why : "the document is damaged");
+                 e != OK ? err_text(e) : "the document is damaged");
         return e != OK ? e : ERR_FORMAT;
     }
     out->saved_world_ms = found.world_ms;

@@ -7,6 +7,7 @@
 #define SEOM_APP_ORIGIN_H
 
 #include "base/err.h"
+#include "os/lmdb_store.h"
 #include "wire/ticket.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,8 @@ struct origin {
     uint8_t ticket_key[TICKET_KEY_BYTES];
 };
 
-/* The directory and its store must exist. What is wrong stands in why. */
-enum err origin_load(const char *data, uint16_t world, struct origin *out, char *why,
-                     size_t why_bytes) MUST_USE;
+/* The directory must exist and store be the one in it. What is wrong stands in why. */
+enum err origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct origin *out,
+                     char *why, size_t why_bytes) MUST_USE;
 
 #endif

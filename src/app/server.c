@@ -279,7 +279,9 @@ server_open(const struct server_options *options, struct server **out, char why[
     s->rings = rings_alloc(s->loop);
     struct origin origin;
     enum err e = open_store(s, why);
-    e = e == OK ? origin_load(options->data, options->world_id, &origin, why, SERVER_WHY_MAX) : e;
+    e = e == OK
+            ? origin_load(options->data, s->store, options->world_id, &origin, why, SERVER_WHY_MAX)
+            : e;
     if (e != OK) {
         server_close(&s);
         return e;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,4 +71,20 @@ data_lock_release(int lock_fd)
 {
     CHECK(lock_fd >= 0);
     close(lock_fd); /* the file stays: taking it away would let two processes lock two files */
+}
+
+bool
+data_lock_is_ours(const char *directory)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/lock", directory) >= sizeof path)
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    /* Only who finds his own number there tries the lock: nobody else's start is disturbed by it.
+     */
+    bool ours = owner_read(fd) == (long)getpid() && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    return ours;
 }

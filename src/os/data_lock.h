@@ -5,11 +5,14 @@
 #define SEOM_OS_DATA_LOCK_H
 
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Makes the directory when it is not there (mode 0700). ERR_DENIED: another process has it; why
  * names it. ERR_IO. */
 enum err data_lock_take(const char *directory, int *lock_fd, char *why, size_t why_bytes);
 void data_lock_release(int lock_fd);
+/* Does this very process hold it? */
+bool data_lock_is_ours(const char *directory);
 
 #endif

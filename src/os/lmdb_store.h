@@ -56,6 +56,7 @@ struct lmdb_store_stats {
     uint64_t unknown, unavailable;  /* commits answered so */
     uint64_t corrupt;               /* times a checksum did not fit */
     uint64_t refused;               /* ERR_FULL at the door */
+    uint64_t scans;                 /* by lmdb_store_scan(): stands still while playing */
     uint64_t map_bytes, used_bytes; /* used: high-water mark of pages */
     bool failed;                    /* a write or fsync failed: everything is STORE_UNAVAILABLE */
     struct hist group_us;           /* from the beginning of a transaction to its fsync */
@@ -79,12 +80,19 @@ uint32_t lmdb_store_deliver(
 uint32_t lmdb_store_under_way(const struct lmdb_store *store); /* accepted and not yet answered */
 void lmdb_store_stats(struct lmdb_store *store, struct lmdb_store_stats *out);
 
-/* For tools only, never while playing: calls `each` for every document that is there and whose key
- * begins with prefix, in the order of keys, from one consistent snapshot. Needs no lock: works
- * beside a running server. each returns false to stop. key and doc are borrowed until it returns.
- * *corrupt counts those left out because their checksum does not fit. */
-enum err lmdb_scan(const char *directory, const char *prefix,
-                   bool (*each)(void *ctx, struct slice key, const struct store_doc *doc),
-                   void *ctx, uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]);
+/* For tools and for the start, never while playing: calls `each` for every document that is there
+ * and whose key begins with prefix, in the order of keys, from one consistent snapshot. each
+ * returns false to stop; key and doc are borrowed until it returns. *corrupt counts those left out
+ * because their checksum does not fit. */
+typedef bool lmdb_scan_each(void *ctx, struct slice key, const struct store_doc *doc);
+
+/* Of a data directory that another process may have open; nobody waits for the other. ERR_DENIED:
+ * this very process has it open (LMDB bears one opening per process: closing the second one would
+ * drop the locks of the first). */
+enum err lmdb_scan(const char *directory, const char *prefix, lmdb_scan_each *each, void *ctx,
+                   uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]);
+/* Of a store that this process has open. Blocks the env's thread. */
+enum err lmdb_store_scan(struct lmdb_store *store, const char *prefix, lmdb_scan_each *each,
+                         void *ctx, uint64_t *corrupt);
 
 #endif

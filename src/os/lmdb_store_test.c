@@ -641,6 +641,12 @@ scan_goes_in_order_and_leaves_out_the_deleted(void **state)
     assert_int_equal(lmdb_scan(f->directory, "d/", each, &seen, &corrupt, f->why), OK);
     assert_string_equal(seen.keys, "d/1 d/3 d/4 "); /* stopped after three */
     assert_int_equal(corrupt, 0);
+    open_store(f);
+    seen = (struct seen){0};
+    assert_int_equal(lmdb_store_scan(f->store, "d/", each, &seen, &corrupt), OK);
+    assert_string_equal(seen.keys, "d/1 d/3 d/4 ");
+    assert_int_equal(stats(f).scans, 1);
+    assert_int_equal(lmdb_scan(f->directory, "d/", each, &seen, &corrupt, f->why), ERR_DENIED);
 }
 
 int
