@@ -8,9 +8,9 @@ struct code_row {
     const char *text[LANGUAGE_COUNT];
 };
 
-#define CODE_ROW(code, english, korean)    \
-    [SEOM__CODE__##code] = {.name = #code, \
-                            .text = {[LANGUAGE_ENGLISH] = english, [LANGUAGE_KOREAN] = korean}},
+#define CODE_ROW(code, english, korean) \
+    [SEOM__CODE__##code] = {            \
+        .name = #code, .text = {[LANGUAGE_ENGLISH] = (english), [LANGUAGE_KOREAN] = (korean)}},
 static const struct code_row rows[] = {CODE_TABLE(CODE_ROW)};
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
