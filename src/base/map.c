@@ -56,8 +56,7 @@ map_grow(struct map *m)
 uint32_t
 map_get(const struct map *m, uint64_t key)
 {
-    CHECK(key != 0);
-    if (m->count == 0)
+    if (m->count == 0 || key == 0)
         return MAP_NONE;
     const struct map_slot *slot = &m->slots[slot_find(m, key)];
     return slot->key == key ? slot->value : MAP_NONE;
