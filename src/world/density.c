@@ -55,7 +55,7 @@ count_people(struct world *w)
         uint16_t *people =
             &w->density_cells[ordinal(w->options.islands, a->island) * DENSITY_CELLS_MAX +
                               row * columns + column];
-        *people += *people < UINT16_MAX;
+        *people = (uint16_t)(*people + (*people < UINT16_MAX));
     }
 }
 
