@@ -109,7 +109,7 @@ on_got(void *ctx, uint64_t n, enum store_result result, const struct store_doc *
     Seom__IdsDocument *document = &fresh;
     if (doc->exists)
         document = seom__ids_document__unpack(&scratch.allocator, doc->value.bytes, doc->value.at);
-    if (document == NULL || document->next % IDS_BLOCK != 0) {
+    if (document == NULL) {
         env_log(ids->store->env, LOG_ERROR, "store.ids", "%s is no document of ours: no new ids",
                 ids->key.text);
         ids_wait(ids);
