@@ -243,8 +243,7 @@ parse_option(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_END:
         if (!options->csv || !options->out) {
             argp_error(state, "%s", options->csv ? "--out DIR is missing" : "which CSV file?");
-        }
-        if (strlen(options->out) >= PATH_MAX) {
+        } else if (strlen(options->out) >= PATH_MAX) {
             argp_error(state, "--out is too long");
         }
         return 0;

@@ -3,6 +3,7 @@
 #include "app/island_files.h"
 #include "app/island_picture.h"
 #include "app/output.h"
+#include "base/check.h"
 #include "world/coast.h"
 #include <argp.h>
 #include <stdio.h>
@@ -99,6 +100,7 @@ print_all(const struct island_files *files, bool map)
     double area_m2 = 0;
     json_t *islands = json_array();
 
+    CHECK(files->entries);
     for (uint32_t n = 0; n < files->count; n++) {
         tiles += island_land_tiles(files->entries[n].island);
         bytes += files->entries[n].bytes.bytes;

@@ -63,8 +63,8 @@ read_up_to(int file, uint8_t *at, size_t bytes, size_t *got)
 enum err
 file_read(const char *path, size_t bytes_max, struct slice *out)
 {
-    int file;
-    size_t bytes, got;
+    int file = -1;
+    size_t bytes = 0, got = 0;
 
     enum err error = open_regular(path, &file, &bytes);
     if (error != OK) {
@@ -88,8 +88,8 @@ file_read(const char *path, size_t bytes_max, struct slice *out)
 enum err
 file_map(const char *path, struct slice *out)
 {
-    int file;
-    size_t bytes;
+    int file = -1;
+    size_t bytes = 0;
 
     *out = (struct slice){0};
     enum err error = open_regular(path, &file, &bytes);

@@ -13,12 +13,12 @@
 #define FILES_LISTED_MAX 65536
 
 /* Reads the whole file, at most bytes_max bytes (ERR_TOO_LARGE). A NUL that is not counted follows
- * them. *bytes->at is from malloc() and belongs to the caller. */
-enum err file_read(const char *path, size_t bytes_max, struct slice *bytes) MUST_USE;
+ * them. out->at is from malloc() and belongs to the caller. */
+enum err file_read(const char *path, size_t bytes_max, struct slice *out) MUST_USE;
 
 /* Maps the whole file read-only; file_unmap() ends it. Its pages are the kernel's cache: many
  * processes share them. */
-enum err file_map(const char *path, struct slice *bytes) MUST_USE;
+enum err file_map(const char *path, struct slice *out) MUST_USE;
 void file_unmap(struct slice *bytes);
 
 /* Puts a file in place whole or not at all: written beside it, synced, renamed, the directory

@@ -37,7 +37,7 @@ struct coast_shape {
 };
 
 /* Reads all rings; what is wrong becomes a fault and the ring is refused. */
-void coast_csv_read(struct slice csv, struct coast_rings *out, struct coast *faults);
+void coast_csv_read(struct slice file, struct coast_rings *out, struct coast *faults);
 void coast_rings_fini(struct coast_rings *rings);
 
 /* Takes out repeated vertices, turns it counter-clockwise and looks for what no island can be made
