@@ -7,11 +7,15 @@
 check: sanitizers
 """
 import collections
+import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 60
@@ -93,6 +97,48 @@ def test_what_is_no_recording_is_an_error():
         path.write_bytes(b"")
         assert agreed(path) == []
         assert ours(pathlib.Path(directory) / "missing").returncode == 1
+
+
+def started(directory):
+    """A world of one island, so that people meet, and its player port."""
+    log, coast, islands = (pathlib.Path(directory, name) for name in ["log", "coast.csv", "islands"])
+    corners = [(0, 0), (1200, 0), (1200, 1200), (0, 1200), (0, 0)]
+    coast.write_text("island,seq,x_m,y_m\n" + "".join(f"0,{n},{x},{y}\n" for n, (x, y) in enumerate(corners)))
+    imported = run(seom, "islands", "import", coast, "--out", islands)
+    assert imported.returncode == 0, imported
+    with open(log, "w", encoding="utf-8") as out:
+        world = subprocess.Popen([seom, "dev", "--data", f"{directory}/data", "--islands", islands, "--play", "127.0.0.1:0",
+                                  "--http", "127.0.0.1:0", "--bots", "0", "--for", str(2 * SECONDS)],
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end and world.poll() is None:
+        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text(encoding="utf-8"))
+        if found:
+            with urllib.request.urlopen(found.group(0) + "/status", timeout=SECONDS) as answer:
+                return world, json.load(answer)["play"]
+        time.sleep(0.1)
+    world.kill()
+    raise AssertionError(f"no world:\n{log.read_text(encoding='utf-8')}")
+
+
+def test_both_say_the_same_of_live_traffic():
+    """A crowd in one chunk and people who walk in groups, as the first bot of each heard them."""
+    with tempfile.TemporaryDirectory(prefix="seom-decoder-") as directory:
+        world, address = started(directory)
+        try:
+            for profile, count, expected in [("dense", 22, {"motion"}), ("crowd", 150, {"range", "range.entry"})]:
+                dump = pathlib.Path(directory, profile)
+                bots = run(seom, "bots", "--to", address, "--count", str(count), "--profile", profile, "--warm-up", "1",
+                           "--for", "4", "--quiet", "--dump", dump)
+                assert bots.returncode == 0, bots
+                lines = agreed(dump)
+                seen = {line.split(" ")[2] for line in lines}
+                missing = (expected | {"hello", "welcome", "island", "move", "ping", "pong"}) - seen
+                assert not missing and not seen & {"malformed", "unknown"}, (profile, seen, missing)
+                assert len(lines) > 100, (profile, len(lines))
+        finally:
+            world.terminate()
+            world.wait(timeout=SECONDS)
 
 
 def main():
