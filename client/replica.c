@@ -10,6 +10,7 @@ struct known {
     struct seom_entity public; /* first: the public pointer is the known's */
     uint32_t next, previous;   /* in the chunk's chain; POOL_NONE at its ends */
     uint32_t stamp;            /* of the last RANGE that named it */
+    int64_t told_ms;           /* a MOTION that begins before this is old news */
 };
 
 static uint64_t
@@ -127,9 +128,9 @@ chunk_of_place(int32_t x_mm, int32_t y_mm, uint16_t *cx, uint16_t *cy)
     return true;
 }
 
-enum err
-replica_motion(struct replica *r, const struct record_motion *m, int64_t now_ms,
-               const struct seom_entity **entity, int64_t *quiet_ms)
+static enum err
+tell(struct replica *r, const struct record_motion *m, int64_t told_ms, int64_t now_ms,
+     const struct seom_entity **entity, int64_t *quiet_ms)
 {
     uint16_t cx, cy;
     if (!chunk_of_place(m->motion.x_mm, m->motion.y_mm, &cx, &cy)) {
@@ -146,8 +147,23 @@ replica_motion(struct replica *r, const struct record_motion *m, int64_t now_ms,
     k->public.thing_kind = 0;
     k->public.motion = m->motion;
     k->public.heard_ms = now_ms;
+    k->told_ms = told_ms;
     *entity = &k->public;
     return OK;
+}
+
+enum err
+replica_motion(struct replica *r, const struct record_motion *m, int64_t now_ms,
+               const struct seom_entity **entity, int64_t *quiet_ms)
+{
+    /* Chunks are not ordered against each other: what somebody did in the chunk it came from may
+     * arrive behind what it does here. */
+    const struct known *k = known_find(r, m->entity);
+    if (k != NULL && m->motion.since_ms < k->told_ms) {
+        *entity = NULL;
+        return OK;
+    }
+    return tell(r, m, m->motion.since_ms, now_ms, entity, quiet_ms);
 }
 
 enum err
@@ -225,7 +241,8 @@ replica_range_entry(struct replica *r, const struct record_range *range,
 {
     struct known *k = known_find(r, m->entity);
     if (k == NULL || !is_newer_than_range(k, range)) {
-        enum err error = replica_motion(r, m, now_ms, entity, quiet_ms);
+        enum err error =
+            tell(r, m, range->at_ms - REPLICA_RANGE_GRACE_MS, now_ms, entity, quiet_ms);
         if (error != OK) {
             return error;
         }
