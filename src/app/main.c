@@ -9,7 +9,6 @@
 #include <string.h>
 
 /* Commands that are still on their way: a row without a function says so. */
-extern __typeof__(bots_command) bots_command __attribute__((weak));
 extern __typeof__(bench_world_command) bench_world_command __attribute__((weak));
 extern __typeof__(bench_crowd_command) bench_crowd_command __attribute__((weak));
 extern __typeof__(sim_command) sim_command __attribute__((weak));
