@@ -5,6 +5,8 @@
 #include <argp.h>
 #include <stdlib.h>
 
+#define PREEMPTIONS_FINE 20 /* a second; kernel threads alone make a few */
+
 enum {
     KEY_CONNECTIONS = 1000,
     KEY_BYTES,
@@ -78,6 +80,9 @@ table_print(const struct limit_options *o, const struct limit_result *r)
     output_table_free(&table);
     output_progress("%.0f %% of a core, %.0f turns of the loop a second", r->cpu_share * 100,
                     r->turns_per_s);
+    if (r->preemptions > PREEMPTIONS_FINE * o->seconds)
+        output_progress("other work took the core %llu times: these figures are too high",
+                        (unsigned long long)r->preemptions);
     if (r->cpu_share > 0.95)
         output_progress("the loop is saturated: what is due is late");
 }
@@ -100,12 +105,12 @@ bench_limit_command(int argc, char **argv)
         return r.error == ERR_RANGE ? 2 : 1;
     }
     table_print(&o, &r);
-    json_t *object =
-        json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}", "connections",
-                  (int)o.connections, "bytes", (int)o.bytes, "pieces", (int)o.pieces, "send_us",
-                  r.send_us, "receive_us", r.receive_us, "sends_per_s", r.sends_per_s,
-                  "receives_per_s", r.receives_per_s, "cpu_share", r.cpu_share, "turns_per_s",
-                  r.turns_per_s, "sends", (json_int_t)r.sends, "receives", (json_int_t)r.receives,
-                  "would_block", (json_int_t)r.would_block);
+    json_t *object = json_pack(
+        "{s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "connections",
+        (int)o.connections, "bytes", (int)o.bytes, "pieces", (int)o.pieces, "send_us", r.send_us,
+        "receive_us", r.receive_us, "sends_per_s", r.sends_per_s, "receives_per_s",
+        r.receives_per_s, "cpu_share", r.cpu_share, "turns_per_s", r.turns_per_s, "sends",
+        (json_int_t)r.sends, "receives", (json_int_t)r.receives, "would_block",
+        (json_int_t)r.would_block, "preemptions", (json_int_t)r.preemptions);
     return output_result(&object);
 }

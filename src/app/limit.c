@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define SLOT_US          10000 /* between bursts of sends, as the gate's slots */
 #define WARM_UP_MESSAGES 20    /* from each connection */
@@ -179,16 +180,20 @@ struct moment {
     int64_t mono_us, cpu_us, sending_cpu_us;
     struct conns_stats conns;
     struct loop_stats loop;
+    uint64_t preemptions;
 };
 
 static struct moment
 moment_now(const struct server *s)
 {
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
     return (struct moment){.mono_us = process_mono_us(),
                            .cpu_us = thread_cpu_us(),
                            .sending_cpu_us = s->sending_cpu_us,
                            .conns = conns_stats(s->conns),
-                           .loop = loop_stats(s->loop)};
+                           .loop = loop_stats(s->loop),
+                           .preemptions = (uint64_t)usage.ru_nivcsw};
 }
 
 static double
@@ -216,6 +221,7 @@ measure(struct server *s)
     r->sends_per_s = (double)r->sends / seconds;
     r->receives_per_s = (double)r->receives / seconds;
     r->turns_per_s = (double)(b.loop.turns - a.loop.turns) / seconds;
+    r->preemptions = b.preemptions - a.preemptions;
     r->cpu_share = all_us / 1e6 / seconds;
 }
 

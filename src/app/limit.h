@@ -42,6 +42,7 @@ struct limit_result {
     double sends_per_s, receives_per_s; /* measured, as far as both ends kept up */
     double turns_per_s, cpu_share;      /* of the serving loop; 1 = a whole core: it is saturated */
     uint64_t sends, receives, would_block;
+    uint64_t preemptions; /* other work took the serving core away: caches were lost each time */
 };
 
 struct limit_result bench_limit_run(const struct limit_options *options);
