@@ -187,6 +187,32 @@ test_fill_is_exact(void **state)
     assert_true(land > 10000 && sea > 10000);
 }
 
+/* Two islands that share a coast share no tile and lose none, also where it runs through the
+ * middles of tiles: those are the eastern one's. */
+static void
+test_shared_coast(void **state)
+{
+    (void)state;
+    const double south_east[3][2] = {{0, 0}, {60, 0}, {60, 60}};
+    const double north_west[3][2] = {{0, 0}, {60, 60}, {0, 60}};
+    char text[1024] = HEADER;
+    add_ring(text, sizeof text, 0, south_east, 3);
+    add_ring(text, sizeof text, 1, north_west, 3);
+
+    struct coast coast = import(text_slice(text));
+    assert_int_equal(coast.count, 2);
+    assert_int_equal(coast.islands[0].land_tiles, 32 * 33 / 2);
+    assert_int_equal(coast.islands[1].land_tiles, 32 * 31 / 2);
+    struct island *east = open_island(&coast.islands[0]), *west = open_island(&coast.islands[1]);
+    for (int32_t tile = 0; tile < 32 * 32; tile++) {
+        struct place at = {.x_mm = tile % 32 * TILE_MM, .y_mm = tile / 32 * TILE_MM};
+        assert_int_equal(island_is_land(east, at) + island_is_land(west, at), 1);
+    }
+    island_close(&east);
+    island_close(&west);
+    coast_fini(&coast);
+}
+
 /* Smaller than a tile, or between the middles of four. */
 static void
 test_tiny_keeps_a_tile(void **state)
@@ -398,15 +424,48 @@ test_ids_stay(void **state)
     coast_fini(&second);
 }
 
+/* An island that is cut in two: one part goes on, the other is new. */
+static void
+test_one_id_for_one_island(void **state)
+{
+    (void)state;
+    const double whole[4][2] = {{0, 0}, {100, 0}, {100, 100}, {0, 100}};
+    const double south[4][2] = {{0, 0}, {100, 0}, {100, 55}, {0, 55}};
+    const double north[4][2] = {{0, 58}, {100, 58}, {100, 100}, {0, 100}};
+    char before[1024] = HEADER, after[1024] = HEADER;
+    add_ring(before, sizeof before, 0, whole, 4);
+    add_ring(after, sizeof after, 0, north, 4);
+    add_ring(after, sizeof after, 1, south, 4);
+
+    struct coast first = import(text_slice(before)), second;
+    struct island *island = open_island(&first.islands[0]);
+    struct coast_known known = coast_known_of(island);
+    coast_import(
+        &(struct coast_source){.csv = text_slice(after), .known = &known, .known_count = 1},
+        &second);
+    assert_int_equal(second.count, 2);
+    assert_int_equal(second.islands[0].is_known + second.islands[1].is_known, 1);
+    assert_int_not_equal(second.islands[0].id, second.islands[1].id);
+    island_close(&island);
+    coast_fini(&first);
+    coast_fini(&second);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shipped),         cmocka_unit_test(test_real_coasts),
-        cmocka_unit_test(test_fill_is_exact),   cmocka_unit_test(test_tiny_keeps_a_tile),
-        cmocka_unit_test(test_forms_of_a_ring), cmocka_unit_test(test_touching_itself),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_real_coasts),
+        cmocka_unit_test(test_fill_is_exact),
+        cmocka_unit_test(test_tiny_keeps_a_tile),
+        cmocka_unit_test(test_forms_of_a_ring),
+        cmocka_unit_test(test_touching_itself),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refused_files),
         cmocka_unit_test(test_ids_stay),
+        cmocka_unit_test(test_shared_coast),
+        cmocka_unit_test(test_one_id_for_one_island),
     };
     return cmocka_run_group_tests_name("coast", tests, NULL, NULL);
 }
