@@ -29,9 +29,9 @@
 #define SPARE_FDS    32
 
 struct member {
+    struct wheel_entry timer; /* first: the wheel's entry is the member's */
     struct bot bot;
     struct loop_watch watch;
-    struct wheel_entry timer;
     struct herd *herd; /* borrowed */
     int fd;            /* -1: none */
     bool connecting;
@@ -406,7 +406,7 @@ run(struct herd *h)
         start_some(h);
         struct wheel_entry *e;
         while ((e = wheel_take(&h->wheel, h->now_us / h->tick_us)) != NULL) {
-            member_turn((struct member *)((char *)e - offsetof(struct member, timer)));
+            member_turn((struct member *)e);
         }
         for (uint32_t i = 0; i < h->observer_count; i++) {
             if (h->sample_us[i] <= h->now_us) {

@@ -351,7 +351,9 @@ tracks_parse(struct slice csv, enum tracks_shape shape, struct tracks **out,
     t->crowd = crowd;
     error = read_rows(csv, &columns, rules, &rows, &t->report);
     if (error == OK) {
-        qsort(rows.rows, rows.count, sizeof(*rows.rows), row_order);
+        if (rows.count > 0) {
+            qsort(rows.rows, rows.count, sizeof(*rows.rows), row_order);
+        }
         t->samples = calloc(rows.count + 1, sizeof(*t->samples));
         t->tracks = calloc(rows.count / 2 + 1, sizeof(*t->tracks));
         CHECK(t->samples != NULL && t->tracks != NULL);
