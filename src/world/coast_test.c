@@ -371,6 +371,28 @@ test_refused_files(void **state)
     coast_fini(&coast);
 }
 
+/* Decimals of any length become the nearest millimetre. */
+static void
+test_millimetres(void **state)
+{
+    (void)state;
+    struct coast coast =
+        import(text_slice("island,seq,x_m,y_m\n0,0,-0.0004,+.0005\n0,1,30.00149999999999999999,0.\n"
+                          "0,2,-0.0015,29.9995\n"));
+    assert_int_equal(coast.fault_count, 0);
+    struct island *island = open_island(&coast.islands[0]);
+    const struct place expected[3] = {
+        {1000, 1}, {31001, 0}, {998, 30000}}; /* the anchor is at -1 m, 0 m */
+    assert_int_equal(island_anchor_m(island).x_mm, -1);
+    for (uint32_t n = 0; n < 3; n++) {
+        struct place at = island_ring_at(island, 0, n);
+        assert_int_equal(at.x_mm, expected[n].x_mm);
+        assert_int_equal(at.y_mm, expected[n].y_mm);
+    }
+    island_close(&island);
+    coast_fini(&coast);
+}
+
 /* The islands of a second import: other order, other numbers, slightly redrawn, one gone, one new.
  */
 static void
@@ -424,14 +446,14 @@ test_ids_stay(void **state)
     coast_fini(&second);
 }
 
-/* An island that is cut in two: one part goes on, the other is new. */
+/* An island that was drawn anew as two: one part goes on, the other is new. */
 static void
 test_one_id_for_one_island(void **state)
 {
     (void)state;
     const double whole[4][2] = {{0, 0}, {100, 0}, {100, 100}, {0, 100}};
-    const double south[4][2] = {{0, 0}, {100, 0}, {100, 55}, {0, 55}};
-    const double north[4][2] = {{0, 58}, {100, 58}, {100, 100}, {0, 100}};
+    const double south[4][2] = {{0, 0}, {100, 0}, {100, 52}, {0, 52}};
+    const double north[4][2] = {{0, 54}, {100, 54}, {100, 106}, {0, 106}};
     char before[1024] = HEADER, after[1024] = HEADER;
     add_ring(before, sizeof before, 0, whole, 4);
     add_ring(after, sizeof after, 0, north, 4);
@@ -455,17 +477,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_real_coasts),
-        cmocka_unit_test(test_fill_is_exact),
-        cmocka_unit_test(test_tiny_keeps_a_tile),
-        cmocka_unit_test(test_forms_of_a_ring),
-        cmocka_unit_test(test_touching_itself),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_refused_files),
-        cmocka_unit_test(test_ids_stay),
-        cmocka_unit_test(test_shared_coast),
-        cmocka_unit_test(test_one_id_for_one_island),
+        cmocka_unit_test(test_shipped),         cmocka_unit_test(test_real_coasts),
+        cmocka_unit_test(test_fill_is_exact),   cmocka_unit_test(test_tiny_keeps_a_tile),
+        cmocka_unit_test(test_forms_of_a_ring), cmocka_unit_test(test_touching_itself),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_ids_stay),        cmocka_unit_test(test_shared_coast),
+        cmocka_unit_test(test_millimetres),     cmocka_unit_test(test_one_id_for_one_island),
     };
     return cmocka_run_group_tests_name("coast", tests, NULL, NULL);
 }
