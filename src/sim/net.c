@@ -309,6 +309,18 @@ sim_net_is_connected(const struct sim_net *net, uint32_t person)
     return net->lines[person].open && net->lines[person].at_gate;
 }
 
+bool
+sim_net_is_open(const struct sim_net *net, uint32_t person)
+{
+    return net->lines[person].open;
+}
+
+int64_t
+sim_net_clogged_until_us(const struct sim_net *net)
+{
+    return net->clogged_until_us;
+}
+
 void
 sim_net_clog(struct sim_net *net, int64_t until_us)
 {

@@ -61,9 +61,11 @@ bool sim_net_send(struct sim_net *net, uint32_t person, const uint8_t *bytes, si
 void sim_net_break(struct sim_net *net, uint32_t person, bool quiet);
 /* The person does not read until then (mono us). */
 void sim_net_stall(struct sim_net *net, uint32_t person, int64_t until_us);
+bool sim_net_is_open(const struct sim_net *net, uint32_t person); /* connected or on the way */
 bool sim_net_is_connected(const struct sim_net *net, uint32_t person);
 /* Links deliver nothing until then. */
 void sim_net_clog(struct sim_net *net, int64_t until_us);
+int64_t sim_net_clogged_until_us(const struct sim_net *net);
 /* Everything breaks: the server's process died. Messages in flight on links are lost. */
 void sim_net_crash(struct sim_net *net);
 

@@ -523,3 +523,9 @@ gate_out_bytes_max(const struct gate *g)
     }
     return max;
 }
+
+uint64_t
+gate_digest(const struct gate *g, bool wakes)
+{
+    return g->digest[wakes];
+}

@@ -385,9 +385,12 @@ tell_changes(struct gate *g, bool wakes)
         }
         index = t->next_changed[wakes];
     }
-    if (adds + drops > 0 && send_set(g, wakes, false, add, adds, drop, drops) != OK) {
+    /* The first message of a set is whole: the home knows nothing of this gate, or of its former life. */
+    if (adds + drops > 0 &&
+        send_set(g, wakes, !g->introduced[wakes], add, adds, drop, drops) != OK) {
         return false;
     }
+    g->introduced[wakes] |= adds + drops > 0;
     g->subscribe_version[wakes] += adds + drops > 0;
     while (g->first_changed[wakes] != index) {
         uint32_t topic = g->first_changed[wakes];

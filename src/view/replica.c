@@ -214,6 +214,9 @@ apply_state(struct gate *g, uint32_t topic, const struct record *r)
         g->stats.entities++;
     } else {
         struct seen_entity *known = pool_at(&g->entities, index);
+        if (moves && r->as.motion.motion.since_ms < known->since_ms) {
+            return; /* topics are not ordered against each other: this is what it did before */
+        }
         cell_before = known->chunk == chunk ? known->cell : cell_before;
         known->left_cell = known->cell;
         uint32_t left = known->chunk;
@@ -225,6 +228,7 @@ apply_state(struct gate *g, uint32_t topic, const struct record *r)
     struct seen_entity *e = pool_at(&g->entities, index);
     e->entity = r->entity;
     e->moves = moves;
+    e->since_ms = moves ? r->as.motion.motion.since_ms : 0;
     e->bytes = (uint8_t)r->whole.bytes;
     e->cell = cell_of(at.x_mm, at.y_mm);
     memcpy(e->record, r->whole.at, r->whole.bytes);

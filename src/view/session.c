@@ -243,8 +243,8 @@ session_home(struct gate *g, const struct link_home *home)
         }
         return;
     }
-    if (home->code != SEOM__CODE__FINE) {
-        conn_close(g, conn, code_is_known(home->code) ? home->code : SEOM__CODE__RETRY_AFTER,
+    if (home->code != SEOM__CODE__FINE || home->player == 0) {
+        conn_close(g, conn, home->code != SEOM__CODE__FINE && code_is_known(home->code) ? home->code : SEOM__CODE__RETRY_AFTER,
                    home->retry_after_ms);
         return;
     }

@@ -49,6 +49,7 @@ struct news {
 
 struct seen_entity {
     uint64_t entity;
+    int64_t since_ms; /* of its motion: an older one is old news */
     uint32_t chunk;
     uint32_t next, previous;           /* in its chunk */
     uint32_t cell_next, cell_previous; /* in its cell, when the chunk is crowded */
@@ -201,6 +202,7 @@ struct gate {
     uint32_t first_news, first_logging, first_changed[2];
     uint32_t subscribe_epoch, subscribe_version[2];
     uint64_t digest[2];
+    bool introduced[2]; /* the home was sent the set as a whole */
     int64_t repaired_us[2];
 
     int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */

@@ -48,11 +48,9 @@ mover_move(struct mover *m, const struct island *island, const struct move *aske
     if (since < now_ms - MOVE_SINCE_BACK_MS_MAX) {
         since = now_ms - MOVE_SINCE_BACK_MS_MAX;
     }
-    if (since < m->motion.since_ms) {
-        since = m->motion.since_ms;
-    }
-    if (since > now_ms) {
-        since = now_ms;
+    since = since < now_ms ? since : now_ms;
+    if (since <= m->motion.since_ms) {
+        since = m->motion.since_ms + 1; /* motions of one mover are told apart by their beginning */
     }
     struct place from = motion_at(&m->motion, since);
     struct place to = {.x_mm = asked->motion.x_mm, .y_mm = asked->motion.y_mm};
@@ -94,7 +92,7 @@ mover_put(struct mover *m, struct place at, uint8_t look, int32_t speed_mm_s, in
 void
 mover_reanchor(struct mover *m, int32_t speed_mm_s, int64_t now_ms)
 {
-    CHECK(now_ms >= m->motion.since_ms);
+    now_ms = now_ms > m->motion.since_ms ? now_ms : m->motion.since_ms + 1;
     int64_t credit = credit_at(m, speed_mm_s, now_ms);
     m->motion = motion_from(&m->motion, now_ms);
     m->credit_um = credit;

@@ -209,3 +209,10 @@ world_next_player(const struct world *w, uint32_t *cursor, struct world_player *
                                  .motion = a->mover.motion};
     return true;
 }
+
+uint64_t
+world_digest(const struct world *w, uint32_t gate, bool wakes)
+{
+    CHECK(gate < WORLD_GATES_MAX);
+    return w->gates[gate].digest[wakes];
+}

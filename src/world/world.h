@@ -83,6 +83,9 @@ bool world_stopped(const struct world *w);
 const struct world_stats *world_stats(const struct world *w);
 void world_stats_reset_histograms(struct world *w);
 
+/* Of what a gate has subscribed here; see gate_digest(). */
+uint64_t world_digest(const struct world *w, uint32_t gate, bool wakes);
+
 /* What the simulator's checkers and tools look at. */
 struct world_player {
     uint64_t player, session_epoch;

@@ -1,0 +1,301 @@
+/* What people do: walk, ride, lie, send garbage, read slowly, share a ticket, watch. */
+#include "base/check.h"
+#include "proof/state.h"
+#include "seom.pb-c.h"
+#include <math.h>
+#include <string.h>
+
+#define TURN_US  100000
+#define MEET_MM  90000 /* people keep to a square of this size, so that they meet */
+#define CROWD_MM 24000
+
+static void turn(void *arg, uint64_t n);
+
+static void
+disturbed(struct person *p)
+{
+    p->healthy_us = model_now_us(p->model);
+    p->own_bad_us = 0;
+}
+
+static void
+welcome(void *ctx, struct seom_client *c)
+{
+    struct person *p = ctx;
+    struct model *m = p->model;
+    disturbed(p);
+    p->session_entity = seom_client_entity(c);
+    if (p->kind == PERSON_SPECTATOR) {
+        struct place corner = {.x_mm = m->meet.x_mm - 30000, .y_mm = m->meet.y_mm - 30000};
+        CHECK(seom_client_camera(c, 1, corner, 150000, 150000) == OK);
+        return;
+    }
+    struct motion self = seom_client_self(c);
+    check_restart(m, check_slot(m, seom_client_player(c)), (struct place){self.x_mm, self.y_mm});
+    model_exercised(m, PROOF_ONE_SESSION);
+}
+
+static void
+gone(void *ctx, uint64_t entity)
+{
+    check_gone(ctx, entity);
+}
+
+static void
+ended(void *ctx, uint32_t code, uint32_t retry_after_ms)
+{
+    struct person *p = ctx;
+    (void)retry_after_ms;
+    p->ended_code = code;
+    bool hostile = p->kind == PERSON_GARBAGE || p->kind == PERSON_LIAR;
+    bool blamed = code == SEOM__CODE__MALFORMED || code == SEOM__CODE__TOO_LARGE ||
+                  code == SEOM__CODE__UNKNOWN_MESSAGE || code == SEOM__CODE__TOO_FAST;
+    if (p->kind == PERSON_GARBAGE && blamed) {
+        model_exercised(p->model, PROOF_LIMITS_KEPT);
+    }
+    if (!hostile && blamed) {
+        model_wrong(p->model, PROOF_WRONG, PROOF_LIMITS_KEPT,
+                    "person %u was cut with code %u and did nothing", p->index, code);
+    }
+    if ((code == SEOM__CODE__TOO_SLOW || code == SEOM__CODE__SILENT) && !hostile) {
+        model_wrong(p->model, PROOF_WRONG, PROOF_PATIENCE, "person %u was cut with code %u",
+                    p->index, code);
+    }
+}
+
+void
+person_init(struct model *m, uint32_t index, enum person_kind kind)
+{
+    struct person *p = &m->persons[index];
+    *p = (struct person){.model = m,
+                         .index = index,
+                         .kind = kind,
+                         .gate = model_below(m, m->knobs.gates),
+                         .twin = index};
+    struct seom_options options = {.spectator = kind == PERSON_SPECTATOR,
+                                   .replica = true,
+                                   .island = 1,
+                                   .seed = rand_next(&m->rand)};
+    struct seom_events events = {.ctx = p, .welcome = welcome, .gone = gone, .ended = ended};
+    CHECK(seom_client_open(&options, &events, &p->client) == OK);
+}
+
+void
+person_fini(struct person *p)
+{
+    if (p->client != NULL) {
+        seom_client_close(&p->client);
+    }
+}
+
+static void
+connect_now(void *arg, uint64_t n)
+{
+    struct person *p = arg;
+    struct model *m = p->model;
+    (void)n;
+    if (!m->over && seom_client_state(p->client) == SEOM_OFFLINE &&
+        !sim_net_is_connected(m->net, p->index) && !sim_net_is_open(m->net, p->index)) {
+        p->gate = (p->gate + 1) % m->knobs.gates;
+        sim_net_connect(m->net, p->index, p->gate);
+    }
+}
+
+static void
+plan_connect(struct person *p, int64_t at_us)
+{
+    struct sim_schedule s = test_schedule_port(&p->model->events);
+    s.at(s.ctx, at_us, connect_now, p, 0);
+}
+
+void
+person_start(struct person *p, int64_t at_us)
+{
+    struct sim_schedule s = test_schedule_port(&p->model->events);
+    plan_connect(p, at_us);
+    s.at(s.ctx, at_us, turn, p, 0);
+}
+
+void
+person_broke(struct person *p)
+{
+    int64_t now_us = model_now_us(p->model);
+    disturbed(p);
+    p->stalled_until_us = 0;
+    seom_client_broke(p->client, now_us);
+    int64_t retry_us = seom_client_retry_us(p->client);
+    if (retry_us == INT64_MAX) {
+        /* Ended for good (replaced, ticket refused): this person comes back as it is, later. */
+        person_fini(p);
+        enum person_kind kind = p->kind;
+        uint32_t twin = p->twin;
+        person_init(p->model, p->index, kind);
+        p->twin = twin;
+        retry_us = now_us + 3000000;
+    }
+    plan_connect(p, retry_us > now_us ? retry_us : now_us + 1000);
+}
+
+void
+person_flush(struct person *p)
+{
+    struct slice out = seom_client_output(p->client);
+    if (out.bytes > 0 && sim_net_send(p->model->net, p->index, out.at, out.bytes)) {
+        seom_client_sent(p->client, out.bytes);
+    }
+}
+
+static struct motion
+next_motion(struct person *p, int64_t now_ms)
+{
+    struct model *m = p->model;
+    struct motion self = seom_client_self(p->client);
+    struct place at = motion_at(&self, now_ms);
+    int32_t reach = m->knobs.crowd ? CROWD_MM : MEET_MM;
+    int32_t goal_x = m->meet.x_mm + 3000 + (int32_t)model_below(m, (uint32_t)reach);
+    int32_t goal_y = m->meet.y_mm + 3000 + (int32_t)model_below(m, (uint32_t)reach);
+    double dx = goal_x - at.x_mm, dy = goal_y - at.y_mm, length = sqrt(dx * dx + dy * dy);
+    double speed =
+        p->kind == PERSON_RIDER ? 10000 + model_below(m, 35000) : 500 + model_below(m, 6500);
+    struct motion next = {.x_mm = at.x_mm, .y_mm = at.y_mm, .since_ms = now_ms};
+    if (length > 100 && model_below(m, 8) != 0) {
+        double seconds = 0.5 + model_below(m, 3000) / 1000.0;
+        seconds = length / speed < seconds ? length / speed : seconds;
+        next.vx = (int16_t)(dx / length * speed / VELOCITY_UNIT_MM_S);
+        next.vy = (int16_t)(dy / length * speed / VELOCITY_UNIT_MM_S);
+        next.lasts_ms = (uint16_t)(seconds * 1000);
+    }
+    return next;
+}
+
+static void
+lie(struct person *p, struct motion *next)
+{
+    struct model *m = p->model;
+    switch (model_below(m, 4)) {
+    case 0: next->x_mm += 100000; break;
+    case 1: next->vx = (int16_t)(next->vx * 3); break;
+    case 2: next->x_mm += (int32_t)model_below(m, 3000); break;
+    default: next->since_ms = next->since_ms > 5000 ? next->since_ms - 5000 : 0; break;
+    }
+}
+
+static void
+act(struct person *p, int64_t now_us)
+{
+    struct model *m = p->model;
+    if (now_us < p->acts_us || p->kind == PERSON_SPECTATOR ||
+        seom_client_state(p->client) != SEOM_PLAYING) {
+        return;
+    }
+    p->acts_us = now_us + 200000 + model_below(m, 1500000);
+    struct motion next = next_motion(p, seom_client_world_ms(p->client, now_us));
+    if (p->kind == PERSON_LIAR && model_below(m, 2) == 0) {
+        lie(p, &next);
+        p->acts_us = now_us + 150000;
+    }
+    uint32_t move_no;
+    enum err sent = seom_client_move(p->client, &next,
+                                     p->kind == PERSON_RIDER ? LOOK_RIDER : LOOK_WALKER, &move_no);
+    if (sent == OK && model_below(m, 30) == 0) {
+        uint32_t number;
+        sent = seom_client_say(p->client,
+                               (struct slice){.at = (const uint8_t *)"hello", .bytes = 5}, &number);
+    }
+    CHECK(sent == OK || sent == ERR_FULL || sent == ERR_RANGE);
+}
+
+static void
+send_garbage(struct person *p)
+{
+    struct model *m = p->model;
+    uint8_t bytes[64];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)model_below(m, 256);
+    }
+    if (model_below(m, 2) == 0) {
+        memset(bytes + 1, 0, 3); /* a short frame of nonsense instead of a huge length */
+        bytes[0] = 40;
+    }
+    sim_net_send(m->net, p->index, bytes, 1 + model_below(m, sizeof bytes));
+}
+
+static void
+break_now(void *arg, uint64_t n)
+{
+    struct person *p = arg;
+    (void)n;
+    if (!p->model->over) {
+        sim_net_break(p->model->net, p->index, false);
+    }
+}
+
+/* The twin takes the ticket of its other half and tries to play at the same time. */
+static void
+use_ticket(struct person *p)
+{
+    struct model *m = p->model;
+    struct person *other = &m->persons[p->twin];
+    struct slice ticket = seom_client_ticket(other->client);
+    if (ticket.bytes == 0 || seom_client_player(p->client) == seom_client_player(other->client)) {
+        return;
+    }
+    struct seom_options options = {.replica = true,
+                                   .ticket = ticket.at,
+                                   .ticket_bytes = (uint32_t)ticket.bytes,
+                                   .seed = rand_next(&m->rand)};
+    struct seom_events events = {.ctx = p, .welcome = welcome, .gone = gone, .ended = ended};
+    sim_net_break(m->net, p->index, true);
+    seom_client_close(&p->client);
+    CHECK(seom_client_open(&options, &events, &p->client) == OK);
+    disturbed(p);
+    plan_connect(p, model_now_us(m) + 1000);
+    if (model_below(m, 2) == 0) {
+        /* The older one breaks just when the newer comes: its farewell may arrive late. */
+        struct sim_schedule s = test_schedule_port(&m->events);
+        s.at(s.ctx, model_now_us(m) + 1000 + model_below(m, 60000), break_now, other, 0);
+    }
+}
+
+static void
+suffer(struct person *p, int64_t now_us)
+{
+    struct model *m = p->model;
+    if (model_below(m, 1000000) < m->knobs.break_ppm) {
+        sim_net_break(m->net, p->index, false);
+    } else if (p->kind == PERSON_SLOW && model_below(m, 1000000) < m->knobs.stall_ppm &&
+               now_us > p->stalled_until_us) {
+        p->stalled_until_us = now_us + 300000 + model_below(m, 9000000);
+        sim_net_stall(m->net, p->index, p->stalled_until_us);
+        model_exercised(m, PROOF_PATIENCE);
+    } else if (p->kind == PERSON_GARBAGE && model_below(m, 30) == 0) {
+        send_garbage(p);
+    } else if (p->kind == PERSON_TWIN && model_below(m, 40) == 0) {
+        use_ticket(p);
+    }
+}
+
+static void
+turn(void *arg, uint64_t n)
+{
+    struct person *p = arg;
+    struct model *m = p->model;
+    int64_t now_us = model_now_us(m);
+    if (m->over) {
+        return;
+    }
+    if (p->stalled_until_us != 0) {
+        disturbed(p);
+        if (now_us > p->stalled_until_us) {
+            p->stalled_until_us = 0;
+        }
+    }
+    if (model_faults(m)) {
+        suffer(p, now_us);
+    }
+    seom_client_turn(p->client, now_us);
+    act(p, now_us);
+    person_flush(p);
+    struct sim_schedule s = test_schedule_port(&m->events);
+    s.at(s.ctx, now_us + TURN_US - 5000 + model_below(m, 10000), turn, p, n);
+}
