@@ -100,7 +100,8 @@ frames_say(void)
 }
 #endif
 
-/* False for a thread that breaks while it writes: it must die at once. Other threads wait here. */
+/* False for the thread that wrote already, or breaks while it writes: it must die at once. Others
+ * wait here for that. */
 static bool
 writer_become(void)
 {
@@ -158,9 +159,7 @@ signal_caught(int number, siginfo_t *info, void *context)
     (void)context;
     char reason[128];
     snprintf(reason, sizeof(reason), "signal %d at address %p\n", number, info->si_addr);
-    /* After a failed CHECK its abort() comes here, too: everything was said already. */
-    if (atomic_load(&crash.writer) != gettid())
-        crash_write(reason);
+    crash_write(reason); /* after a failed CHECK its abort() comes here, and has nothing to add */
     signal(number, SIG_DFL);
     raise(number);
 }
