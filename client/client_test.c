@@ -390,6 +390,12 @@ replica_follows_batches(void **state)
         assert_int_equal(s.seen.age_ms, 11);
         assert_int_equal(s.seen.said, 1);
 
+        /* And so is a motion that began before the known one. */
+        serve_motion(&s, 9, 1000, WORLD_MS + 89);
+        assert_int_equal(hear(&s, pieces[i]), OK);
+        assert_int_equal(seom_client_find(s.client, 9)->cx, 1);
+        assert_int_equal(s.seen.motions, 3);
+
         w = batch_begin(&s);
         batch_put_leave(&w, 9, 1, 0);
         batch_end(&s, &w);
@@ -451,6 +457,13 @@ range_names_who_is_there(void **state)
     assert_non_null(seom_client_find(s.client, 40));
     assert_int_equal(s.seen.gone, 1);
     assert_int_equal(s.seen.things, 1);
+    /* A motion may have begun before the slice that told of it. */
+    serve_motion(&s, 20, 3000, tick - 301);
+    assert_int_equal(hear(&s, 5), OK);
+    assert_int_equal(seom_client_find(s.client, 20)->motion.x_mm, 2000);
+    serve_motion(&s, 20, 3000, tick - 300);
+    assert_int_equal(hear(&s, 5), OK);
+    assert_int_equal(seom_client_find(s.client, 20)->motion.x_mm, 3000);
     uint32_t in_chunk = 0;
     const struct seom_entity *e = NULL;
     while ((e = seom_client_in_chunk(s.client, 0, 0, e)) != NULL) {

@@ -213,16 +213,16 @@ take_motion(struct seom_client *c, const struct record_motion *m, int64_t now_ms
         return;
     }
     const struct seom_entity *known = replica_find(c->replica, m->entity);
-    /* A slice tells where somebody is, not since when: the motion itself may come after it. */
-    bool is_news =
-        known == NULL || (known->motion.since_ms != m->motion.since_ms &&
-                          m->motion.since_ms + REPLICA_RANGE_GRACE_MS > known->motion.since_ms);
+    bool is_news = known == NULL || known->motion.since_ms != m->motion.since_ms;
     if (replica_motion(c->replica, m, now_ms, &e, &quiet_ms) != OK) {
         c->stats.replica_full++;
         return;
     }
     if (e == NULL) {
         return; /* old news */
+    }
+    if (e == NULL) {
+        return;
     }
     tell_heard(c, e, quiet_ms);
     if (is_news && c->events.motion != NULL) {

@@ -10,6 +10,7 @@ struct known {
     struct seom_entity public; /* first: the public pointer is the known's */
     uint32_t next, previous;   /* in the chunk's chain; POOL_NONE at its ends */
     uint32_t stamp;            /* of the last RANGE that named it */
+    bool by_range;             /* a RANGE told its motion: since is when, not when it began */
     int64_t told_ms;           /* a MOTION that begins before this is old news */
 };
 
@@ -152,18 +153,41 @@ tell(struct replica *r, const struct record_motion *m, int64_t told_ms, int64_t 
     return OK;
 }
 
+/* Chunks are not ordered against each other: a motion that began before the known one is old. */
+static bool
+is_old_news(const struct known *k, const struct record_motion *m)
+{
+    int64_t known_ms = k->public.motion.since_ms;
+    return k->public.thing_kind == 0 &&
+           m->motion.since_ms < (k->by_range ? known_ms - REPLICA_RANGE_GRACE_MS : known_ms);
+}
+
 enum err
 replica_motion(struct replica *r, const struct record_motion *m, int64_t now_ms,
                const struct seom_entity **entity, int64_t *quiet_ms)
 {
-    /* Chunks are not ordered against each other: what somebody did in the chunk it came from may
-     * arrive behind what it does here. */
-    const struct known *k = known_find(r, m->entity);
-    if (k != NULL && m->motion.since_ms < k->told_ms) {
+    uint16_t cx, cy;
+    if (!chunk_of_place(m->motion.x_mm, m->motion.y_mm, &cx, &cy)) {
+        return ERR_RANGE;
+    }
+    struct known *k = known_find(r, m->entity);
+    if (k != NULL && is_old_news(k, m)) {
         *entity = NULL;
         return OK;
     }
-    return tell(r, m, m->motion.since_ms, now_ms, entity, quiet_ms);
+    bool is_new;
+    enum err error = known_place(r, m->entity, cx, cy, &k, &is_new);
+    if (error != OK) {
+        return error;
+    }
+    *quiet_ms = is_new ? -1 : now_ms - k->public.heard_ms;
+    k->public.look = m->look;
+    k->public.thing_kind = 0;
+    k->public.motion = m->motion;
+    k->public.heard_ms = now_ms;
+    k->by_range = false;
+    *entity = &k->public;
+    return OK;
 }
 
 enum err
@@ -247,12 +271,13 @@ replica_range_entry(struct replica *r, const struct record_range *range,
             return error;
         }
         k = known_find(r, m->entity);
+        CHECK(k != NULL);
+        k->by_range = true;
     } else {
         *quiet_ms = now_ms - k->public.heard_ms;
         k->public.heard_ms = now_ms;
         *entity = &k->public;
     }
-    CHECK(k != NULL);
     k->stamp = r->stamp;
     return OK;
 }

@@ -25,9 +25,10 @@ void replica_init(struct replica *r, uint32_t limit, uint64_t seed);
 void replica_fini(struct replica *r);
 
 /* Each takes one decoded record; now_ms: world time of its arrival. *entity: whom it is about, good
- * until the next change; *quiet_ms: how long nothing was heard of it, -1 when it is new. ERR_FULL:
- * no room, nothing changed. ERR_RANGE: a place outside every chunk. A MOTION that begins before what
- * is known already is old news: OK, *entity = NULL, nothing changed. */
+ * until the next change, NULL when this is old news (replica_motion
+ * only); *quiet_ms: how long nothing was heard of it, -1 when it is new. ERR_FULL:
+ * no room, nothing changed. ERR_RANGE: a place outside every chunk. A MOTION that begins before
+ * what is known already is old news: OK, *entity = NULL, nothing changed. */
 enum err replica_motion(struct replica *r, const struct record_motion *m, int64_t now_ms,
                         const struct seom_entity **entity, int64_t *quiet_ms) MUST_USE;
 enum err replica_thing(struct replica *r, const struct record_thing *t, int64_t now_ms,
