@@ -4,10 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define CLOCK_US_MAX (60 * INT64_C(1000000)) /* older, any other sample is as good */
-#define MISPLACED_MM 2000
-#define FIRST_LEG_MS 1000   /* bots that are welcomed together do not step together */
-#define BARRED_US    150000 /* how soon after a correction it turns around */
+#define CLOCK_US_MAX   (60 * INT64_C(1000000)) /* older, any other sample is as good */
+#define CLOCK_APART_US (20 * INT64_C(1000000)) /* more than any way there and back takes */
+#define MISPLACED_MM   2000
+#define FIRST_LEG_MS   1000   /* bots that are welcomed together do not step together */
+#define BARRED_US      150000 /* how soon after a correction it turns around */
 
 void
 flock_init(struct flock *f, const struct plan_options *options)
@@ -28,8 +29,14 @@ share_clock(struct bot *b, int64_t mono_us)
 {
     struct flock *f = b->flock;
     int64_t round_trip_us, clock_us = seom_client_clock_us(b->client, &round_trip_us);
+    if (clock_us == INT64_MAX) {
+        return;
+    }
+    /* So far apart are only the clocks of different worlds: somebody put another one in its place.
+     */
+    bool other = f->clock_us == INT64_MAX || llabs(clock_us - f->clock_us) > CLOCK_APART_US;
     bool old = mono_us - f->clock_taken_us > CLOCK_US_MAX;
-    if (clock_us != INT64_MAX && (round_trip_us < f->round_trip_us || old)) {
+    if (other || old || round_trip_us < f->round_trip_us) {
         f->clock_us = clock_us;
         f->round_trip_us = round_trip_us;
         f->clock_taken_us = mono_us;

@@ -30,6 +30,7 @@ enum lie {
     KEEPS_GONE,  /* who leaves the view is not taken back */
     TELLS_LATE,  /* news wait for half a second */
     FROM_FUTURE, /* motions begin in two seconds */
+    SPEEDS_ONE,  /* player 3 is told at 50 m/s */
 };
 
 struct told {
@@ -202,6 +203,9 @@ tell(struct scene *s, uint32_t i, uint32_t j, struct writer *w)
     if (s->lie == SHIFTS_ONE && j == 3) {
         record.motion.x_mm += 10000;
     }
+    if (s->lie == SPEEDS_ONE && j == 3) {
+        record.motion.vx = 50000 / VELOCITY_UNIT_MM_S;
+    }
     if (s->lie == FROM_FUTURE) {
         record.motion.since_ms += 2000;
     }
@@ -329,6 +333,7 @@ each_lie_is_noticed(void **state)
     (void)state;
     assert_true(broken_by(PROFILE_DENSE, HIDES_ONE, INVARIANT_MISSING) > 0);
     assert_true(broken_by(PROFILE_DENSE, SHIFTS_ONE, INVARIANT_ASTRAY) > 0);
+    assert_true(broken_by(PROFILE_DENSE, SPEEDS_ONE, INVARIANT_FAST) > 0);
     assert_true(broken_by(PROFILE_DENSE, FROM_FUTURE, INVARIANT_FUTURE) > 0);
     struct scene *s = scene_begin(PROFILE_DENSE, TELLS_LATE, NULL);
     scene_run(s, 30);

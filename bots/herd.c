@@ -58,6 +58,7 @@ struct herd {
     enum herd_phase phase;
     uint32_t started, playing, observer_count;
     uint64_t lost;
+    struct totals past; /* of clients that were given up */
     struct totals at_measuring, at_second;
     int64_t cpu_us;
     uint32_t seconds;
@@ -114,11 +115,20 @@ member_broke(struct member *m)
 }
 
 static void
+totals_add(struct totals *sum, const struct seom_stats *s)
+{
+    sum->frames += s->frames;
+    sum->bytes_in += s->bytes_in;
+    sum->corrections += s->corrections;
+}
+
+static void
 member_reopen_as_guest(struct member *m)
 {
     struct herd *h = m->herd;
     struct observer *observer = m->bot.observer;
     uint32_t number = m->bot.number;
+    totals_add(&h->past, seom_client_stats(m->bot.client));
     bot_close(&m->bot);
     h->tickets.lengths[number] = 0;
     enum err error = bot_open(&m->bot, &h->flock, number, (struct slice){0}, observer);
@@ -300,13 +310,11 @@ member_turn(struct member *m)
 static struct totals
 herd_totals(const struct herd *h)
 {
-    struct totals sum = {.moves = h->flock.moves};
+    struct totals sum = h->past;
     for (uint32_t i = 0; i < h->options.count; i++) {
-        const struct seom_stats *s = seom_client_stats(h->members[i].bot.client);
-        sum.frames += s->frames;
-        sum.bytes_in += s->bytes_in;
-        sum.corrections += s->corrections;
+        totals_add(&sum, seom_client_stats(h->members[i].bot.client));
     }
+    sum.moves = h->flock.moves;
     return sum;
 }
 

@@ -171,7 +171,7 @@ static void
 check_entity(struct sample *s, const struct seom_entity *e)
 {
     struct observer *o = s->observer;
-    hold(o, INVARIANT_SELF, e->entity != seom_client_entity(o->bot->client));
+    hold(o, INVARIANT_FAST, velocity_mm_s(&e->motion) <= PEOPLE_RIDE_MM_S);
     hold(o, INVARIANT_FAR,
          chunks_between((struct place){e->cx * CHUNK_MM, e->cy * CHUNK_MM}, s->cx, s->cy) <=
              VIEW_CHUNKS_MAX);

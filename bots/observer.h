@@ -22,7 +22,7 @@
     X(MISSING, "whoever stands well within the 3 x 3 chunks is known")                      \
     X(ASTRAY, "a known one is shown where it is, give or take half a second of its motion") \
     X(FUTURE, "no motion begins in the future")                                             \
-    X(SELF, "the own avatar is not among the others")
+    X(FAST, "nobody moves faster than riders may")
 
 #define INVARIANT_ENUM(name, text) INVARIANT_##name,
 
