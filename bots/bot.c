@@ -62,11 +62,14 @@ begin_way(struct bot *b, struct place here)
         }
         return;
     }
-    if (!f->has_gather) {
+    uint32_t island = seom_client_island(b->client);
+    if (f->gather_island == 0) {
         f->gather = here;
-        f->has_gather = true;
+        f->gather_island = island;
     }
-    plan_way_from(&f->plan, b->number, here, f->gather, &b->way);
+    /* Who stands on another island has nobody to go to. */
+    struct place gather = island == f->gather_island ? f->gather : here;
+    plan_way_from(&f->plan, b->number, here, gather, &b->way);
 }
 
 static void
@@ -136,6 +139,7 @@ bot_open(struct bot *b, struct flock *flock, uint32_t number, struct slice ticke
         events.motion = on_motion;
     }
     struct seom_options options = {
+        .island = flock->plan.options.profile == PROFILE_CROWD ? flock->gather_island : 0,
         .replica = observer != NULL,
         .replica_max = observer != NULL ? OBSERVER_REPLICA_MAX : 0,
         .ticket = ticket.bytes > 0 ? ticket.at : NULL,

@@ -18,10 +18,10 @@ struct flock {
     int64_t clock_us;      /* world us - mono us, the best that any client knows; INT64_MAX: none */
     int64_t round_trip_us; /* of that sample */
     int64_t clock_taken_us;
-    struct place gather; /* where a crowd meets on an island that is no square of ours */
-    bool has_gather;
-    uint64_t moves;     /* sent by all */
-    uint64_t misplaced; /* bots that did not begin where the plan has them (square islands) */
+    struct place gather;    /* where a crowd meets on an island that is no square of ours */
+    uint32_t gather_island; /* 0: nobody has come yet */
+    uint64_t moves;         /* sent by all */
+    uint64_t misplaced;     /* bots that did not begin where the plan has them (square islands) */
 };
 
 struct observer; /* bots/observer.h */

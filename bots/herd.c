@@ -311,7 +311,7 @@ static struct totals
 herd_totals(const struct herd *h)
 {
     struct totals sum = h->past;
-    for (uint32_t i = 0; i < h->options.count; i++) {
+    for (uint32_t i = 0; i < h->started; i++) {
         totals_add(&sum, seom_client_stats(h->members[i].bot.client));
     }
     sum.moves = h->flock.moves;
@@ -319,10 +319,35 @@ herd_totals(const struct herd *h)
 }
 
 static void
+member_open(struct herd *h, uint32_t number)
+{
+    struct member *m = &h->members[number];
+    struct observer *observer = number < h->observer_count ? &h->observers[number] : NULL;
+    m->herd = h;
+    m->fd = -1;
+    m->watch = (struct loop_watch){.ready = member_ready, .ctx = m};
+    h->bots[number] = &m->bot;
+    enum err error =
+        bot_open(&m->bot, &h->flock, number, tickets_get(&h->tickets, number), observer);
+    CHECK(error == OK); /* tickets are not longer than a client takes */
+    if (observer != NULL) {
+        *observer = (struct observer){.measures = &h->measures, .truth = &h->truth, .bot = &m->bot};
+    }
+}
+
+static void
 start_some(struct herd *h)
 {
+    const struct plan_options *plan = &h->options.plan;
+    bool waits = plan->profile == PROFILE_CROWD && !plan->square && h->flock.gather_island == 0;
+    if (waits && h->started > 0) {
+        h->begun_us = h->now_us; /* the others ask for the island where the first one stands */
+        return;
+    }
     int64_t may = (h->now_us - h->begun_us) * h->options.connects_per_s / SECOND_US + 1;
-    for (; h->started < h->options.count && h->started < may; h->started++) {
+    for (; h->started < h->options.count && h->started < may && !(waits && h->started > 0);
+         h->started++) {
+        member_open(h, h->started);
         member_connect(&h->members[h->started]);
     }
 }
@@ -416,7 +441,7 @@ run(struct herd *h)
         while ((e = wheel_take(&h->wheel, h->now_us / h->tick_us)) != NULL) {
             member_turn((struct member *)e);
         }
-        for (uint32_t i = 0; i < h->observer_count; i++) {
+        for (uint32_t i = 0; i < h->observer_count && i < h->started; i++) {
             if (h->sample_us[i] <= h->now_us) {
                 observer_sample(&h->observers[i], h->now_us, crowd);
                 h->sample_us[i] += OBSERVER_PERIOD_US;
@@ -468,7 +493,7 @@ static void
 leave(struct herd *h)
 {
     enter_phase(h, HERD_LEAVING);
-    for (uint32_t i = 0; i < h->options.count; i++) {
+    for (uint32_t i = 0; i < h->started; i++) {
         struct member *m = &h->members[i];
         if (m->fd >= 0 && seom_client_goodbye(m->bot.client) == OK) {
             member_flush(m);
@@ -535,26 +560,6 @@ open_files(struct herd *h, char why[HERD_WHY_MAX])
     return OK;
 }
 
-static void
-make_members(struct herd *h)
-{
-    const struct herd_options *o = &h->options;
-    for (uint32_t i = 0; i < o->count; i++) {
-        struct member *m = &h->members[i];
-        struct observer *observer = i < o->observers ? &h->observers[i] : NULL;
-        m->herd = h;
-        m->fd = -1;
-        m->watch = (struct loop_watch){.ready = member_ready, .ctx = m};
-        h->bots[i] = &m->bot;
-        enum err error = bot_open(&m->bot, &h->flock, i, tickets_get(&h->tickets, i), observer);
-        CHECK(error == OK); /* tickets are not longer than a client takes */
-        if (observer != NULL) {
-            *observer =
-                (struct observer){.measures = &h->measures, .truth = &h->truth, .bot = &m->bot};
-        }
-    }
-}
-
 static enum err
 herd_open(struct herd *h, char why[HERD_WHY_MAX])
 {
@@ -583,15 +588,14 @@ herd_open(struct herd *h, char why[HERD_WHY_MAX])
         return error;
     }
     loop_pace(h->loop, many ? PACE_MANY_US : 0);
-    make_members(h);
     return OK;
 }
 
 static void
 herd_close(struct herd *h)
 {
-    for (uint32_t i = 0; i < h->options.count; i++) {
-        CHECK(h->members[i].herd == NULL || h->members[i].fd < 0);
+    for (uint32_t i = 0; i < h->started; i++) {
+        CHECK(h->members[i].fd < 0);
         bot_close(&h->members[i].bot);
     }
     loop_close(&h->loop);

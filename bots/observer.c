@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define VIEW_CHUNKS_MAX   3  /* left at 5 x 5, one more while a crossing is on its way */
-#define TRUTH_EVERY       10 /* samples between two looks for who is missing */
+#define TRUTH_EVERY       10 /* samples between two looks at everybody */
 #define TRUTH_NEAR_MM     (3 * CHUNK_MM) /* a spot may be a leg old */
 #define CROWDED           48 /* so many around: a crowd comes round by rotation, not at once */
 #define MISSED_MS         1000
@@ -116,6 +116,7 @@ struct sample {
     uint32_t others; /* people in the 3 x 3 chunks */
     uint32_t island;
     bool crowd;
+    bool deep;                         /* one of the samples that look at everybody */
     double distance[OBSERVER_NEAREST]; /* of observer->nearest, growing */
 };
 
@@ -263,7 +264,7 @@ look_around(struct sample *s)
         keep_nearest(s, e, distance_mm(there, s->here));
         s->others += abs(e->cx - s->cx) <= 1 && abs(e->cy - s->cy) <= 1;
         seen += s->world_ms - e->heard_ms <= OBSERVER_SEEN_MS;
-        if (m->on) {
+        if (m->on && (s->deep || !s->crowd)) {
             check_entity(s, e);
         }
     }
@@ -296,6 +297,7 @@ observer_sample(struct observer *o, int64_t mono_us, bool crowd)
 {
     const struct bot *b = o->bot;
     struct sample s = {.observer = o, .mono_us = mono_us, .crowd = crowd};
+    s.deep = o->samples++ % TRUTH_EVERY == b->number % TRUTH_EVERY;
     if (seom_client_state(b->client) != SEOM_PLAYING ||
         mono_us - b->welcomed_us < PEOPLE_SETTLED_US) {
         o->sampled_us = 0;
@@ -317,7 +319,7 @@ observer_sample(struct observer *o, int64_t mono_us, bool crowd)
         playing += o->truth->spots[i].island == s.island;
     }
     o->measures->seeable += crowd && playing > 0 ? playing - 1 : 0;
-    if (o->samples++ % TRUTH_EVERY == b->number % TRUTH_EVERY && !crowd && s.others < CROWDED) {
+    if (s.deep && !crowd && s.others < CROWDED) {
         look_for_missing(&s);
     }
 }
