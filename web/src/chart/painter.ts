@@ -230,7 +230,7 @@ export class Painter {
     const t = this.theme;
     gl.stencilFunc(gl.EQUAL, 1, 1);
     this.ground(this.land, scene, reach, {
-      u_land: t.land, u_inland: t.inland, u_meadow: t.meadow, u_meadow_dark: t.meadow_dark, u_sand: t.sand, u_ink: t.ink,
+      u_land: t.land, u_inland: t.inland, u_meadow: t.meadow, u_meadow_dark: t.meadow_dark, u_sand: t.sand, u_ink: t.ink, u_flower: t.flower,
     });
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
@@ -289,9 +289,10 @@ export class Painter {
     const gl = this.gl;
     const { camera } = scene;
     this.floats.clear();
+    const smallest = 0.5 + 0.5 * Math.min(1, camera.scale / 4); // from far away even signs are small
     for (const b of scene.beings) {
       const s = b.sprite;
-      const size = Math.max(s.metres * camera.scale, s.pixels_min);
+      const size = Math.max(s.metres * camera.scale, s.pixels_min * smallest);
       const x = camera.screenX(b.x);
       const y = camera.screenY(b.y);
       if (x < -size || y < -size || x > camera.width + size || y > camera.height + size) continue;

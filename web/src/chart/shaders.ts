@@ -156,7 +156,17 @@ float tuft(vec2 local) {
   return p.y < 0.0 || p.y > size ? 0.0 : 1.0 - smoothstep(0.5, 1.0, a);
 }
 
-uniform vec3 u_land, u_inland, u_meadow, u_meadow_dark, u_sand, u_ink;
+// Flowers of the field: where they bloom they are many, one in most cells of half a metre.
+float flower(vec2 local, float bloom) {
+  vec2 p = local * 2.0;
+  ivec2 i = ivec2(floor(p));
+  float h = hash(i + u_base * 2 + 7);
+  if (h > bloom) return 0.0;
+  vec2 d = fract(p) - 0.5 - (vec2(fract(h * 57.1), fract(h * 83.7)) - 0.5) * 0.7;
+  return 1.0 - smoothstep(0.10, 0.16, length(d));
+}
+
+uniform vec3 u_land, u_inland, u_meadow, u_meadow_dark, u_sand, u_ink, u_flower;
 
 void main() {
   vec2 s = screen_place(), local = local_place(s);
@@ -173,6 +183,10 @@ void main() {
   float worn = smoothstep(0.66, 0.86, noise(local + 300.0, 32)) * 0.55;
   grass = mix(grass, u_sand, worn);
   grass = mix(grass, u_meadow_dark * 0.86, tuft(local) * 0.5 * smoothstep(8.0, 15.0, u_scale) * (1.0 - worn));
+
+  float bloom = smoothstep(0.60, 0.86, noise(local + 777.0, 32) * 0.7 + noise(local + 55.0, 8) * 0.45) * (1.0 - worn * 1.8);
+  grass = mix(grass, u_flower, bloom * 0.15);
+  grass = mix(grass, u_flower, flower(local, bloom * 0.8) * smoothstep(6.0, 13.0, u_scale));
 
   float beach = 1.0 - smoothstep(2.0, 9.0 + patches * 5.0, d_m);
   vec3 c = mix(far, mix(grass, u_sand, beach), close);

@@ -81,6 +81,7 @@ export class Hud {
       const row = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
+      button.dataset["island"] = String(island.id);
       const [name, count, area] = ["name", "count", "area"].map((c) => {
         const span = document.createElement("span");
         span.className = c;

@@ -11,6 +11,7 @@ import type { Ending } from "../sea/line";
 import { cutToBytes, Play } from "../sea/play";
 import { moverDrawnAt, type Replica } from "../sea/replica";
 import { Watch, windowAround } from "../sea/watch";
+import { LOOK_ANIMAL } from "../wire/batch";
 import { motionMoves } from "../wire/motion";
 import { Hud } from "./hud";
 import { Input } from "./input";
@@ -18,10 +19,14 @@ import { Bubbles, IslandLabels } from "./overlay";
 import { rememberedLanguage, rememberLanguage } from "./texts";
 import { setInside, tickets, wasInside } from "./ticket";
 
-const LOOK_SCALE = 2.6;        // from this many pixels a metre on a spectator sees people move
-const LIGHTS_GONE_SCALE = 5;
+const LOOK_SCALE = 0.9;         // from this many pixels a metre on a spectator sees people move
+const LIGHTS_GONE_SCALE = 2.4;
+const WORDS_SCALE = 2.5;       // and from here on what they say
+const CROWD_SCALE = 1.15;      // flights to where people are, and on to one of them
+const PERSON_SCALE = 10;
+const TOUCH_PX = 26;
 const LABELS_GONE_SCALE = 0.25;
-const PLAY_SCALE = 19;
+const PLAY_SCALE = 15;
 const PLAY_SCALE_MIN = 0.002;
 const CALM_FRAME_MS = 50;      // when nothing moves but the water
 const SLOW_FRAME_MS = 45;      // a machine this slow gets fewer pixels
@@ -46,6 +51,7 @@ export class Page {
   private beings: Being[] = [];
   private riding = false;
   private density_dirty = true;
+  private resized = false; // a canvas that changes its size is empty: only just before it is painted
   private following = true; // the camera stays on the own avatar
   private painted_ms = 0;
   private touched_ms = 0; // when the view last changed
@@ -65,7 +71,7 @@ export class Page {
       opened: () => this.opened("watch"),
       ended: (ending) => this.ended("watch", ending),
     });
-    this.play = new Play(url, tickets, {
+    this.play = new Play(url, tickets, () => this.wishedIsland(), {
       arrived: (island) => this.arrived(island),
       said: (entity, text) => this.said(entity, text, entity === this.play.avatar?.entity),
       refused: (code) => this.hud.toast(this.hud.texts.codes[code]),
@@ -76,7 +82,7 @@ export class Page {
     this.hud.setIslands(islands);
     this.hud.setPlaying("out", tickets.read() !== undefined);
     this.hud.setPeople(this.hud.texts.connecting);
-    new ResizeObserver(() => this.resize()).observe(canvas);
+    new ResizeObserver(() => (this.resized = true)).observe(canvas);
     this.resize();
     this.showAll(false);
   }
@@ -144,6 +150,14 @@ export class Page {
     this.phase = "entering";
     this.play.line.open();
     this.hud.setPlaying("entering", tickets.read() !== undefined);
+  }
+
+  // The island that is looked at; from far away, where most people are.
+  private wishedIsland(): number {
+    const seen = islandAt(this.islands, this.camera.x, this.camera.y);
+    if (seen !== undefined && this.camera.scale >= this.camera.scaleFor(seen.box, 0.4)) return seen.id;
+    const [most] = [...this.watch.density].sort(([, a], [, b]) => b.people - a.people);
+    return most !== undefined && most[1].people > 0 ? most[0] : 0;
   }
 
   private leave(): void {
@@ -229,9 +243,18 @@ export class Page {
   }
 
   private tap(x: number, y: number): void {
-    if (this.phase !== "in") return;
+    if (this.phase !== "in") return this.towards(x, y);
     const place = this.placeUnder(x, y);
     if (place !== undefined) this.wish({ kind: "to", place });
+  }
+
+  // A spectator touches a light: closer to it.
+  private towards(x: number, y: number): void {
+    if (this.camera.scale >= LOOK_SCALE) return;
+    const distance = (l: Light) => Math.hypot(this.camera.screenX(l.x) - x, this.camera.screenY(l.y) - y);
+    const nearest = this.lights.reduce<Light | undefined>((a, b) => (a === undefined || distance(b) < distance(a) ? b : a), undefined);
+    if (nearest === undefined || distance(nearest) > TOUCH_PX) return;
+    this.camera.fly({ x: nearest.x, y: nearest.y, scale: Math.min(this.camera.scale * 6, CROWD_SCALE) }, performance.now());
   }
 
   private lead(x: number, y: number): void {
@@ -266,7 +289,7 @@ export class Page {
     this.camera.resize(this.canvas.clientWidth, this.canvas.clientHeight);
     this.camera.scale_min = this.islands.length > 0 ? this.camera.scaleForFree(boxOfAll(this.islands), 0.55) : PLAY_SCALE_MIN;
     this.painter.resize(this.camera.width, this.camera.height, this.density);
-    this.painted_ms = 0;
+    this.resized = false;
   }
 
   private showAll(flies: boolean): void {
@@ -280,21 +303,44 @@ export class Page {
     else Object.assign(this.camera, view);
   }
 
+  // First the island; asked again, where its people are; and again, one of them.
   private showIsland(island: Island): void {
-    const density = this.watch.density.get(island.id);
     const { box } = island;
-    const wide = { x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2, scale: this.camera.scaleFor(box, 0.7) };
     if (this.phase === "in") this.following = false;
-    // Asked again for the island that is already in view: on to its people.
-    const there = Math.abs(this.camera.scale / wide.scale - 1) < 0.15 && islandAt(this.islands, this.camera.x, this.camera.y) === island;
-    const most = density?.cells.reduce((a, b) => (b.people > a.people ? b : a), density.cells[0]!);
-    if (there && density !== undefined && most !== undefined) {
-      const x = island.x_m + (most.column + 0.5) * density.cell_m;
-      const y = island.y_m + (most.row + 0.5) * density.cell_m;
-      this.camera.fly({ x, y, scale: Math.max(LOOK_SCALE * 1.6, 4) }, performance.now());
-    } else {
-      this.camera.fly(wide, performance.now());
+    const wide = { x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2, scale: this.camera.scaleFor(box, 0.7) };
+    const here = islandAt(this.islands, this.camera.x, this.camera.y) === island;
+    const person = here && this.camera.scale >= LOOK_SCALE ? this.nearestPerson(island) : undefined;
+    const crowd = here && this.camera.scale >= wide.scale * 0.85 ? this.crowdOf(island) : undefined;
+    const to = person !== undefined ? { ...person, scale: PERSON_SCALE } : crowd !== undefined ? { ...crowd, scale: CROWD_SCALE } : wide;
+    this.camera.fly(to, performance.now());
+  }
+
+  // The middle of the fullest cell; if the harbour lies in that cell, most of them will be there.
+  private crowdOf(island: Island): { x: number; y: number } | undefined {
+    const d = this.watch.density.get(island.id);
+    if (d === undefined || d.people === 0) return undefined;
+    const most = d.cells.reduce((a, b) => (b.people > a.people ? b : a));
+    const x = island.x_m + most.column * d.cell_m;
+    const y = island.y_m + most.row * d.cell_m;
+    const { harbour_x, harbour_y } = island;
+    const harbour = harbour_x >= x && harbour_x < x + d.cell_m && harbour_y >= y && harbour_y < y + d.cell_m;
+    return harbour ? { x: harbour_x, y: harbour_y } : { x: x + d.cell_m / 2, y: y + d.cell_m / 2 };
+  }
+
+  private nearestPerson(island: Island): { x: number; y: number } | undefined {
+    if (this.watch.replica.island !== island.id) return undefined;
+    let best: { x: number; y: number } | undefined;
+    let best_m = Infinity;
+    for (const m of this.watch.replica.movers.values()) {
+      const at = moverDrawnAt(m, this.watch.line.now());
+      const place = { x: island.x_m + at.x_mm / 1000, y: island.y_m + at.y_mm / 1000 };
+      const distance_m = Math.hypot(place.x - this.camera.x, place.y - this.camera.y);
+      if (m.look < LOOK_ANIMAL && distance_m < best_m) {
+        best = place;
+        best_m = distance_m;
+      }
     }
+    return best;
   }
 
   private toAvatar(): void {
@@ -344,8 +390,9 @@ export class Page {
     this.look();
     this.watch.turn(local_ms);
     this.banner(local_ms);
-    const lively = this.camera.flying || this.camera.scale > LOOK_SCALE * 0.5 || local_ms - this.touched_ms < 600;
-    if (!lively && local_ms - this.painted_ms < (this.calm.matches ? 1000 : CALM_FRAME_MS)) return this.words(local_ms);
+    const lively = this.camera.flying || this.camera.scale > LOOK_SCALE || local_ms - this.touched_ms < 600;
+    if (!lively && !this.resized && local_ms - this.painted_ms < (this.calm.matches ? 1000 : CALM_FRAME_MS)) return this.words(local_ms);
+    if (this.resized) this.resize();
     this.gather();
     const started = performance.now();
     this.painter.paint({
@@ -377,13 +424,13 @@ export class Page {
     if (this.slow < 12 || this.density <= DENSITY_MIN) return;
     this.slow = 0;
     this.density = Math.max(DENSITY_MIN, this.density / 1.4);
-    this.painter.resize(this.camera.width, this.camera.height, this.density);
+    this.resized = true;
   }
 
   private gather(): void {
     if (this.density_dirty) this.gatherDensity();
     this.beings = [];
-    if (this.camera.scale < LOOK_SCALE * 0.4) return;
+    if (this.camera.scale < LOOK_SCALE) return;
     const replica = this.replica();
     const line = this.phase === "in" ? this.play.line : this.watch.line;
     const island = this.by_id.get(this.phase === "in" ? this.play.island : replica.island);
@@ -446,12 +493,12 @@ export class Page {
 
   private othersNear(): number {
     let n = 0;
-    for (const m of this.play.replica.movers.values()) if (m.look < 2) n += 1;
+    for (const m of this.play.replica.movers.values()) if (m.look < LOOK_ANIMAL) n += 1;
     return n;
   }
 
   private headOf(entity: bigint): { x: number; y: number } | undefined {
-    if (this.camera.scale < LOOK_SCALE) return undefined;
+    if (this.camera.scale < WORDS_SCALE) return undefined;
     const lift = Math.max(0.7 * this.camera.scale, 8);
     if (entity === this.play.avatar?.entity && this.phase === "in") {
       const own = this.ownPlace();

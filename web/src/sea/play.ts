@@ -31,12 +31,13 @@ export class Play {
   private number = 0;
   private speeds = new Map<number, number>();
 
-  constructor(url: string, private readonly tickets: TicketBox, private readonly events: PlayEvents) {
+  // wish: where a new guest would like to go ashore, 0 = wherever.
+  constructor(url: string, private readonly tickets: TicketBox, wish: () => number, private readonly events: PlayEvents) {
     this.line = new Line({
       url,
       hello: () => {
         const ticket = this.tickets.read();
-        return ticket === undefined ? { client: "page" } : { client: "page", ticket };
+        return ticket === undefined ? { client: "page", island: wish() } : { client: "page", ticket };
       },
       events: {
         welcome: (w) => this.welcomed(w),

@@ -6,25 +6,28 @@ import { CHUNK_MM } from "../wire/motion";
 import { Line, type Ending } from "./line";
 import { Replica } from "./replica";
 
-export const WINDOW_CHUNKS_MAX = 64;
+export const WINDOW_BLOCKS_MAX = 64;
+const BLOCK_CHUNKS = 4;
 const WINDOW_MS_MIN = 250; // between two windows: a moving camera makes one a frame
 const WHOLE_SEA: CameraWindow = { island: 0, x_mm: 0, y_mm: 0, w_mm: 0, h_mm: 0 };
 
-// The part of the view that a spectator may ask for: whole chunks around the middle, at most 64 of them.
+// The part of the view that a spectator can ask for: whole blocks of 4 x 4 chunks around the middle, at most 64 of them, which
+// is as far as a gate listens for one spectator. Of what is awake in there it shows the 64 chunks nearest to the middle.
 export function windowAround(island: number, x_m: number, y_m: number, width_m: number, height_m: number): CameraWindow {
-  const chunk_m = CHUNK_MM / 1000;
-  let columns = Math.ceil(width_m / chunk_m) + 1;
-  let rows = Math.ceil(height_m / chunk_m) + 1;
-  if (columns * rows > WINDOW_CHUNKS_MAX) {
-    const wish = Math.sqrt((WINDOW_CHUNKS_MAX * width_m) / Math.max(height_m, 1));
-    columns = Math.min(columns, Math.max(1, Math.min(Math.floor(wish), WINDOW_CHUNKS_MAX)));
-    rows = Math.min(rows, Math.floor(WINDOW_CHUNKS_MAX / columns));
-    columns = Math.min(Math.ceil(width_m / chunk_m) + 1, Math.floor(WINDOW_CHUNKS_MAX / rows));
+  const block_mm = BLOCK_CHUNKS * CHUNK_MM;
+  const block_m = block_mm / 1000;
+  const across = (m: number) => Math.ceil(m / block_m) + 1;
+  let columns = Math.min(across(width_m), WINDOW_BLOCKS_MAX);
+  let rows = Math.min(across(height_m), WINDOW_BLOCKS_MAX);
+  if (columns * rows > WINDOW_BLOCKS_MAX) {
+    const wish = Math.floor(Math.sqrt((WINDOW_BLOCKS_MAX * columns) / rows));
+    columns = Math.min(columns, Math.max(1, wish));
+    rows = Math.min(rows, Math.floor(WINDOW_BLOCKS_MAX / columns));
   }
-  const cx = Math.max(0, Math.round(x_m / chunk_m - columns / 2));
-  const cy = Math.max(0, Math.round(y_m / chunk_m - rows / 2));
-  // One mm short of the next chunk's edge, which would otherwise count as touched.
-  return { island, x_mm: cx * CHUNK_MM, y_mm: cy * CHUNK_MM, w_mm: columns * CHUNK_MM - 1, h_mm: rows * CHUNK_MM - 1 };
+  const bx = Math.max(0, Math.round(x_m / block_m - columns / 2));
+  const by = Math.max(0, Math.round(y_m / block_m - rows / 2));
+  // One mm short of the next block's edge, which would otherwise count as touched.
+  return { island, x_mm: bx * block_mm, y_mm: by * block_mm, w_mm: columns * block_mm - 1, h_mm: rows * block_mm - 1 };
 }
 
 export interface IslandDensity {
