@@ -374,6 +374,7 @@ next_phase(struct herd *h)
     case HERD_CONNECTING:
         if (h->playing == o->count || late) {
             enter_phase(h, HERD_WARMING);
+            h->stopped |= h->playing == 0 && o->for_s > 0; /* nobody to measure */
         }
         break;
     case HERD_WARMING:
@@ -527,7 +528,7 @@ check_options(struct herd_options *o, char why[HERD_WHY_MAX])
         o->connects_per_s = HERD_CONNECTS_PER_S;
     }
     if (o->connect_s_max == 0) {
-        o->connect_s_max = 60 + o->count / 500;
+        o->connect_s_max = 30 + o->count / 500;
     }
     uint32_t limit = process_raise_descriptors();
     if (limit < o->count + SPARE_FDS) {

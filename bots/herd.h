@@ -46,7 +46,7 @@ struct herd_options {
     uint32_t connects_per_s;     /* 0: HERD_CONNECTS_PER_S */
     uint32_t warm_s;             /* between the last welcome and measuring */
     uint32_t for_s;              /* of measuring; 0: until it is stopped */
-    uint32_t connect_s_max;      /* 0: 60 s and 1 s per 500 bots; then measures whoever is there */
+    uint32_t connect_s_max;      /* 0: 30 s and 1 s per 500 bots; then measures whoever is there */
     const struct slice *tickets; /* borrowed; one per bot, or NULL */
     const char *tickets_path;    /* read before, written after; or NULL */
     const char *dump_path;       /* bytes of the first bot's line (wire/dump.h); or NULL */
