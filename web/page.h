@@ -1,4 +1,4 @@
-/* The page as files in the binary, made by web/bundle.py and served by watch/http.h. Read-only, any thread. */
+/* The page as files in the binary, made by web/bundle.py, served by watch/http.h. Any thread. */
 #ifndef SEOM_WEB_PAGE_H
 #define SEOM_WEB_PAGE_H
 

@@ -86,7 +86,8 @@ int64_t gate_turn(struct gate *g);
 void gate_stop(struct gate *g, uint32_t code, uint32_t retry_after_ms);
 
 const struct gate_stats *gate_stats(const struct gate *g);
-/* Of the topics that the home was told (XOR of rand_mix(topic, 1)): equal to the home's when nothing is under way. */
+/* Of the topics that the home was told (XOR of rand_mix(topic, 1)): equal to the home's when
+ * nothing is under way. */
 uint64_t gate_digest(const struct gate *g, bool wakes);
 uint32_t gate_out_bytes_max(
     const struct gate *g); /* the longest queue of unsent bytes of a client, now */

@@ -385,7 +385,8 @@ tell_changes(struct gate *g, bool wakes)
         }
         index = t->next_changed[wakes];
     }
-    /* The first message of a set is whole: the home knows nothing of this gate, or of its former life. */
+    /* The first message of a set is whole: the home knows nothing of this gate, or of its former
+     * life. */
     if (adds + drops > 0 &&
         send_set(g, wakes, !g->introduced[wakes], add, adds, drop, drops) != OK) {
         return false;

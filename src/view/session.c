@@ -72,7 +72,8 @@ hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
                                           .island = h->island,
                                           .ticket_bytes = (uint8_t)h->ticket.len}};
     CHECK(h->ticket.len <= sizeof m.as.enter.ticket);
-    memcpy(m.as.enter.ticket, h->ticket.data, h->ticket.len);
+    if (h->ticket.len > 0) /* without one data is NULL */
+        memcpy(m.as.enter.ticket, h->ticket.data, h->ticket.len);
     if (gate_tell_home(g, &m) != OK) {
         conn_close(g, conn, SEOM__CODE__RETRY_AFTER, 2000);
         return;
@@ -244,7 +245,10 @@ session_home(struct gate *g, const struct link_home *home)
         return;
     }
     if (home->code != SEOM__CODE__FINE || home->player == 0) {
-        conn_close(g, conn, home->code != SEOM__CODE__FINE && code_is_known(home->code) ? home->code : SEOM__CODE__RETRY_AFTER,
+        conn_close(g, conn,
+                   home->code != SEOM__CODE__FINE && code_is_known(home->code)
+                       ? home->code
+                       : SEOM__CODE__RETRY_AFTER,
                    home->retry_after_ms);
         return;
     }

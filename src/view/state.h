@@ -16,14 +16,13 @@
 #include "wire/limits.h"
 #include "wire/message.h"
 
-#define TOPIC_CHUNKS    (BLOCK_CHUNKS * BLOCK_CHUNKS)
-#define CELLS           (CHUNK_TILES * CHUNK_TILES)
-#define NEAR_CELLS      9
-#define SEEN_MAX        25 /* 5 x 5 chunks */
-#define FORGETS_MAX     32
-#define NEWS_PAGE_BYTES 1000
-#define NEWS_KEEP_US    1000000 /* a client that was not served for so long is healed by a snapshot \
-                                 */
+#define TOPIC_CHUNKS     (BLOCK_CHUNKS * BLOCK_CHUNKS)
+#define CELLS            (CHUNK_TILES * CHUNK_TILES)
+#define NEAR_CELLS       9
+#define SEEN_MAX         25 /* 5 x 5 chunks */
+#define FORGETS_MAX      32
+#define NEWS_PAGE_BYTES  1000
+#define NEWS_KEEP_US     1000000 /* unserved for longer: healed by a snapshot */
 #define OUT_BUFFER_BYTES (64 * 1024)
 #define IN_SMALL_BYTES   2048
 #define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)

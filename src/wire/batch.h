@@ -15,9 +15,9 @@
  *   ISLAND  u8=9  island u32: what follows is about it; everything known before is dropped
  *
  * since is the low 32 bits of world ms: the reader takes the value nearest to its own world time.
- * Chunks are not ordered against each other: a MOTION that begins before the one known of that entity is old news and
- * changes nothing (of an entity last told by a RANGE: before its tick - 300 ms).
- * The place of a MOTION is always inside the chunk it is published for.
+ * Chunks are not ordered against each other: a MOTION that begins before the one known of that
+ * entity is old news and changes nothing (of an entity last told by a RANGE: before its tick - 300
+ * ms). The place of a MOTION is always inside the chunk it is published for.
  *
  * RANGE: cx u16, cy u16, first u64, last u64, tick u32, count u16, then count entries ordered by
  * entity: varint (entity - previous entity; the first one: entity - first), look u8 (low 4 bits the
