@@ -17,7 +17,7 @@
 #define OWN_MM         1500
 #define OWN_US         800000
 #define CROWDED        (GATE_CROWDED * 3 / 4)
-#define OUT_BYTES_MAX  (64 * 1024)
+#define OUT_BYTES_MAX  8192 /* one send and what is said at once: news never pile up */
 #define RESTART_MM     (45 * 1050 * 14 / 10) /* a rider, a second and the way of the last save */
 
 uint32_t
@@ -189,7 +189,7 @@ check_pair(struct person *a, const struct truth *self, uint32_t slot, int64_t no
         model_wrong(m, PROOF_WRONG, PROOF_NO_GHOST, "person %u still sees player %u, who is gone",
                     a->index, slot);
     }
-    if (seen == NULL || !near) {
+    if (seen == NULL || !t->present || t->island != self->island) {
         pair->differs_us = 0;
         return;
     }
@@ -244,6 +244,16 @@ forget_pairs(struct person *p)
     }
 }
 
+void
+check_links(struct model *m)
+{
+    if (sim_net_stats(m->net)->links_full == m->links_full) {
+        return;
+    }
+    m->links_full = sim_net_stats(m->net)->links_full;
+    m->links_full_us = m->disturbed_us = model_now_us(m);
+}
+
 static void
 check_queues(struct model *m)
 {
@@ -261,10 +271,7 @@ check_queues(struct model *m)
         model_wrong(m, PROOF_WRONG, PROOF_QUEUES, "a link held %u bytes",
                     sim_net_stats(m->net)->link_bytes_high);
     }
-    if (sim_net_stats(m->net)->links_full != m->links_full) {
-        m->links_full = sim_net_stats(m->net)->links_full;
-        m->disturbed_us = model_now_us(m);
-    }
+    check_links(m);
 }
 
 static void
@@ -341,7 +348,8 @@ check_gone(struct person *viewer, uint64_t entity)
     }
     const struct truth *t = &m->truths[slot];
     const struct pair *pair = &m->pairs[viewer->index][slot];
-    if (sim_net_stats(m->net)->links_full != m->links_full) {
+    check_links(m);
+    if (now_us - m->links_full_us < 1000000 && m->links_full_us != 0) {
         return; /* a link was full a moment ago: what it carried is being repaired */
     }
     int32_t cx, cy, own_cx, own_cy;

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAIN_SIDE_MM 600000
-#define WORLD_ID      1
-#define SECONDS       40
-#define HEAL_US       25000000 /* longer than the longest wait between two tries of a client */
-#define TURN_SOON_US  200
-#define DOCUMENTS_MAX 4096
+#define PLAIN_SIDE_MM  600000
+#define WORLD_ID       1
+#define SECONDS        40
+#define HEAL_US        25000000 /* longer than the longest wait between two tries of a client */
+#define TURN_SOON_US   200
+#define DOCUMENTS_MAX  4096
+#define LINK_BYTES_MAX (1U << 20)
 
 int64_t
 model_now_us(const struct model *m)
@@ -190,16 +191,26 @@ message(void *ctx, uint32_t from, uint32_t to, const uint8_t *bytes, size_t n)
         world_message(m->world, from, bytes, n);
         plan_world(m, model_now_us(m));
     } else {
-        struct link_message told = {0};
-        if (link_read(bytes, n, &told) == OK && told.kind == LINK_SELF &&
-            told.as.self.kind == SELF_MOTION) {
-            check_motion(m, told.as.self.player, &told.as.self.motion, told.as.self.look);
-        } else if (told.kind == LINK_HOME && told.as.home.player != 0) {
-            m->truths[check_slot(m, told.as.home.player)].is_told = false; /* placed anew */
-        }
         gate_message(m->gates[to], bytes, n);
         plan_gate(m, to, model_now_us(m));
     }
+}
+
+/* The home's way out, on which the checks listen: in the order in which it decided, refused or not.
+ */
+
+static enum err
+home_tells(void *ctx, uint32_t gate, const struct slice *pieces, uint32_t count)
+{
+    struct model *m = ctx;
+    struct link_message told = {0};
+    if (link_read(pieces[0].at, pieces[0].bytes, &told) == OK && told.kind == LINK_SELF &&
+        told.as.self.kind == SELF_MOTION) {
+        check_motion(m, told.as.self.player, &told.as.self.motion, told.as.self.look);
+    } else if (pieces[0].at[0] == LINK_HOME && told.as.home.player != 0) {
+        m->truths[check_slot(m, told.as.home.player)].is_told = false; /* placed anew */
+    }
+    return m->home_links.send(m->home_links.ctx, gate, pieces, count);
 }
 
 /* Building */
@@ -241,7 +252,8 @@ draw_knobs(struct model *m)
     k->gates = 1 + model_below(m, GATES_MAX_SIM);
     k->delay_us_max = 1000 + model_below(m, 19000);
     k->link_delay_us_max = 50 + model_below(m, 2000);
-    k->link_bytes = model_below(m, 3) == 0 ? 6000 + model_below(m, 10000) : 1U << 20;
+    k->link_bytes = model_below(m, 3) == 0 ? 4300 + model_below(m, 4000) : LINK_BYTES_MAX;
+    k->socket_bytes = model_below(m, 2) == 0 ? 64 * 1024 : 2048 + model_below(m, 14000);
     k->break_ppm = model_below(m, 3) == 0 ? 0 : 500 + model_below(m, 8000);
     k->stall_ppm = 5000 + model_below(m, 30000);
     k->clog_ppm = model_below(m, 2) == 0 ? 0 : model_below(m, 4000);
@@ -249,7 +261,7 @@ draw_knobs(struct model *m)
     k->store_faults = model_below(m, 3) == 0;
     if (k->crowd) {
         k->break_ppm /= 4;
-        k->link_bytes = 1U << 20;
+        k->link_bytes = LINK_BYTES_MAX;
         k->clog_ppm = 0;
         k->restarts = false;
     }
@@ -303,7 +315,8 @@ start_server(struct model *m, int64_t saved_world_ms)
                                   .seed = m->options.seed,
                                   .saved_world_ms = saved_world_ms,
                                   .mutant = mutant != NULL ? mutant->world : WORLD_MUTANT_NONE};
-    m->world_env = (struct env){.clock = model_clock(m), .links = sim_net_links(m->net, SIM_HOME)};
+    m->home_links = sim_net_links(m->net, SIM_HOME);
+    m->world_env = (struct env){.clock = model_clock(m), .links = {.ctx = m, .send = home_tells}};
     CHECK(world_alloc(&world, &m->world_env, &m->world) == OK);
     m->world_env.store = memory_store_port(m->store, world_store_done(m->world));
     for (uint32_t g = 0; g < m->knobs.gates; g++) {
@@ -364,7 +377,9 @@ sample(void *arg, uint64_t n)
     }
     check_sample(m);
     if (model_faults(m) && model_below(m, 1000000) < m->knobs.clog_ppm) {
-        sim_net_clog(m->net, model_now_us(m) + 50000 + model_below(m, 400000));
+        /* Where links are small the clog lasts until they are full. */
+        uint32_t longest_us = m->knobs.link_bytes < LINK_BYTES_MAX ? 3000000 : 400000;
+        sim_net_clog(m->net, model_now_us(m) + 50000 + model_below(m, longest_us));
     }
     if (sim_net_clogged_until_us(m->net) > m->disturbed_us) {
         m->disturbed_us = sim_net_clogged_until_us(m->net);
@@ -414,6 +429,7 @@ build(struct model *m)
                                              .message = message},
                                   .persons_max = PERSONS_MAX,
                                   .link_bytes = m->knobs.link_bytes,
+                                  .socket_bytes = m->knobs.socket_bytes,
                                   .delay_us_min = 200,
                                   .delay_us_max = m->knobs.delay_us_max,
                                   .link_delay_us_min = 20,

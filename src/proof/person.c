@@ -188,7 +188,7 @@ act(struct person *p, int64_t now_us)
         seom_client_state(p->client) != SEOM_PLAYING) {
         return;
     }
-    p->acts_us = now_us + 200000 + model_below(m, 1500000);
+    p->acts_us = now_us + 200000 + model_below(m, model_below(m, 20) == 0 ? 12000000 : 1500000);
     struct motion next = next_motion(p, seom_client_world_ms(p->client, now_us));
     if (p->kind == PERSON_LIAR && model_below(m, 2) == 0) {
         lie(p, &next);

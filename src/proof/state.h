@@ -74,7 +74,7 @@ struct ticker {
 };
 
 struct knobs {
-    uint32_t persons, gates, link_bytes;
+    uint32_t persons, gates, link_bytes, socket_bytes;
     uint32_t delay_us_max, link_delay_us_max;
     uint32_t break_ppm, stall_ppm, clog_ppm; /* per person (clog: all) and 100 ms */
     bool crowd, restarts, store_faults;
@@ -91,6 +91,7 @@ struct model {
     struct archipelago islands;
     struct island_file files[2];
     struct place meet; /* the corner of the chunk of the harbour: where people go */
+    struct env_links home_links;
     struct env world_env, gate_envs[GATES_MAX_SIM];
     struct world *world;
     struct gate *gates[GATES_MAX_SIM];
@@ -104,6 +105,7 @@ struct model {
     int64_t faults_end_us, end_us, sampled_us;
     int64_t disturbed_us; /* links clogged or full, a restart: everybody counts anew from here */
     uint64_t links_full;
+    int64_t links_full_us; /* 0 = never */
     uint32_t node_epoch;
     bool over;
     uint64_t hash;
@@ -125,8 +127,9 @@ void person_broke(struct person *p);
 
 uint32_t check_slot(struct model *m,
                     uint64_t player); /* the truth's slot of a player, made when new */
-/* Every motion that the home tells. */
+/* Every motion that the home tells, in the order in which it decided. */
 void check_motion(struct model *m, uint64_t player, const struct motion *motion, uint8_t look);
+void check_links(struct model *m); /* notices that a full link refused something */
 void check_sample(struct model *m);
 void check_restart(struct model *m, uint32_t slot, struct place now_at);
 void check_recovered(struct model *m);

@@ -156,7 +156,7 @@ deliver_to_person(void *arg, uint64_t n)
     if (!line->open || line->generation != generation) {
         return;
     }
-    if (line->wants_writable && stream_left(&line->to_person) < SIM_SOCKET_BYTES / 2) {
+    if (line->wants_writable && stream_left(&line->to_person) < net->options.socket_bytes / 2) {
         net->options.events.writable(net->options.events.ctx, line->gate, line->conn);
     }
     if (!line->open || line->generation != generation) {
@@ -366,7 +366,7 @@ port_send(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count, 
     struct line *line = line_of(ctx, conn);
     *taken = 0;
     for (uint32_t i = 0; i < count; i++) {
-        size_t room = SIM_SOCKET_BYTES - stream_left(&line->to_person);
+        size_t room = line->net->options.socket_bytes - stream_left(&line->to_person);
         size_t part = pieces[i].bytes < room ? pieces[i].bytes : room;
         stream_put(&line->to_person, pieces[i].at, part);
         *taken += part;
@@ -439,7 +439,7 @@ deliver_link(void *arg, uint64_t n)
         return;
     }
     link->planned = false;
-    if (net->clogged_until_us > now(net)) {
+    if (from == SIM_HOME && net->clogged_until_us > now(net)) {
         plan_link(net, from, to);
         return;
     }
@@ -460,7 +460,7 @@ plan_link(struct sim_net *net, uint32_t from, uint32_t to)
         link->planned = true;
         int64_t due =
             now(net) + between(net, net->options.link_delay_us_min, net->options.link_delay_us_max);
-        due = due > net->clogged_until_us ? due : net->clogged_until_us;
+        due = due > net->clogged_until_us || from != SIM_HOME ? due : net->clogged_until_us;
         net->options.schedule.at(net->options.schedule.ctx, due, deliver_link, net,
                                  (uint64_t)net->crashes << 16 | (uint64_t)from << 8 | to);
     }

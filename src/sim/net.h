@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_SOCKET_BYTES \
-    (64 * 1024) /* what a connection holds in the server's direction before it is not writable */
 #define SIM_PEERS_MAX 8
 
 struct sim_net;
@@ -40,6 +38,7 @@ struct sim_net_options {
     struct sim_schedule schedule;
     struct sim_net_events events;
     uint32_t persons_max;
+    uint32_t socket_bytes; /* in flight to a client before it is not writable */
     uint32_t link_bytes;                           /* capacity of a link in each direction */
     uint32_t delay_us_min, delay_us_max;           /* of each delivery between client and gate */
     uint32_t link_delay_us_min, link_delay_us_max; /* of each delivery between gate and home */
@@ -63,7 +62,7 @@ void sim_net_break(struct sim_net *net, uint32_t person, bool quiet);
 void sim_net_stall(struct sim_net *net, uint32_t person, int64_t until_us);
 bool sim_net_is_open(const struct sim_net *net, uint32_t person); /* connected or on the way */
 bool sim_net_is_connected(const struct sim_net *net, uint32_t person);
-/* Links deliver nothing until then. */
+/* The home's links to the gates deliver nothing until then; the other direction goes on. */
 void sim_net_clog(struct sim_net *net, int64_t until_us);
 int64_t sim_net_clogged_until_us(const struct sim_net *net);
 /* Everything breaks: the server's process died. Messages in flight on links are lost. */

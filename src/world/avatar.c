@@ -101,22 +101,30 @@ tell_motion(struct world *w, struct avatar *a)
     }
 }
 
+/* The gate learns its avatar's place from here only, so what a full ring refused is told again at
+ * the next tick. */
 static void
-tell_self(struct world *w, const struct avatar *a, uint8_t flags)
+tell_self(struct world *w, struct avatar *a, uint8_t flags)
 {
     if (a->lingering) {
         return;
     }
-    home_send(w, a->gate,
-              &(struct link_message){.kind = LINK_SELF,
-                                     .as.self = {.player = a->id,
-                                                 .session_epoch = a->session_epoch,
-                                                 .kind = SELF_MOTION,
-                                                 .flags = flags,
-                                                 .look = a->mover.look,
-                                                 .number = a->last_move_no,
-                                                 .island = island_id(a->island),
-                                                 .motion = a->mover.motion}});
+    a->owed_flags |= flags;
+    bool sent = home_send(w, a->gate,
+                          &(struct link_message){.kind = LINK_SELF,
+                                                 .as.self = {.player = a->id,
+                                                             .session_epoch = a->session_epoch,
+                                                             .kind = SELF_MOTION,
+                                                             .flags = a->owed_flags,
+                                                             .look = a->mover.look,
+                                                             .number = a->last_move_no,
+                                                             .island = island_id(a->island),
+                                                             .motion = a->mover.motion}});
+    if (sent) {
+        a->owed_flags = 0;
+    } else {
+        wheel_set(&w->wheel, &a->crossing.entry, w->tick + 1);
+    }
 }
 
 void
@@ -332,6 +340,20 @@ input_command(struct world *w, const struct avatar *a, const struct link_input *
                                                  .bytes = {.at = result, .bytes = result_bytes}}});
 }
 
+/* Input of a session that is over: its gate missed the end and is told once more. */
+static void
+end_stale_session(struct world *w, uint32_t gate, const struct link_input *input)
+{
+    if (input->kind != INPUT_GONE && input->kind != INPUT_LEFT) {
+        home_send(w, gate,
+                  &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = input->player,
+                                                     .session_epoch = input->session_epoch,
+                                                     .kind = SELF_END,
+                                                     .code = SEOM__CODE__REPLACED}});
+    }
+}
+
 void
 avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
 {
@@ -341,6 +363,7 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
         a != NULL && !a->lingering && a->gate == gate && a->session_epoch == input->session_epoch;
     if (a == NULL || (!theirs && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED)) {
         w->stats.stale_inputs++;
+        end_stale_session(w, gate, input);
         return;
     }
     switch (input->kind) {

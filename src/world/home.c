@@ -40,7 +40,7 @@ entering_move(struct world *w, struct entering *e, enum entering_state to)
     e->state = to;
 }
 
-void
+bool
 home_send(struct world *w, uint32_t gate, const struct link_message *m)
 {
     uint8_t head[LINK_HEAD_MAX];
@@ -49,7 +49,9 @@ home_send(struct world *w, uint32_t gate, const struct link_message *m)
         w->stats.controls_lost++;
         env_log(w->env, LOG_WARN, "home.ring_full", "a message of kind %d to gate %u was lost",
                 (int)m->kind, gate);
+        return false;
     }
+    return true;
 }
 
 static void

@@ -36,6 +36,7 @@ struct avatar {
     const struct island *island; /* borrowed from the archipelago */
     uint32_t gate;               /* meaningful while a session plays */
     bool lingering;
+    uint8_t owed_flags; /* enum self_flag that the gate could not be told yet */
     uint32_t last_move_no;
     uint32_t topic; /* where it stands: index of the topic, chunk of the block, neighbours in that
                        chunk's list */
@@ -139,7 +140,8 @@ uint8_t topic_chunk_of(struct place at);
 void home_enter(struct world *w, uint32_t gate, const struct link_enter *enter);
 void home_turn(struct world *w); /* tries again what waits for an id */
 void home_stop(struct world *w, uint32_t retry_after_ms);
-void home_send(struct world *w, uint32_t gate, const struct link_message *m);
+/* false: the ring was full (counted); whoever sends state must tell it again. */
+bool home_send(struct world *w, uint32_t gate, const struct link_message *m);
 
 /* avatar.c */
 enum err avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
