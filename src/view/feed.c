@@ -83,6 +83,11 @@ tell_whole(struct feed *f, struct seen *seen)
     const struct seen_chunk *chunk = pool_at(&g->chunks, seen->chunk);
     size_t bytes = (size_t)(chunk->count - chunk->movers) * THING_BYTES_MAX + RECORD_FORGET_BYTES +
                    (chunk->crowd == POOL_NONE ? (size_t)chunk->movers * RECORD_MOTION_BYTES : 0);
+    const struct seen_topic *topic = pool_at(&g->topics, chunk->topic);
+    if (!topic->known) {
+        f->more = true; /* the snapshot is on its way */
+        return;
+    }
     if (!affords(f, bytes) || writer_left(&f->own) < bytes) {
         f->more = true;
         return;

@@ -301,6 +301,7 @@ replica_batch(struct gate *g, const struct link_batch *batch)
     g->stats.batches++;
     if (batch->snapshot) {
         forget_topic(g, t);
+        t->known = true;
     }
     struct reader in = reader_over(batch->records.at, batch->records.bytes);
     struct record r;

@@ -100,6 +100,7 @@ struct seen_topic {
     bool sent[2];     /* as the home was told */
     bool changed[2];
     uint32_t next_changed[2];
+    bool known; /* a snapshot has come */
     uint64_t publisher_epoch;
     uint16_t awake;
     uint32_t chunks[TOPIC_CHUNKS];
