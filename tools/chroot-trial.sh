@@ -27,7 +27,7 @@ mirror=$(sed -n 's/ bookworm$//p' <<<"$archives" | head -n 1)
 house=$(mktemp -d /var/tmp/seom-chroot.XXXXXX)
 cleanup() {
     local inner
-    for inner in proc dev; do
+    for inner in proc dev/pts dev; do
         mountpoint -q "$house/$inner" && umount "$house/$inner"
     done
     # Never delete through a mount that did not come off.
@@ -68,6 +68,7 @@ make_house() {
     fi
     mount -t proc proc "$house/proc"
     mount --bind /dev "$house/dev"
+    mount --bind /dev/pts "$house/dev/pts"
     git clone -q --bare "$root" "$house/srv/seom.git"
 }
 
