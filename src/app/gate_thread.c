@@ -91,6 +91,7 @@ leave_figures(struct gate_thread *t, int64_t now_us)
     hist_reset(&queue);
     conns_sample_queues(t->conns, QUEUE_SAMPLES, &queue);
     pthread_mutex_lock(&t->lock);
+    t->figures.taken_us = now_us;
     t->figures.gate = *gate_stats(t->gate);
     t->figures.conns = conns_stats(t->conns);
     t->figures.connections = conns_count(t->conns);

@@ -24,6 +24,7 @@ struct gate_thread_options {
 };
 
 struct gate_figures {
+    int64_t taken_us; /* mono time of all that follows; 0: nothing was left yet */
     struct gate_stats gate;
     struct conns_stats conns;
     struct rings_stats rings; /* this gate's side */

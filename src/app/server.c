@@ -78,6 +78,17 @@ message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
 }
 
 static void
+add_figures(struct server_figures *sum, const struct gate_figures *gate)
+{
+    sum->gates_us = gate->taken_us;
+    sum->sends += gate->conns.sends;
+    sum->receives += gate->conns.receives;
+    sum->send_bytes += gate->conns.send_bytes;
+    sum->feeds += gate->gate.sends;
+    sum->feed_pieces += gate->gate.pieces;
+}
+
+static void
 hang_up_figures(struct server *s, int64_t now_us)
 {
     const struct world_stats *w = world_stats(s->world);
@@ -86,6 +97,7 @@ hang_up_figures(struct server *s, int64_t now_us)
     struct status status = {.bots = s->options.bots,
                             .islands = s->options.sea->islands.count,
                             .world = s->options.world_id};
+    struct server_figures figures = {.tick_us = &w->tick_us, .queue_wait_us = &w->queue_wait_us};
     lmdb_store_stats(s->store, &store);
     recent_merge(&s->ticks, &w->tick_us, now_us);
     gather_begin(&s->metrics);
@@ -102,6 +114,10 @@ hang_up_figures(struct server *s, int64_t now_us)
         gather_rings(&s->metrics, METRIC_NAMED_logic_to_gate, &rings);
         gather_rings(&s->metrics, METRIC_NAMED_gate_to_logic, &f.rings);
         status.spectators += f.gate.spectators;
+        add_figures(&figures, &f);
+    }
+    if (s->options.told != NULL) {
+        s->options.told(s->options.ctx, &figures);
     }
     gather_process(&s->metrics, s->started_us, env_world_ms(&s->env));
     s->metrics.values[METRIC_BOTS] = s->options.bots;

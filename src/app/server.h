@@ -7,6 +7,7 @@
 
 #include "app/address.h"
 #include "app/sea.h"
+#include "base/hist.h"
 #include "env/env.h"
 #include "watch/board.h"
 #include "world/game.h"
@@ -14,6 +15,16 @@
 #define SERVER_WHY_MAX 512
 
 struct server;
+
+/* What the benches want to know, told once a second on the logic thread. */
+struct server_figures {
+    int64_t gates_us;         /* mono time at which the gates counted what follows */
+    uint64_t sends, receives; /* system calls on players' sockets that moved bytes */
+    uint64_t send_bytes;
+    uint64_t feeds, feed_pieces;      /* gathered sends of news, and the pieces in them */
+    const struct hist *tick_us;       /* since the last time this was told */
+    const struct hist *queue_wait_us; /* likewise */
+};
 
 struct server_options {
     const char *data;        /* directory, made when missing */
@@ -25,6 +36,8 @@ struct server_options {
     uint32_t bots; /* told in /status */
     enum log_level log_level;
     int core; /* all threads of the server stay there; -1: anywhere */
+    void (*told)(void *ctx, const struct server_figures *figures); /* may be NULL */
+    void *ctx;
 };
 
 enum err server_open(const struct server_options *options, struct server **out,
