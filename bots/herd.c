@@ -318,11 +318,19 @@ herd_totals(const struct herd *h)
     return sum;
 }
 
+/* Observers are spread over the herd, so that they see all islands. */
+static struct observer *
+observer_for(struct herd *h, uint32_t number)
+{
+    uint64_t at = (uint64_t)number * h->observer_count, count = h->options.count;
+    return at % count < h->observer_count ? &h->observers[at / count] : NULL;
+}
+
 static void
 member_open(struct herd *h, uint32_t number)
 {
     struct member *m = &h->members[number];
-    struct observer *observer = number < h->observer_count ? &h->observers[number] : NULL;
+    struct observer *observer = observer_for(h, number);
     m->herd = h;
     m->fd = -1;
     m->watch = (struct loop_watch){.ready = member_ready, .ctx = m};
@@ -442,8 +450,8 @@ run(struct herd *h)
         while ((e = wheel_take(&h->wheel, h->now_us / h->tick_us)) != NULL) {
             member_turn((struct member *)e);
         }
-        for (uint32_t i = 0; i < h->observer_count && i < h->started; i++) {
-            if (h->sample_us[i] <= h->now_us) {
+        for (uint32_t i = 0; i < h->observer_count; i++) {
+            if (h->observers[i].bot != NULL && h->sample_us[i] <= h->now_us) {
                 observer_sample(&h->observers[i], h->now_us, crowd);
                 h->sample_us[i] += OBSERVER_PERIOD_US;
             }

@@ -1,5 +1,5 @@
 /* Thousands of bots in one thread: connects them at a steady pace, walks them, measures what a few
- * of them see. The first `observers` bots know all that is in their view (observer.h); the others
+ * of them see. `observers` of the bots know all that is in their view (observer.h); the others
  * count frames only, so that a bot costs the server more than it costs us. Whoever calls herd_run()
  * lends its thread until the end. Limits: HERD_MAX bots, and descriptors (raised to the hard
  * limit).
@@ -42,7 +42,7 @@ struct herd_options {
     socklen_t to_bytes;
     uint32_t count;
     struct plan_options plan;    /* profile, seed, tracks, per_island; square: see below */
-    uint32_t observers;          /* the first so many bots; UINT32_MAX: HERD_OBSERVERS */
+    uint32_t observers;          /* so many bots, spread evenly; UINT32_MAX: HERD_OBSERVERS */
     uint32_t connects_per_s;     /* 0: HERD_CONNECTS_PER_S */
     uint32_t warm_s;             /* between the last welcome and measuring */
     uint32_t for_s;              /* of measuring; 0: until it is stopped */

@@ -33,9 +33,9 @@ enum invariant { INVARIANT_TABLE(INVARIANT_ENUM) INVARIANT_COUNT };
 /* What the observers of one herd found; filled only while `on`. */
 struct measures {
     bool on;
-    struct hist age_ms;           /* of motions of people already known: arrival - since */
-    struct hist nearest_age_ms;   /* the same, of the 16 nearest; and how long a change of one of
-                                   * them has been missing, when that is more than a second */
+    struct hist age_ms;         /* of motions of people already known: arrival - since */
+    struct hist nearest_age_ms; /* the same, of the 16 nearest at arrival; and how long a change of
+                                 * one of them has been missing, when that is more than a second */
     struct hist nearest_quiet_ms; /* at sampling: since when nothing was heard of the 16 nearest */
     struct hist rest_refresh_ms;  /* of everybody else: time between two hearings */
     uint64_t samples, others, known, seen, seeable; /* sums over samples */
@@ -66,7 +66,8 @@ struct observer {
     int64_t sampled_us;        /* 0: never */
     uint32_t samples;
     uint32_t nearest_count;
-    uint64_t nearest[OBSERVER_NEAREST];
+    uint64_t nearest[OBSERVER_NEAREST]; /* at the last sample, by growing distance */
+    double nearest_mm;                  /* how far the last of them was */
 };
 
 const char *invariant_name(enum invariant invariant); /* "GHOST" */
