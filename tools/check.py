@@ -381,6 +381,8 @@ def scene_depth(marks):
 def scene(path, build_name):
     def run_scene(check):
         program = seom(build_name)
+        if not program.exists():
+            raise Failed(f"{program.relative_to(ROOT)} is not built")
         code, text = run(check, ROOT / path, program, timeout_s=600, allowed=range(-64, 256),
                          env={"SEOM": str(program), **SANITIZER_ENV})
         bad = count_points(check, text)

@@ -87,6 +87,9 @@ class Runner(unittest.TestCase):
     # scenes
 
     def test_scenes(self):
+        self.program("scene", "exit 0")
+        self.fails("gcc/seom is not built", check.scene("scene", "gcc"))
+        self.program("gcc/seom", "")
         for script, counts in (("exit 0", Counts()), ("echo ok 1 - a", Counts(passed=1)),
                                ("exit 77", Counts(skipped=1))):
             self.check.counts = Counts()
