@@ -528,7 +528,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     depth = QUICK if arguments.quick else LONG if arguments.long else FULL
-    options = Options(depth, sim_seeds=[8, 200, 2000][depth], fuzz_s=[5, 5, 120][depth])
+    options = Options(depth, sim_seeds=[20, 200, 2000][depth], fuzz_s=[5, 5, 120][depth])
     checks = selected(ordered(all_checks(options)), arguments, depth)
     if arguments.list:
         for check in checks:
