@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 import tempfile
 import unittest
@@ -11,7 +12,7 @@ from pathlib import Path
 import check
 from check import Check, Counts, Failed, Options
 
-MUTANTS = "\n".join(f"mutant_{n}  what it breaks" for n in range(6))
+MUTANTS = [f"mutant_{n}" for n in range(6)]
 
 
 class Runner(unittest.TestCase):
@@ -112,7 +113,8 @@ class Runner(unittest.TestCase):
     def test_mutants(self):
         def answers(code, listed=MUTANTS):
             self.check.counts = Counts()
-            self.program("gcc/seom", f'if [ "$2" = --list-mutants ]; then echo "{listed}"; exit 0; fi\nexit {code}')
+            listed = json.dumps({"mutants": listed})
+            self.program("gcc/seom", f"if [ $2 = --list-mutants ]; then echo '{listed}'; exit 0; fi\nexit {code}")
             check.sim_mutants(self.check)
         for code in (10, 11, 12):
             answers(code)
@@ -122,7 +124,7 @@ class Runner(unittest.TestCase):
                 answers(code)
             self.assertEqual(self.check.counts.failed, 6)
         with self.assertRaisesRegex(Failed, "at least 6"):
-            answers(12, "mutant_0")
+            answers(12, ["mutant_0"])
 
     def test_seeds(self):
         seeds = check.sim_seeds(Options(check.QUICK, sim_seeds=3, fuzz_s=0))
