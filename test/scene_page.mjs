@@ -358,6 +358,17 @@ point("after kill -9 of the world the page waits, comes back by itself and stand
   assert(walked.y_mm < after.own.y_mm - 500 || Math.hypot(walked.x_mm - after.own.x_mm, walked.y_mm - after.own.y_mm) > 0, "it cannot walk any more");
 });
 
+point("when the world stops for maintenance the page says so and comes back when it may", async () => {
+  await s.world.end("SIGTERM");
+  assert(s.world.process.exitCode === 0, "the world did not end well", s.world.process.exitCode, s.world.process.signalCode);
+  await s.ada.page.waitForSelector("#banner:not([hidden])", { timeout: PATIENCE_MS });
+  const text = await s.ada.page.textContent("#banner-text");
+  assert(/stopping|lost/.test(text), text);
+  await s.world.start();
+  await s.ada.until("the avatar again", (r) => r.watching === "open" && r.phase === "in" && r.own);
+  await s.ada.page.waitForSelector("#banner", { state: "hidden", timeout: PATIENCE_MS });
+});
+
 point("a phone: everything fits, a finger walks", async () => {
   const phone = await Visitor.open(s.browser, s.world.http, { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
   await phone.until("people", (r) => r.people >= BOTS);

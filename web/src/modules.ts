@@ -15,3 +15,4 @@ export * from "./chart/geometry";
 export * from "./chart/camera";
 export * from "./page/texts";
 export * from "./page/address";
+export * from "./page/gazetteer";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { area, boxOf, Camera, clipped, fan, inside, islandAt, readIslands, SCALE_MAX, thinned } from "../build/modules.mjs";
+import { readFileSync } from "node:fs";
+import { area, boxOf, Camera, clipped, fan, inside, islandAt, placeName, readIslands, SCALE_MAX, thinned } from "../build/modules.mjs";
 
 const square = [0, 0, 10, 0, 10, 10, 0, 10];
 // A comb with a bay, a self-touching figure of eight, a clockwise ring.
@@ -104,4 +105,20 @@ test("rings may be closed or not; what is no ring is left out", () => {
   assert.equal(island.rings[0].points.length, 8);
   assert.equal(islandAt([island], 5, 5), island);
   assert.equal(islandAt([island], 500, 5), undefined);
+});
+
+test("every shipped island has one name of its own, and no other island gets one", () => {
+  const rings = new Map();
+  for (const line of readFileSync(new URL("../../worlds/ne10m_korea_sw_coast.csv", import.meta.url), "utf8").trim().split("\n").slice(1)) {
+    const [n, , , , x, y] = line.split(",").map(Number);
+    rings.set(n, [...(rings.get(n) ?? []), x, y]);
+  }
+  const islands = [...rings.values()].map((ring) => ({ box: boxOf(ring), land_m2: Math.abs(area(ring)) }));
+  for (const language of ["en", "ko"]) {
+    const names = islands.map((i) => placeName(i, language));
+    assert.ok(names.every((n) => n !== undefined), names.join());
+    assert.equal(new Set(names).size, 33);
+  }
+  assert.equal(placeName({ ...islands[0], land_m2: 1e6 }, "en"), undefined, "an islet in the middle of Jeju is not Jeju");
+  assert.equal(placeName({ box: { x0: 0, y0: 0, x1: 9, y1: 9 }, land_m2: 1e6 }, "en"), undefined);
 });

@@ -177,14 +177,16 @@ void main() {
 
   vec3 far = mix(u_land, u_inland, smoothstep(0.0, 0.9, 1.0 - near) * 0.8 + (relief - 0.45) * 0.5);
 
-  float patches = noise(local, 64) * 0.5 + noise(local + 19.0, 16) * 0.32 * shows(16.0) + noise(local + 5.0, 2) * 0.18 * shows(2.0);
+  // Places are bent before they are asked, or the lattice of the noise would show as crosses.
+  vec2 bent = local + (noise(local + 120.0, 16) - 0.5) * vec2(26.0, -21.0);
+  float patches = noise(bent, 64) * 0.5 + noise(local + 19.0, 16) * 0.32 * shows(16.0) + noise(local + 5.0, 2) * 0.18 * shows(2.0);
   vec3 grass = mix(u_meadow, u_meadow_dark, smoothstep(0.25, 0.75, patches));
   // A few trodden, paler places.
-  float worn = smoothstep(0.66, 0.86, noise(local + 300.0, 32)) * 0.55;
+  float worn = smoothstep(0.66, 0.86, noise(bent + 300.0, 32)) * 0.55;
   grass = mix(grass, u_sand, worn);
   grass = mix(grass, u_meadow_dark * 0.86, tuft(local) * 0.5 * smoothstep(8.0, 15.0, u_scale) * (1.0 - worn));
 
-  float bloom = smoothstep(0.60, 0.86, noise(local + 777.0, 32) * 0.7 + noise(local + 55.0, 8) * 0.45) * (1.0 - worn * 1.8);
+  float bloom = smoothstep(0.60, 0.86, noise(bent + 777.0, 32) * 0.7 + noise(bent + 55.0, 8) * 0.45) * (1.0 - worn * 1.8);
   grass = mix(grass, u_flower, bloom * 0.15);
   grass = mix(grass, u_flower, flower(local, bloom * 0.8) * smoothstep(6.0, 13.0, u_scale));
 

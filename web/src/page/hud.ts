@@ -2,6 +2,7 @@
 // shows what it is told and reports what is pressed; text of people goes through textContent alone.
 
 import type { Island } from "../sea/islands";
+import { placeName } from "./gazetteer";
 import { TEXTS, type Language, type Texts } from "./texts";
 
 const TOAST_MS = 3500;
@@ -100,7 +101,7 @@ export class Hud {
   }
 
   nameOf(island: Island): string {
-    return island.name !== "" ? island.name : this.texts.island(island.id);
+    return island.name !== "" ? island.name : (placeName(island, this.language) ?? this.texts.island(island.id));
   }
 
   setCounts(people: (island: number) => number): void {

@@ -55,7 +55,7 @@ export class IslandLabels {
         l.height = l.element.offsetHeight;
       }
       // On large islands in the middle, below small ones.
-      const y = tall > 3.2 * l.height ? bottom - tall / 2 - l.height / 2 : bottom + 5;
+      const y = tall > 2.4 * l.height ? bottom - tall / 2 - l.height / 2 : bottom + 5;
       const box: [number, number, number, number] = [x - l.width / 2 - LABEL_GAP_PX, y, x + l.width / 2 + LABEL_GAP_PX, y + l.height];
       const outside = box[2] < 0 || box[0] > camera.width || box[3] < 0 || box[1] > camera.height;
       const touches = taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1]);
