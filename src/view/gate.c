@@ -234,17 +234,39 @@ conn_send(struct gate *g, uint32_t conn, struct slice *pieces, uint32_t count, s
     return taken == bytes ? OK : keep_rest(g, conn, pieces, count, taken);
 }
 
-void
-conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
+static enum err
+write_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
 {
     uint8_t frame[2048], head[FRAME_HEAD_MAX];
     size_t bytes = message_write_server(m, frame, sizeof frame);
     CHECK(bytes > 0);
     size_t head_bytes = frame_head(g->conns[conn].framing.kind, bytes, head);
     struct slice pieces[2] = {{.at = head, .bytes = head_bytes}, {.at = frame, .bytes = bytes}};
-    if (conn_send(g, conn, pieces, 2, head_bytes + bytes) == ERR_FULL &&
-        m->what_case != SEOM__SERVER_MESSAGE__WHAT_GOODBYE) {
+    return conn_send(g, conn, pieces, 2, head_bytes + bytes);
+}
+
+void
+conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
+{
+    if (write_message(g, conn, m) == ERR_FULL) {
         conn_close(g, conn, SEOM__CODE__TOO_SLOW, 0);
+    }
+}
+
+/* A full buffer costs the client its good-bye, and a dead line needs none. */
+static void
+say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+{
+    Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
+    goodbye.code = (Seom__Code)code;
+    goodbye.retry_after_ms = retry_after_ms;
+    goodbye.gates = (char **)(uintptr_t)g->options.gates;
+    goodbye.n_gates = g->options.gates_count;
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_GOODBYE;
+    m.goodbye = &goodbye;
+    if (write_message(g, conn, &m) != OK) {
+        env_trace(g->env, "gate.goodbye_lost", conn, code);
     }
 }
 
@@ -255,15 +277,7 @@ conn_close(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms
     g->stats.closed_by_code[code]++;
     enum frame_kind kind = g->conns[conn].framing.kind;
     if (kind == FRAME_TCP || kind == FRAME_WEBSOCKET) {
-        Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
-        goodbye.code = (Seom__Code)code;
-        goodbye.retry_after_ms = retry_after_ms;
-        goodbye.gates = (char **)(uintptr_t)g->options.gates;
-        goodbye.n_gates = g->options.gates_count;
-        Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
-        m.what_case = SEOM__SERVER_MESSAGE__WHAT_GOODBYE;
-        m.goodbye = &goodbye;
-        conn_send_message(g, conn, &m);
+        say_goodbye(g, conn, code, retry_after_ms);
     }
     session_ended(g, conn, code == SEOM__CODE__LEFT ? INPUT_LEFT : INPUT_GONE);
     release(g, conn);
@@ -481,13 +495,11 @@ gate_turn(struct gate *g)
         for (int64_t s = from + 1; s <= slot; s++) {
             feed_slot(g, (uint32_t)(s % GATE_SLOTS));
         }
-        if (slot / GATE_SLOTS != g->slot / GATE_SLOTS) {
-            replica_trim(g, now_us);
-        }
         g->slot = slot;
     }
     if (now_us / SWEEP_US != g->second) {
         g->second = now_us / SWEEP_US;
+        replica_trim(g, now_us); /* not more often: it visits every chunk with news */
         sweep(g, now_us);
         interest_spectators(g);
     }
