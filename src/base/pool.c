@@ -1,24 +1,20 @@
 #include "base/pool.h"
-#include "base/check.h"
 #include <stdlib.h>
 #include <string.h>
 
 static uint32_t
 block_count(const struct pool *p)
 {
-    return (p->limit - 1) / p->block_items + 1;
+    return ((p->limit - 1) >> p->block_shift) + 1;
 }
 
 void
 pool_init(struct pool *p, size_t item_bytes, uint32_t limit, uint32_t block_items)
 {
     CHECK(item_bytes > 0 && limit > 0 && limit < POOL_NONE && block_items > 0);
-    *p = (struct pool){
-        .free_head = POOL_NONE,
-        .limit = limit,
-        .block_items = block_items < limit ? block_items : limit,
-        .item_bytes = item_bytes,
-    };
+    *p = (struct pool){.free_head = POOL_NONE, .limit = limit, .item_bytes = item_bytes};
+    while (1U << p->block_shift < block_items && 1U << p->block_shift < limit)
+        p->block_shift++;
     p->blocks = calloc(block_count(p), sizeof(*p->blocks));
     CHECK(p->blocks);
 }
@@ -38,10 +34,10 @@ pool_fini(struct pool *p)
 static void
 pool_grow(struct pool *p)
 {
-    uint32_t block = p->made / p->block_items;
-    uint32_t more = p->limit - p->made < p->block_items ? p->limit - p->made : p->block_items;
+    uint32_t block = p->made >> p->block_shift, items = 1U << p->block_shift;
+    uint32_t more = p->limit - p->made < items ? p->limit - p->made : items;
     uint32_t made = p->made + more;
-    p->blocks[block] = calloc(p->block_items, p->item_bytes);
+    p->blocks[block] = calloc(items, p->item_bytes);
     p->generations = realloc(p->generations, made * sizeof(*p->generations));
     p->free_next = realloc(p->free_next, made * sizeof(*p->free_next));
     CHECK(p->blocks[block] && p->generations && p->free_next); /* promised at start */
@@ -51,12 +47,6 @@ pool_grow(struct pool *p)
         p->free_head = i;
     }
     p->made = made;
-}
-
-static void *
-item_at(const struct pool *p, uint32_t index)
-{
-    return p->blocks[index / p->block_items] + (index % p->block_items) * p->item_bytes;
 }
 
 enum err
@@ -72,7 +62,7 @@ pool_take(struct pool *p, uint32_t *index)
     p->free_head = p->free_next[taken];
     p->generations[taken]++;
     p->used++;
-    memset(item_at(p, taken), 0, p->item_bytes);
+    memset(pool_at(p, taken), 0, p->item_bytes);
     *index = taken;
     return OK;
 }
@@ -85,19 +75,6 @@ pool_give(struct pool *p, uint32_t index)
     p->free_next[index] = p->free_head;
     p->free_head = index;
     p->used--;
-}
-
-void *
-pool_at(const struct pool *p, uint32_t index)
-{
-    CHECK(pool_in_use(p, index));
-    return item_at(p, index);
-}
-
-bool
-pool_in_use(const struct pool *p, uint32_t index)
-{
-    return index < p->made && (p->generations[index] & 1);
 }
 
 uint64_t
@@ -114,7 +91,7 @@ pool_find(const struct pool *p, uint64_t handle)
     uint32_t generation = (uint32_t)(handle >> 32);
     if (!pool_in_use(p, index) || p->generations[index] != generation)
         return NULL;
-    return item_at(p, index);
+    return pool_at(p, index);
 }
 
 uint32_t

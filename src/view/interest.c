@@ -83,6 +83,14 @@ see(struct gate *g, uint32_t conn, uint32_t chunk)
     return false;
 }
 
+/* The client has heard all there is, and that is nobody: nothing to forget. */
+static bool
+knows_nobody(const struct seen_chunk *chunk, const struct seen *seen)
+{
+    return chunk->count == 0 && chunk->crowd == POOL_NONE && !seen->forget_first &&
+           seen->cursor == chunk->news.end;
+}
+
 static void
 unsee(struct gate *g, uint32_t conn, uint32_t slot)
 {
@@ -98,7 +106,8 @@ unsee(struct gate *g, uint32_t conn, uint32_t slot)
         }
     }
     if (g->options.mutant != GATE_MUTANT_FORGET_LOST &&
-        (!c->seen[slot].fresh || c->seen[slot].forget_first)) {
+        (!c->seen[slot].fresh || c->seen[slot].forget_first) &&
+        !knows_nobody(chunk, &c->seen[slot])) {
         c->forgets[c->forget_count].cx = chunk->cx;
         c->forgets[c->forget_count++].cy = chunk->cy;
     }

@@ -161,14 +161,24 @@ list_news(struct gate *g, uint32_t chunk, uint64_t entity)
     list_logging(g, chunk);
 }
 
-/* A record goes into the log from which the chunk's watchers are fed; nobody watches: nothing is
- * kept. */
+/* Nobody else sees the chunk: most people of a wide land, most of the time. */
+static bool
+sees_alone(struct gate *g, const struct seen_chunk *c, uint64_t entity)
+{
+    const struct watcher_block *block =
+        c->watcher_count == 1 ? pool_at(&g->watcher_blocks, c->watchers) : NULL;
+    return block != NULL && block->watchers[0].entity == entity;
+}
+
+/* A record goes into the log from which the chunk's watchers are fed. Where nobody watches nothing
+ * is kept, and nobody is told of itself but what it says. */
 static void
-tell(struct gate *g, uint32_t chunk, uint32_t entity, uint8_t cell_before, struct slice record)
+tell(struct gate *g, uint32_t chunk, uint32_t entity, uint8_t cell_before, struct slice record,
+     bool own)
 {
     struct seen_chunk *c = pool_at(&g->chunks, chunk);
     const struct seen_entity *e = pool_at(&g->entities, entity);
-    if (c->watcher_count == 0) {
+    if (c->watcher_count == 0 || (sees_alone(g, c, e->entity) && !own)) {
         return;
     }
     if (c->crowd != POOL_NONE && e->moves) {
@@ -233,7 +243,7 @@ apply_state(struct gate *g, uint32_t topic, const struct record *r)
     e->cell = cell_of(at.x_mm, at.y_mm);
     memcpy(e->record, r->whole.at, r->whole.bytes);
     link_entity(g, index, chunk);
-    tell(g, chunk, index, cell_before, r->whole);
+    tell(g, chunk, index, cell_before, r->whole, false);
     crowd_check(g, chunk);
 }
 
@@ -246,7 +256,7 @@ apply_leave(struct gate *g, uint32_t topic, const struct record *r)
         return;
     }
     const struct seen_entity *e = pool_at(&g->entities, index);
-    tell(g, chunk, index, e->chunk == chunk ? e->cell : e->left_cell, r->whole);
+    tell(g, chunk, index, e->chunk == chunk ? e->cell : e->left_cell, r->whole, false);
     if (e->chunk == chunk) {
         remove_entity(g, index);
     }
@@ -262,7 +272,7 @@ apply_say(struct gate *g, uint32_t topic, const struct record *r)
     const struct seen_entity *e = pool_at(&g->entities, index);
     const struct seen_chunk *c = pool_at(&g->chunks, e->chunk);
     if (c->topic == topic) {
-        tell(g, e->chunk, index, e->cell, r->whole);
+        tell(g, e->chunk, index, e->cell, r->whole, true);
         /* Who speaks hears it too: an own line is news like anybody's. */
         list_news(g, e->chunk, NEWS_MANY);
     }

@@ -34,9 +34,8 @@ topic_find(struct world *w, topic_id id)
 uint32_t
 topic_index(const struct world *w, const struct topic *t)
 {
-    uint32_t index = map_get(&w->topic_by_id, t->id);
-    CHECK(index != MAP_NONE);
-    return index;
+    CHECK(pool_at(&w->topics, t->steward.owner) == t);
+    return t->steward.owner;
 }
 
 struct topic *
