@@ -12,12 +12,6 @@
 
 #define SPAWN_TILES 1024 /* new guests stand on one of so many land tiles around the harbour */
 
-int32_t
-avatar_speed_mm_s(const struct world *w, const struct avatar *a)
-{
-    return w->options.game->speed_mm_s(a->mover.look);
-}
-
 void
 avatar_write_motion(const struct avatar *a, struct writer *out)
 {
@@ -258,7 +252,7 @@ void
 avatar_crossed(struct world *w, uint32_t index)
 {
     struct avatar *a = pool_at(&w->avatars, index);
-    mover_reanchor(&a->mover, avatar_speed_mm_s(w, a), env_world_ms(w->env));
+    mover_reanchor(&a->mover, env_world_ms(w->env));
     tell_motion(w, a);
     tell_self(w, a, 0);
 }

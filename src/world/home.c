@@ -92,6 +92,8 @@ code_of(enum err e)
     return e == ERR_NOT_FOUND ? SEOM__CODE__BAD_TICKET : SEOM__CODE__RETRY_AFTER;
 }
 
+/* A full ring loses the answer, and then nobody plays: the avatar lingers until its ticket comes
+ * again. */
 static void
 welcome(struct world *w, uint32_t index, uint32_t avatar_index)
 {
@@ -111,7 +113,9 @@ welcome(struct world *w, uint32_t index, uint32_t avatar_index)
                        .player = a->id,
                        .issued_s = (uint32_t)(env_world_ms(w->env) / 1000)};
     ticket_write(&t, w->options.ticket_key, m.as.home.ticket);
-    home_send(w, e->gate, &m);
+    if (!home_send(w, e->gate, &m)) {
+        avatar_linger(w, avatar_index);
+    }
 }
 
 /* The newer connection wins: whoever played with this avatar is told, the avatar stays where it is.

@@ -27,7 +27,8 @@ enum move_verdict {
 struct mover {
     struct motion motion; /* the truth */
     uint8_t look;
-    int64_t credit_um; /* thousandths of a mm, not yet counting the time since motion.since */
+    int32_t speed_mm_s; /* the limit for look: what motion covers is charged against it */
+    int64_t credit_um;  /* thousandths of a mm, not yet counting the time since motion.since */
 };
 
 struct move {
@@ -43,6 +44,6 @@ enum move_verdict mover_move(struct mover *m, const struct island *island, const
 /* Puts the mover at a place, standing, with full credit. */
 void mover_put(struct mover *m, struct place at, uint8_t look, int32_t speed_mm_s, int64_t now_ms);
 /* Tells the same truth from now on: the motion starts where the mover is now. */
-void mover_reanchor(struct mover *m, int32_t speed_mm_s, int64_t now_ms);
+void mover_reanchor(struct mover *m, int64_t now_ms);
 
 #endif

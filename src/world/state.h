@@ -152,7 +152,6 @@ void avatar_linger(struct world *w, uint32_t index);
 void avatar_crossed(struct world *w, uint32_t index);
 void avatar_save(struct world *w, const struct avatar *a);
 void avatar_write_motion(const struct avatar *a, struct writer *out);
-int32_t avatar_speed_mm_s(const struct world *w, const struct avatar *a);
 
 /* steward.c */
 void steward_subscribed(struct world *w, struct topic *t);
