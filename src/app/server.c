@@ -256,9 +256,9 @@ open_gates(struct server *s, char *why)
                                 .gates = s->gate_list,
                                 .gates_count = 1,
                                 .speeds_count = 2};
-    for (uint8_t look = LOOK_WALKER; look <= LOOK_RIDER; look++) {
-        gate.speeds[look].look = look;
-        gate.speeds[look].mm_per_s = (uint32_t)s->options.game->speed_mm_s(look);
+    for (uint32_t look = LOOK_WALKER; look <= LOOK_RIDER; look++) {
+        gate.speeds[look].look = (uint8_t)look;
+        gate.speeds[look].mm_per_s = (uint32_t)s->options.game->speed_mm_s((uint8_t)look);
     }
     for (uint32_t i = 0; i < s->options.gate_threads; i++) {
         struct gate_thread_options options = {.number = i,

@@ -38,9 +38,9 @@ struct sim_net_options {
     struct sim_schedule schedule;
     struct sim_net_events events;
     uint32_t persons_max;
-    uint32_t socket_bytes; /* in flight to a client before it is not writable */
-    uint32_t link_bytes;                           /* capacity of a link in each direction */
-    uint32_t delay_us_min, delay_us_max;           /* of each delivery between client and gate */
+    uint32_t socket_bytes;               /* in flight to a client before it is not writable */
+    uint32_t link_bytes;                 /* capacity of a link in each direction */
+    uint32_t delay_us_min, delay_us_max; /* of each delivery between client and gate */
     uint32_t link_delay_us_min, link_delay_us_max; /* of each delivery between gate and home */
 };
 
@@ -50,7 +50,7 @@ struct sim_net_stats {
 };
 
 struct sim_net *sim_net_alloc(const struct sim_net_options *options);
-void sim_net_free(struct sim_net **net);
+void sim_net_free(struct sim_net **pointer);
 
 /* A person has at most one connection. */
 void sim_net_connect(struct sim_net *net, uint32_t person, uint32_t gate);

@@ -468,13 +468,13 @@ sweep(struct gate *g, int64_t now_us)
             continue;
         }
         const struct conn *c = &g->conns[i];
-        if (hot->state == CONN_HELLO &&
-            now_us - c->opened_us >= HELLO_DEADLINE_MS * INT64_C(1000)) {
+        int64_t age_us = now_us - c->opened_us;
+        bool slow_hello = hot->state == CONN_HELLO && age_us >= HELLO_DEADLINE_MS * INT64_C(1000);
+        bool stuck = hot->out_pending && now_us - c->stuck_us >= SILENCE_MAX_MS * INT64_C(1000);
+        if (slow_hello || stuck) {
             conn_close(g, i, SEOM__CODE__TOO_SLOW, 0);
-        } else if (hot->state == CONN_ENTERING && now_us - c->opened_us >= ENTERING_MAX_US) {
+        } else if (hot->state == CONN_ENTERING && age_us >= ENTERING_MAX_US) {
             conn_close(g, i, SEOM__CODE__RETRY_AFTER, 2000);
-        } else if (hot->out_pending && now_us - c->stuck_us >= SILENCE_MAX_MS * INT64_C(1000)) {
-            conn_close(g, i, SEOM__CODE__TOO_SLOW, 0);
         } else if (now_s - hot->heard_s > SILENCE_MAX_MS / 1000) {
             conn_close(g, i, SEOM__CODE__SILENT, 0);
         }

@@ -152,6 +152,7 @@ choose_island(struct world *w, uint32_t wish)
     while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
         total += spawn_weight(island);
     }
+    CHECK(total > 0);
     uint64_t at = env_random(w->env) % total;
     cursor = 0;
     while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
