@@ -12,6 +12,8 @@
 
 #define SUBSCRIBE_TOPICS_MAX 1024 /* in one message */
 #define REPAIR_US            2000000
+#define BLOCK_MM             (BLOCK_CHUNKS * CHUNK_MM)
+#define SPECTATOR_BLOCKS     8       /* squared: as many blocks as it may see chunks */
 #define SPECTATOR_WINDOW_MM  2000000 /* a wider window sees density only */
 
 static void
@@ -216,6 +218,31 @@ interest_moved(struct gate *g, uint32_t conn)
     c->cy = (uint16_t)cy;
 }
 
+/* Of a wide window only the middle is seen. */
+static int64_t
+blocks_around_middle(int32_t corner_mm, uint32_t size_mm, int64_t blocks)
+{
+    int64_t middle_mm = (int64_t)corner_mm + size_mm / 2;
+    return middle_mm / BLOCK_MM + blocks;
+}
+
+static int32_t
+first_block(int32_t corner_mm, uint32_t size_mm)
+{
+    int64_t first = corner_mm / BLOCK_MM,
+            least = blocks_around_middle(corner_mm, size_mm, -SPECTATOR_BLOCKS / 2);
+    first = first > least ? first : least;
+    return first > 0 ? (int32_t)first : 0;
+}
+
+static int64_t
+last_block(int32_t corner_mm, uint32_t size_mm)
+{
+    int64_t last = ((int64_t)corner_mm + size_mm) / BLOCK_MM;
+    int64_t most = blocks_around_middle(corner_mm, size_mm, SPECTATOR_BLOCKS / 2 - 1);
+    return last < most ? last : most;
+}
+
 /* The blocks in a spectator's window, at most as many as it may see chunks. Holding them wakes
  * nothing. */
 static void
@@ -223,13 +250,12 @@ camera_topics(struct gate *g, struct conn *c)
 {
     uint32_t held[GATE_SPECTATOR_CHUNKS];
     uint32_t count = 0;
-    int32_t block_mm = BLOCK_CHUNKS * CHUNK_MM;
     if (c->camera.w_mm > 0 && c->camera.w_mm <= SPECTATOR_WINDOW_MM &&
         c->camera.h_mm <= SPECTATOR_WINDOW_MM) {
-        int32_t from_x = c->camera.x_mm < 0 ? 0 : c->camera.x_mm / block_mm;
-        int32_t from_y = c->camera.y_mm < 0 ? 0 : c->camera.y_mm / block_mm;
-        int64_t to_x = ((int64_t)c->camera.x_mm + c->camera.w_mm) / block_mm;
-        int64_t to_y = ((int64_t)c->camera.y_mm + c->camera.h_mm) / block_mm;
+        int32_t from_x = first_block(c->camera.x_mm, c->camera.w_mm);
+        int32_t from_y = first_block(c->camera.y_mm, c->camera.h_mm);
+        int64_t to_x = last_block(c->camera.x_mm, c->camera.w_mm);
+        int64_t to_y = last_block(c->camera.y_mm, c->camera.h_mm);
         for (int32_t y = from_y; y <= to_y && y <= UINT16_MAX; y++) {
             for (int32_t x = from_x; x <= to_x && x <= UINT16_MAX && count < GATE_SPECTATOR_CHUNKS;
                  x++) {

@@ -4,27 +4,42 @@
  */
 #include "base/check.h"
 #include "world/state.h"
-#include <string.h>
+#include <stdlib.h>
 
-#define DENSITY_CELL_M 480 /* doubled until an island has at most DENSITY_CELLS_MAX cells */
+#define DENSITY_CELL_M \
+    480 /* doubled while more than DENSITY_CELLS_MAX cells have somebody in them */
+#define COORDINATE_BITS 20
 
-static uint32_t
-cell_m_of(const struct island *island, uint32_t *columns, uint32_t *rows)
+/* Where somebody is counted: island's place in the archipelago | row | column of the cell. Sorted,
+ * those of one cell stand together, and so do those of one island. */
+static uint64_t
+cell_key(uint64_t ordinal, uint32_t row, uint32_t column)
 {
-    uint32_t cell_m = DENSITY_CELL_M;
-    for (;; cell_m *= 2) {
-        uint32_t chunks = cell_m * 1000 / CHUNK_MM;
-        *columns = (island_columns(island) + chunks - 1) / chunks;
-        *rows = (island_rows(island) + chunks - 1) / chunks;
-        if (*columns * *rows <= DENSITY_CELLS_MAX) {
-            return cell_m;
-        }
-    }
+    return ordinal << 2 * COORDINATE_BITS | (uint64_t)row << COORDINATE_BITS | column;
 }
 
-/* Its place in the order of ids. */
 static uint32_t
-ordinal(const struct archipelago *islands, const struct island *island)
+key_row(uint64_t key)
+{
+    return (uint32_t)(key >> COORDINATE_BITS) & ((1U << COORDINATE_BITS) - 1);
+}
+
+static uint32_t
+key_column(uint64_t key)
+{
+    return (uint32_t)key & ((1U << COORDINATE_BITS) - 1);
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* An island's place in the order of ids. */
+static uint32_t
+ordinal_of(const struct archipelago *islands, const struct island *island)
 {
     uint32_t low = 0, high = islands->count - 1;
     while (low < high) {
@@ -38,39 +53,64 @@ ordinal(const struct archipelago *islands, const struct island *island)
     return low;
 }
 
-/* One pass over everybody: cells of island n stand at density_cells[n * DENSITY_CELLS_MAX]. */
-static void
-count_people(struct world *w)
+/* One pass over everybody. */
+static uint32_t
+locate_people(struct world *w)
 {
     int64_t now_ms = env_world_ms(w->env);
-    memset(w->density_cells, 0, sizeof w->density_cells[0] * DENSITY_CELLS_MAX * w->islands);
+    uint32_t count = 0;
     for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
          i = pool_next(&w->avatars, i)) {
         const struct avatar *a = pool_at(&w->avatars, i);
-        uint32_t columns, rows, cell_m = cell_m_of(a->island, &columns, &rows);
         struct place at = motion_at(&a->mover.motion, now_ms);
-        uint32_t column = (uint32_t)at.x_mm / (cell_m * 1000),
-                 row = (uint32_t)at.y_mm / (cell_m * 1000);
-        CHECK(column < columns && row < rows);
-        uint16_t *people =
-            &w->density_cells[ordinal(w->options.islands, a->island) * DENSITY_CELLS_MAX +
-                              row * columns + column];
-        *people = (uint16_t)(*people + (*people < UINT16_MAX));
+        CHECK(at.x_mm >= 0 && at.y_mm >= 0);
+        w->density_keys[count++] = cell_key(ordinal_of(w->options.islands, a->island),
+                                            (uint32_t)at.y_mm / (DENSITY_CELL_M * 1000),
+                                            (uint32_t)at.x_mm / (DENSITY_CELL_M * 1000));
     }
+    qsort(w->density_keys, count, sizeof w->density_keys[0], by_key);
+    return count;
+}
+
+/* The cells of one island's people; 0 when they are more than fit. */
+static uint16_t
+count_cells(const uint64_t *keys, uint32_t people, struct density_cell cells[DENSITY_CELLS_MAX])
+{
+    uint16_t count = 0;
+    for (uint32_t i = 0; i < people; i++) {
+        if (i == 0 || keys[i] != keys[i - 1]) {
+            if (count == DENSITY_CELLS_MAX) {
+                return 0;
+            }
+            cells[count++] = (struct density_cell){.column = (uint16_t)key_column(keys[i]),
+                                                   .row = (uint16_t)key_row(keys[i])};
+        }
+        uint16_t *in_cell = &cells[count - 1].people;
+        *in_cell = (uint16_t)(*in_cell + (*in_cell < UINT16_MAX));
+    }
+    return count;
+}
+
+/* Cells of twice the edge. */
+static void
+coarsen(uint64_t *keys, uint32_t people)
+{
+    for (uint32_t i = 0; i < people; i++) {
+        keys[i] =
+            cell_key(keys[i] >> 2 * COORDINATE_BITS, key_row(keys[i]) / 2, key_column(keys[i]) / 2);
+    }
+    qsort(keys, people, sizeof keys[0], by_key);
 }
 
 static void
-publish_island(struct world *w, const struct island *island, const uint16_t *people)
+publish_island(struct world *w, const struct island *island, uint64_t *keys, uint32_t people)
 {
-    uint32_t columns, rows, cell_m = cell_m_of(island, &columns, &rows);
     struct density_cell cells[DENSITY_CELLS_MAX];
-    uint16_t count = 0;
-    for (uint32_t i = 0; i < columns * rows; i++) {
-        if (people[i] > 0) {
-            cells[count++] = (struct density_cell){.column = (uint16_t)(i % columns),
-                                                   .row = (uint16_t)(i / columns),
-                                                   .people = people[i]};
-        }
+    uint32_t cell_m = DENSITY_CELL_M;
+    uint16_t count;
+    while ((count = count_cells(keys, people, cells)) == 0 && people > 0) {
+        coarsen(keys, people);
+        cell_m *= 2;
     }
     uint8_t record[16 + DENSITY_CELLS_MAX * 6];
     struct writer out = writer_over(record, sizeof record);
@@ -96,10 +136,14 @@ density_publish(struct world *w)
     if (w->density_gates == 0) {
         return;
     }
-    count_people(w);
-    uint32_t cursor = 0, n = 0;
+    uint32_t people = locate_people(w), from = 0, cursor = 0, ordinal = 0;
     for (const struct island *island;
-         (island = archipelago_next(w->options.islands, &cursor)) != NULL; n++) {
-        publish_island(w, island, &w->density_cells[n * DENSITY_CELLS_MAX]);
+         (island = archipelago_next(w->options.islands, &cursor)) != NULL; ordinal++) {
+        uint32_t to = from;
+        while (to < people && w->density_keys[to] >> 2 * COORDINATE_BITS == ordinal) {
+            to++;
+        }
+        publish_island(w, island, &w->density_keys[from], to - from);
+        from = to;
     }
 }

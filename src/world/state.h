@@ -107,8 +107,7 @@ struct world {
     int64_t published_us;
     int64_t started_ms;
     uint32_t minting;        /* entering that wait for an id */
-    uint16_t *density_cells; /* owned: DENSITY_CELLS_MAX per island */
-    uint32_t islands;
+    uint64_t *density_keys; /* owned: one per player, for sorting them by cell */
     uint32_t density_gates; /* a bit per gate that has spectators */
 
     struct store store;
