@@ -45,14 +45,28 @@ crowd_remove(struct gate *g, struct seen_chunk *c, uint32_t entity)
     }
 }
 
+static bool
+cells_touch(uint8_t a, uint8_t b)
+{
+    int32_t dx = a % CHUNK_TILES - b % CHUNK_TILES, dy = a / CHUNK_TILES - b / CHUNK_TILES;
+    return dx >= -1 && dx <= 1 && dy >= -1 && dy <= 1;
+}
+
+/* A record goes into the log of the cell in which it begins. Who stepped over from the next cell is
+ * not told there once more: nearly all who hear the one hear the other, and a third of all bytes
+ * about the near would be told twice. For the few others it walks on as they knew it, and comes
+ * round like everybody who is farther away. */
 void
 crowd_told(struct gate *g, struct seen_chunk *c, uint32_t entity, uint8_t cell_before,
            struct slice record)
 {
     struct crowd *crowd = pool_at(&g->crowds, c->crowd);
     const struct seen_entity *e = pool_at(&g->entities, entity);
-    news_append(g, &crowd->news[cell_before], record);
-    if (pool_at(&g->chunks, e->chunk) == (void *)c && e->cell != cell_before) {
+    bool here = pool_at(&g->chunks, e->chunk) == (void *)c;
+    if (!here || e->cell == cell_before || !cells_touch(e->cell, cell_before)) {
+        news_append(g, &crowd->news[cell_before], record);
+    }
+    if (here && e->cell != cell_before) {
         news_append(g, &crowd->news[e->cell], record);
     }
 }
@@ -262,17 +276,24 @@ seen_crowded_chunk(struct gate *g, const struct conn *conn, int32_t cx, int32_t 
     return POOL_NONE;
 }
 
-/* Nearest first: the own cell, its four sides, its four corners. */
-static const int8_t near_order[NEAR_CELLS][2] = {{0, 0}, {1, 0},  {-1, 0}, {0, 1},  {0, -1},
-                                                 {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
+/* Nearest first, by the quarter of its tile in which the avatar stands: the own cell, the two sides
+ * and the corner of that quarter, which hold whoever is within half a tile; then the others. */
+static void
+near_cell_at(uint32_t n, int32_t toward_x, int32_t toward_y, int32_t *dx, int32_t *dy)
+{
+    static const int8_t order[NEAR_CELLS][2] = {{0, 0},  {1, 0},  {0, 1},  {1, 1},  {-1, 0},
+                                                {0, -1}, {-1, 1}, {1, -1}, {-1, -1}};
+    *dx = order[n][0] * toward_x;
+    *dy = order[n][1] * toward_y;
+}
 
 void
 crowd_near(struct gate *g, uint32_t conn)
 {
     struct conn *c = &g->conns[conn];
     struct place at = motion_at(&c->motion, env_world_ms(g->env));
-    int32_t tile_x = at.x_mm / TILE_MM, tile_y = at.y_mm / TILE_MM;
-    if (c->near_valid && tile_x == c->near_tile_x && tile_y == c->near_tile_y) {
+    int32_t half_x = at.x_mm / (TILE_MM / 2), half_y = at.y_mm / (TILE_MM / 2);
+    if (c->near_valid && half_x == c->near_half_x && half_y == c->near_half_y) {
         return;
     }
     struct near_cell before[NEAR_CELLS];
@@ -280,7 +301,9 @@ crowd_near(struct gate *g, uint32_t conn)
         before[i] = c->near_valid ? c->near[i] : (struct near_cell){.chunk = POOL_NONE};
     }
     for (uint32_t i = 0; i < NEAR_CELLS; i++) {
-        int32_t x = tile_x + near_order[i][0], y = tile_y + near_order[i][1];
+        int32_t dx, dy;
+        near_cell_at(i, half_x % 2 == 0 ? -1 : 1, half_y % 2 == 0 ? -1 : 1, &dx, &dy);
+        int32_t x = at.x_mm / TILE_MM + dx, y = at.y_mm / TILE_MM + dy;
         struct near_cell *n = &c->near[i];
         *n = (struct near_cell){.chunk = POOL_NONE};
         if (x < 0 || y < 0) {
@@ -291,6 +314,6 @@ crowd_near(struct gate *g, uint32_t conn)
         n->fresh = n->chunk != POOL_NONE && !cell_was_near(before, n->chunk, n->cell, &n->cursor);
     }
     c->near_valid = true;
-    c->near_tile_x = (uint16_t)tile_x;
-    c->near_tile_y = (uint16_t)tile_y;
+    c->near_half_x = half_x;
+    c->near_half_y = half_y;
 }

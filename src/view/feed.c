@@ -13,7 +13,7 @@
 
 #define PIECES_MAX     192
 #define ROTATION_FROM  4 /* near cells beyond these leave the rotation its share */
-#define NEAR_PERCENT   55
+#define NEAR_PERCENT   35
 #define ROTATION_TICKS 10 /* nobody goes round more often than once a second */
 
 struct feed {
@@ -164,13 +164,13 @@ tell_news(struct feed *f)
     }
 }
 
-/* A cell that has just come near is told whole. */
-static bool
-tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd)
+/* A cell that has just come next to the avatar is told whole. Farther ones are heard from now on:
+ * who moves within a second, who stands comes round. */
+static void
+tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd, bool next)
 {
     struct gate *g = f->gate;
-    size_t before = writer_used(&f->own);
-    for (uint32_t i = crowd->members[n->cell]; i != POOL_NONE;) {
+    for (uint32_t i = next ? crowd->members[n->cell] : POOL_NONE; i != POOL_NONE;) {
         const struct seen_entity *e = pool_at(&g->entities, i);
         if (!affords(f, e->bytes) || writer_left(&f->own) < e->bytes) {
             break; /* the rotation brings the others */
@@ -182,7 +182,6 @@ tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd)
     }
     n->cursor = crowd->news[n->cell].end;
     n->fresh = false;
-    return writer_used(&f->own) > before;
 }
 
 static void
@@ -205,7 +204,7 @@ tell_near(struct feed *f, bool whole)
         if (whole || !news_covers(news, n->cursor)) {
             n->fresh = true;
             if (whole) {
-                tell_cell_whole(f, n, crowd);
+                tell_cell_whole(f, n, crowd, i < ROTATION_FROM);
             }
             continue;
         }

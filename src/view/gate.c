@@ -18,6 +18,7 @@
 #define OUT_BUFFERS_MAX 4096
 #define CROWDS_MAX      4096
 #define IDLE_TURN_US    1000000
+#define CLOSE_NORMAL    1000 /* of RFC 6455 7.4.1 */
 
 static const struct bucket_rate message_rate = {.per_s = MESSAGES_PER_S, .burst = MESSAGES_BURST};
 static const struct bucket_rate byte_rate = {.per_s = BYTES_PER_S, .burst = BYTES_BURST};
@@ -253,7 +254,8 @@ conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
     }
 }
 
-/* A full buffer costs the client its good-bye, and a dead line needs none. */
+/* A full buffer costs the client its good-bye, and a dead line needs none. Over WebSocket a close
+ * frame follows, always the normal one: the reason stands in the good-bye. */
 static void
 say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
 {
@@ -265,7 +267,14 @@ say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_m
     Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
     m.what_case = SEOM__SERVER_MESSAGE__WHAT_GOODBYE;
     m.goodbye = &goodbye;
-    if (write_message(g, conn, &m) != OK) {
+    enum err e = write_message(g, conn, &m);
+    uint8_t close[FRAME_HEAD_MAX];
+    size_t close_bytes = frame_close(g->conns[conn].framing.kind, CLOSE_NORMAL, close);
+    if (e == OK && close_bytes > 0) {
+        struct slice piece = {.at = close, .bytes = close_bytes};
+        e = conn_send(g, conn, &piece, 1, close_bytes);
+    }
+    if (e != OK) {
         env_trace(g->env, "gate.goodbye_lost", conn, code);
     }
 }
@@ -276,7 +285,8 @@ conn_close(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms
     CHECK(code < GATE_CODES && g->hot[conn].state != CONN_FREE);
     g->stats.closed_by_code[code]++;
     enum frame_kind kind = g->conns[conn].framing.kind;
-    if (kind == FRAME_TCP || kind == FRAME_WEBSOCKET) {
+    bool closing = g->conns[conn].framing.closing; /* nothing may follow our close frame */
+    if ((kind == FRAME_TCP || kind == FRAME_WEBSOCKET) && !closing) {
         say_goodbye(g, conn, code, retry_after_ms);
     }
     session_ended(g, conn, code == SEOM__CODE__LEFT ? INPUT_LEFT : INPUT_GONE);
@@ -323,7 +333,12 @@ take_frames(struct gate *g, uint32_t conn, uint8_t *bytes, size_t n)
                 conn_close(g, conn, SEOM__CODE__TOO_SLOW, 0);
             }
             break;
-        case FRAMING_CLOSED: conn_close(g, conn, SEOM__CODE__LEFT, 0); break;
+        case FRAMING_CLOSED:
+            if (conn_send(g, conn, &frame, 1, frame.bytes) != OK) {
+                env_trace(g->env, "gate.goodbye_lost", conn, SEOM__CODE__LEFT);
+            }
+            conn_close(g, conn, SEOM__CODE__LEFT, 0);
+            break;
         case FRAMING_BAD: conn_close(g, conn, SEOM__CODE__MALFORMED, 0); break;
         case FRAMING_TOO_LARGE: conn_close(g, conn, SEOM__CODE__TOO_LARGE, 0); break;
         }

@@ -15,7 +15,7 @@
 #define GATE_SLOTS   10 /* of a tick; a client is served in one of them */
 #define GATE_SLOT_US 10000
 #define GATE_BUDGET_BYTES_S \
-    14500 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
+    14700 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
 #define GATE_BUDGET_BURST 1600
 #define GATE_CROWDED \
     64 /* entities from which a chunk is cut into cells; back to normal at 3/4 of it */

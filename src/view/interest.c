@@ -340,6 +340,14 @@ spectator_look(struct gate *g, uint32_t conn)
     }
 }
 
+/* A window may lie anywhere, also where numbers end. */
+static int32_t
+middle_mm(int32_t from_mm, uint32_t side_mm)
+{
+    int64_t middle = from_mm + (int64_t)(side_mm / 2);
+    return middle < INT32_MAX ? (int32_t)middle : INT32_MAX;
+}
+
 void
 interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera)
 {
@@ -362,8 +370,8 @@ interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera)
     c->camera.y_mm = camera->y_mm;
     c->camera.w_mm = camera->island == 0 ? 0 : camera->w_mm;
     c->camera.h_mm = camera->h_mm;
-    c->motion = (struct motion){.x_mm = camera->x_mm + (int32_t)(c->camera.w_mm / 2),
-                                .y_mm = camera->y_mm + (int32_t)(c->camera.h_mm / 2)};
+    c->motion = (struct motion){.x_mm = middle_mm(camera->x_mm, c->camera.w_mm),
+                                .y_mm = middle_mm(camera->y_mm, c->camera.h_mm)};
     camera_topics(g, c);
     spectator_look(g, conn);
 }

@@ -247,12 +247,28 @@ apply_state(struct gate *g, uint32_t topic, const struct record *r)
     crowd_check(g, chunk);
 }
 
+/* It left for another topic, and that one said already that it is gone: who sees only this chunk
+ * must hear it all the same. */
+static void
+tell_gone(struct gate *g, uint32_t chunk, const struct record *r)
+{
+    struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    if (c->watcher_count > 0) {
+        news_append(g, &c->news, r->whole);
+        list_news(g, chunk, NEWS_MANY);
+    }
+}
+
 static void
 apply_leave(struct gate *g, uint32_t topic, const struct record *r)
 {
     uint32_t chunk = chunk_in(g, topic, r->cx, r->cy);
     uint32_t index = map_get(&g->entity_by_id, r->entity);
-    if (chunk == POOL_NONE || index == MAP_NONE) {
+    if (chunk == POOL_NONE) {
+        return;
+    }
+    if (index == MAP_NONE) {
+        tell_gone(g, chunk, r);
         return;
     }
     const struct seen_entity *e = pool_at(&g->entities, index);

@@ -28,7 +28,7 @@
 #define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)
 #define THING_BYTES_MAX  (19 + ATTRIBUTES_MAX)
 #define BOOK_BYTES       (4U << 20)
-#define SLICE_ENTITIES   32
+#define SLICE_ENTITIES   64
 
 /* A log of records: what was said about a chunk (or a cell of a crowded one) lately, in the very
  * bytes in which it will be sent. A reader holds a cursor; one that is older than start missed
@@ -156,7 +156,7 @@ struct conn {
     struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
     uint32_t seen_index, seen_max, seen_count;
     struct near_cell near[NEAR_CELLS];
-    uint16_t near_tile_x, near_tile_y;
+    int32_t near_half_x, near_half_y; /* in half tiles, where near was chosen */
     bool near_valid;
 
     struct {

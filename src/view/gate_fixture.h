@@ -1,0 +1,681 @@
+/* For tests of this room: a gate between clients that are buffers and a home that is a table. What
+ * a client is sent is decoded as it comes, with the client's own replica; the home publishes who
+ * stands where to the topics that the gate subscribed, as src/world/topic.c would, at once. Time is
+ * moved by scene_run(). One test thread.
+ */
+#ifndef SEOM_VIEW_GATE_FIXTURE_H
+#define SEOM_VIEW_GATE_FIXTURE_H
+
+#include "base/rand.h"
+#include "client/replica.h"
+#include "view/state.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SCENE_CLIENTS   128
+#define SCENE_PEOPLE    2048
+#define SCENE_TOPICS    1024
+#define SCENE_ISLAND    1
+#define SCENE_SLOTS     8192 /* of 10 ms: how long a scene lasts */
+#define SCENE_START_US  INT64_C(10000000)
+#define SCENE_TAKES_ALL SIZE_MAX
+#define SCENE_BYTES     (256 * 1024)
+
+/* What a client got. */
+struct scene_client {
+    bool open;
+    size_t room; /* what its socket still takes */
+    bool wants_writable;
+    uint32_t sends; /* gathered sends of which something was taken */
+    size_t used;    /* bytes of frames that are not whole yet */
+    uint8_t *bytes; /* owned */
+    struct replica replica;
+    uint32_t welcomes, answers, results, pongs, goodbyes;
+    uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
+    uint32_t code, retry_ms; /* of the good-bye */
+    uint32_t answer_number, answer_code, result_code;
+    uint64_t entity;
+    uint8_t self_flags;
+    uint32_t slot_bytes[SCENE_SLOTS]; /* of batches */
+};
+
+struct scene_person {
+    uint64_t id;
+    bool there;
+    struct motion motion;
+};
+
+struct scene_topic {
+    topic_id id;
+    bool on[2];
+};
+
+struct scene {
+    struct env env;
+    struct gate *gate;
+    int64_t now_us;
+    struct scene_client clients[SCENE_CLIENTS];
+    bool home_full;  /* the ring to the home takes nothing */
+    bool home_deaf;  /* the home publishes nothing by itself */
+    bool all_awake;  /* also what only spectators subscribe */
+    uint32_t enters; /* and the last of them: */
+    struct link_enter enter;
+    uint32_t inputs;
+    struct link_input input;
+    uint8_t input_bytes[256];
+    uint32_t subscribes, wholes;
+    struct link_subscribe subscribe;
+    uint32_t version[2], epoch;
+    struct scene_topic topics[SCENE_TOPICS];
+    uint32_t topic_count;
+    struct scene_person people[SCENE_PEOPLE];
+    uint32_t people_count;
+    topic_id pending[SCENE_TOPICS]; /* to be published whole */
+    uint32_t pending_count;
+    uint32_t acks;
+    struct link_subscribed ack[8]; /* to be sent behind the gate's turn */
+};
+
+static inline int64_t
+scene_mono_us(void *ctx)
+{
+    return ((struct scene *)ctx)->now_us;
+}
+
+static inline int64_t
+scene_world_ms(void *ctx)
+{
+    return ((struct scene *)ctx)->now_us / 1000 + 5000000;
+}
+
+static inline uint64_t
+scene_random(void *ctx)
+{
+    (void)ctx;
+    return 4;
+}
+
+static inline int64_t
+scene_ms(struct scene *s)
+{
+    return scene_world_ms(s);
+}
+
+/* What a client is told */
+
+static inline void
+scene_client_range(struct scene *s, struct scene_client *c, const struct record *r)
+{
+    struct range_reader rr;
+    struct record_motion m;
+    const struct seom_entity *known;
+    int64_t quiet_ms;
+    uint64_t gone;
+    range_open(&rr, r);
+    replica_range_begin(&c->replica);
+    while (range_next(&rr, &m)) {
+        assert_int_equal(
+            replica_range_entry(&c->replica, &r->as.range, &m, scene_ms(s), &known, &quiet_ms), OK);
+    }
+    while ((gone = replica_range_gone(&c->replica, &r->as.range)) != 0) {
+        replica_drop(&c->replica, gone);
+    }
+    c->ranges++;
+}
+
+static inline void
+scene_client_record(struct scene *s, struct scene_client *c, const struct record *r)
+{
+    const struct seom_entity *known;
+    int64_t quiet_ms;
+    uint64_t gone;
+    uint32_t cursor = 0;
+    switch (r->kind) {
+    case RECORD_MOTION:
+        assert_int_equal(replica_motion(&c->replica, &r->as.motion, scene_ms(s), &known, &quiet_ms),
+                         OK);
+        c->motions++;
+        break;
+    case RECORD_LEAVE:
+        replica_leave(&c->replica, r->entity, r->cx, r->cy);
+        c->leaves++;
+        break;
+    case RECORD_SAY: c->says++; break;
+    case RECORD_FORGET:
+        while ((gone = replica_any_in_chunk(&c->replica, r->cx, r->cy)) != 0) {
+            replica_drop(&c->replica, gone);
+        }
+        c->forgets++;
+        break;
+    case RECORD_RANGE: scene_client_range(s, c, r); break;
+    case RECORD_SELF:
+        c->selfs++;
+        c->self_flags = r->as.self.flags;
+        break;
+    case RECORD_THING:
+        assert_int_equal(replica_thing(&c->replica, &r->as.thing, scene_ms(s), &known), OK);
+        c->things++;
+        break;
+    case RECORD_DENSITY: c->densities++; break;
+    case RECORD_ISLAND:
+        while ((known = replica_next(&c->replica, &cursor)) != NULL) {
+            replica_drop(&c->replica, known->entity);
+        }
+        c->islands++;
+        break;
+    }
+}
+
+static inline void
+scene_client_message(struct scene_client *c, struct slice frame)
+{
+    struct message_arena arena;
+    const Seom__ServerMessage *m;
+    assert_int_equal(message_read_server(frame, &arena, &m), OK);
+    switch (m->what_case) {
+    case SEOM__SERVER_MESSAGE__WHAT_WELCOME:
+        c->welcomes++;
+        c->entity = m->welcome->entity;
+        break;
+    case SEOM__SERVER_MESSAGE__WHAT_ANSWER:
+        c->answers++;
+        c->answer_number = m->answer->number;
+        c->answer_code = m->answer->code;
+        break;
+    case SEOM__SERVER_MESSAGE__WHAT_RESULT:
+        c->results++;
+        c->result_code = m->result->code;
+        break;
+    case SEOM__SERVER_MESSAGE__WHAT_GOODBYE:
+        c->goodbyes++;
+        c->code = m->goodbye->code;
+        c->retry_ms = m->goodbye->retry_after_ms;
+        break;
+    case SEOM__SERVER_MESSAGE__WHAT_PONG: c->pongs++; break;
+    case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
+    default: fail_msg("no such message");
+    }
+}
+
+static inline void
+scene_client_frame(struct scene *s, struct scene_client *c, struct slice frame)
+{
+    assert_true(frame.bytes > 0);
+    if (frame.at[0] == FRAME_FORMAT_MESSAGE) {
+        scene_client_message(c, frame);
+        return;
+    }
+    assert_int_equal(frame.at[0], FRAME_FORMAT_BATCH);
+    int64_t slot = (s->now_us - SCENE_START_US) / GATE_SLOT_US;
+    assert_true(slot < SCENE_SLOTS);
+    c->slot_bytes[slot] += (uint32_t)frame.bytes + 4;
+    struct reader in = reader_over(frame.at + 1, frame.bytes - 1);
+    struct record r;
+    while (reader_left(&in) > 0) {
+        assert_int_equal(batch_next(&in, scene_ms(s), &r), OK);
+        scene_client_record(s, c, &r);
+    }
+}
+
+/* Length-prefixed frames; what is not whole stays. */
+static inline void
+scene_client_frames(struct scene *s, struct scene_client *c)
+{
+    size_t at = 0;
+    while (c->used - at >= 4) {
+        struct reader in = reader_over(c->bytes + at, 4);
+        uint32_t bytes = read_u32(&in);
+        if (c->used - at - 4 < bytes) {
+            break;
+        }
+        scene_client_frame(s, c, (struct slice){.at = c->bytes + at + 4, .bytes = bytes});
+        at += 4 + bytes;
+    }
+    memmove(c->bytes, c->bytes + at, c->used - at);
+    c->used -= at;
+}
+
+static inline enum err
+scene_conn_send(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count, size_t *taken)
+{
+    struct scene *s = ctx;
+    struct scene_client *c = &s->clients[conn];
+    assert_true(c->open);
+    *taken = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t part = pieces[i].bytes < c->room ? pieces[i].bytes : c->room;
+        assert_true(c->used + part <= SCENE_BYTES);
+        if (part > 0) {
+            memcpy(c->bytes + c->used, pieces[i].at, part);
+        }
+        c->used += part;
+        *taken += part;
+        c->room -= c->room == SCENE_TAKES_ALL ? 0 : part;
+        if (part < pieces[i].bytes) {
+            break;
+        }
+    }
+    c->sends += *taken > 0;
+    if (s->gate->conns[conn].framing.kind == FRAME_TCP) {
+        scene_client_frames(s, c);
+    }
+    return OK;
+}
+
+static inline void
+scene_want_writable(void *ctx, uint32_t conn, bool on)
+{
+    ((struct scene *)ctx)->clients[conn].wants_writable = on;
+}
+
+static inline void
+scene_conn_close(void *ctx, uint32_t conn)
+{
+    struct scene *s = ctx;
+    assert_true(s->clients[conn].open);
+    s->clients[conn].open = false;
+}
+
+/* The home */
+
+static inline struct scene_topic *
+scene_topic(struct scene *s, topic_id id, bool make)
+{
+    for (uint32_t i = 0; i < s->topic_count; i++) {
+        if (s->topics[i].id == id) {
+            return &s->topics[i];
+        }
+    }
+    if (!make) {
+        return NULL;
+    }
+    assert_true(s->topic_count < SCENE_TOPICS);
+    s->topics[s->topic_count] = (struct scene_topic){.id = id};
+    return &s->topics[s->topic_count++];
+}
+
+static inline uint64_t
+scene_digest(const struct scene *s, bool wakes)
+{
+    uint64_t digest = 0;
+    for (uint32_t i = 0; i < s->topic_count; i++) {
+        digest ^= s->topics[i].on[wakes] ? rand_mix(s->topics[i].id, 1) : 0;
+    }
+    return digest;
+}
+
+static inline void
+scene_subscribed(struct scene *s, const struct link_subscribe *m)
+{
+    s->subscribes++;
+    s->wholes += m->whole;
+    s->subscribe = *m;
+    s->epoch = m->epoch;
+    s->version[m->wakes] = m->version;
+    struct reader in = reader_over(m->topics.at, m->topics.bytes);
+    for (uint32_t i = 0; m->whole && i < s->topic_count; i++) {
+        s->topics[i].on[m->wakes] = false;
+    }
+    for (uint32_t i = 0; i < (uint32_t)m->add_count + m->remove_count; i++) {
+        struct scene_topic *t = scene_topic(s, read_u64(&in), true);
+        t->on[m->wakes] = i < m->add_count;
+        if (i < m->add_count && t->id != TOPIC_DENSITY) {
+            assert_true(s->pending_count < SCENE_TOPICS);
+            s->pending[s->pending_count++] = t->id;
+        }
+    }
+    assert_true(s->acks < 8);
+    s->ack[s->acks++] = (struct link_subscribed){.epoch = m->epoch,
+                                                 .version = m->version,
+                                                 .wakes = m->wakes,
+                                                 .digest = scene_digest(s, m->wakes)};
+}
+
+static inline enum err
+scene_tell_home(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t count)
+{
+    struct scene *s = ctx;
+    uint8_t bytes[LINK_HEAD_MAX + 32768];
+    size_t n = 0;
+    (void)peer;
+    if (s->home_full) {
+        return ERR_FULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        assert_true(n + pieces[i].bytes <= sizeof bytes);
+        if (pieces[i].bytes > 0) {
+            memcpy(bytes + n, pieces[i].at, pieces[i].bytes);
+        }
+        n += pieces[i].bytes;
+    }
+    struct link_message m;
+    assert_int_equal(link_read(bytes, n, &m), OK);
+    if (m.kind == LINK_ENTER) {
+        s->enters++;
+        s->enter = m.as.enter;
+    } else if (m.kind == LINK_INPUT) {
+        s->inputs++;
+        s->input = m.as.input;
+        assert_true(m.as.input.bytes.bytes <= sizeof s->input_bytes);
+        if (m.as.input.bytes.bytes > 0) {
+            memcpy(s->input_bytes, m.as.input.bytes.at, m.as.input.bytes.bytes);
+        }
+        s->input.bytes.at = s->input_bytes;
+    } else {
+        assert_int_equal(m.kind, LINK_SUBSCRIBE);
+        scene_subscribed(s, &m.as.subscribe);
+    }
+    return OK;
+}
+
+static inline void
+scene_hear(struct scene *s, const struct link_message *m)
+{
+    uint8_t bytes[LINK_HEAD_MAX + 65536];
+    size_t n = link_head(m, bytes);
+    struct slice tail = link_tail(m);
+    assert_true(n + tail.bytes <= sizeof bytes);
+    if (tail.bytes > 0) {
+        memcpy(bytes + n, tail.at, tail.bytes);
+    }
+    gate_message(s->gate, bytes, n + tail.bytes);
+}
+
+static inline void
+scene_batch(struct scene *s, topic_id id, bool snapshot, const struct writer *records)
+{
+    const struct scene_topic *t = scene_topic(s, id, false);
+    uint8_t awake = (t != NULL && t->on[1]) || s->all_awake ? 0xff : 0;
+    assert_true(writer_ok(records));
+    scene_hear(s, &(struct link_message){.kind = LINK_BATCH,
+                                         .as.batch = {.topic = id,
+                                                      .publisher_epoch = 5,
+                                                      .tick_ms = scene_ms(s),
+                                                      .snapshot = snapshot,
+                                                      .awake_chunks_lo = awake,
+                                                      .awake_chunks_hi = awake,
+                                                      .records = {.at = records->start,
+                                                                  .bytes = writer_used(records)}}});
+}
+
+static inline topic_id
+scene_topic_of(const struct motion *m)
+{
+    return topic_make(SCENE_ISLAND, (uint16_t)(chunk_of(m->x_mm) / BLOCK_CHUNKS),
+                      (uint16_t)(chunk_of(m->y_mm) / BLOCK_CHUNKS));
+}
+
+static inline void
+scene_snapshot(struct scene *s, topic_id id)
+{
+    static uint8_t bytes[SCENE_PEOPLE * RECORD_MOTION_BYTES];
+    struct writer out = writer_over(bytes, sizeof bytes);
+    for (uint32_t i = 0; i < s->people_count; i++) {
+        const struct scene_person *p = &s->people[i];
+        if (p->there && scene_topic_of(&p->motion) == id) {
+            struct record_motion m = {.entity = p->id, .motion = p->motion};
+            batch_put_motion(&out, &m);
+        }
+    }
+    scene_batch(s, id, true, &out);
+}
+
+static inline void
+scene_answer(struct scene *s)
+{
+    for (uint32_t i = 0; i < s->acks && !s->home_deaf; i++) {
+        scene_hear(s, &(struct link_message){.kind = LINK_SUBSCRIBED, .as.subscribed = s->ack[i]});
+    }
+    for (uint32_t i = 0; i < s->pending_count && !s->home_deaf; i++) {
+        scene_snapshot(s, s->pending[i]);
+    }
+    s->acks = s->pending_count = 0;
+}
+
+static inline void
+scene_run(struct scene *s, int64_t ms)
+{
+    for (int64_t end_us = s->now_us + ms * 1000; s->now_us < end_us;) {
+        s->now_us += GATE_SLOT_US;
+        gate_turn(s->gate);
+        scene_answer(s);
+    }
+}
+
+static inline struct motion
+scene_at(struct scene *s, int32_t x_mm, int32_t y_mm)
+{
+    return (struct motion){.x_mm = x_mm, .y_mm = y_mm, .since_ms = scene_ms(s)};
+}
+
+/* The middle of a chunk. */
+static inline struct motion
+scene_in(struct scene *s, int32_t cx, int32_t cy)
+{
+    return scene_at(s, cx * CHUNK_MM + CHUNK_MM / 2, cy * CHUNK_MM + CHUNK_MM / 2);
+}
+
+static inline struct scene_person *
+scene_person(struct scene *s, uint64_t id)
+{
+    for (uint32_t i = 0; i < s->people_count; i++) {
+        if (s->people[i].id == id) {
+            return &s->people[i];
+        }
+    }
+    assert_true(s->people_count < SCENE_PEOPLE);
+    s->people[s->people_count] = (struct scene_person){.id = id};
+    return &s->people[s->people_count++];
+}
+
+static inline void
+scene_publish_leave(struct scene *s, const struct scene_person *p)
+{
+    uint8_t bytes[RECORD_LEAVE_BYTES];
+    struct writer out = writer_over(bytes, sizeof bytes);
+    batch_put_leave(&out, p->id, (uint16_t)chunk_of(p->motion.x_mm),
+                    (uint16_t)chunk_of(p->motion.y_mm));
+    scene_batch(s, scene_topic_of(&p->motion), false, &out);
+}
+
+/* Somebody has a new motion: LEAVE where its chunk changed, MOTION where it is. */
+static inline void
+scene_moves(struct scene *s, uint64_t id, struct motion motion)
+{
+    struct scene_person *p = scene_person(s, id);
+    if (p->there && (chunk_of(p->motion.x_mm) != chunk_of(motion.x_mm) ||
+                     chunk_of(p->motion.y_mm) != chunk_of(motion.y_mm))) {
+        scene_publish_leave(s, p);
+    }
+    p->there = true;
+    p->motion = motion;
+    uint8_t bytes[RECORD_MOTION_BYTES];
+    struct writer out = writer_over(bytes, sizeof bytes);
+    struct record_motion m = {.entity = id, .motion = motion};
+    batch_put_motion(&out, &m);
+    scene_batch(s, scene_topic_of(&motion), false, &out);
+}
+
+static inline void
+scene_goes(struct scene *s, uint64_t id)
+{
+    struct scene_person *p = scene_person(s, id);
+    p->there = false;
+    scene_publish_leave(s, p);
+}
+
+/* Clients */
+
+static inline void
+scene_connect(struct scene *s, uint32_t conn)
+{
+    struct scene_client *c = &s->clients[conn];
+    assert_false(c->open);
+    if (c->bytes != NULL) {
+        replica_fini(&c->replica);
+        free(c->bytes);
+    }
+    *c = (struct scene_client){.open = true, .room = SCENE_TAKES_ALL};
+    c->bytes = malloc(SCENE_BYTES);
+    assert_non_null(c->bytes);
+    replica_init(&c->replica, SCENE_PEOPLE, 1);
+    gate_opened(s->gate, conn);
+}
+
+static inline void
+scene_send_frame(struct scene *s, uint32_t conn, const uint8_t *frame, size_t bytes)
+{
+    uint8_t out[FRAME_AFTER_HELLO_MAX + 8];
+    struct writer w = writer_over(out, sizeof out);
+    write_u32(&w, (uint32_t)bytes);
+    write_bytes(&w, frame, bytes);
+    assert_true(writer_ok(&w));
+    gate_received(s->gate, conn, out, writer_used(&w));
+}
+
+static inline void
+scene_send(struct scene *s, uint32_t conn, const Seom__ClientMessage *m)
+{
+    uint8_t frame[4096];
+    size_t bytes = message_write_client(m, frame, sizeof frame);
+    assert_true(bytes > 0);
+    scene_send_frame(s, conn, frame, bytes);
+}
+
+static inline size_t
+scene_hello_bytes(bool spectator, uint32_t min, uint32_t max, uint8_t *out, size_t room)
+{
+    Seom__Range range = SEOM__RANGE__INIT;
+    range.min = min;
+    range.max = max;
+    Seom__Hello hello = SEOM__HELLO__INIT;
+    hello.protocol = &range;
+    hello.spectator = spectator;
+    Seom__ClientMessage m = SEOM__CLIENT_MESSAGE__INIT;
+    m.what_case = SEOM__CLIENT_MESSAGE__WHAT_HELLO;
+    m.hello = &hello;
+    return message_write_client(&m, out, room);
+}
+
+static inline void
+scene_hello(struct scene *s, uint32_t conn, bool spectator)
+{
+    uint8_t frame[256];
+    size_t bytes = scene_hello_bytes(spectator, PROTOCOL_MIN, PROTOCOL_MAX, frame, sizeof frame);
+    scene_send_frame(s, conn, frame, bytes);
+}
+
+static inline void
+scene_ping(struct scene *s, uint32_t conn)
+{
+    Seom__Ping ping = SEOM__PING__INIT;
+    Seom__ClientMessage m = SEOM__CLIENT_MESSAGE__INIT;
+    m.what_case = SEOM__CLIENT_MESSAGE__WHAT_PING;
+    m.ping = &ping;
+    scene_send(s, conn, &m);
+}
+
+static inline void
+scene_home(struct scene *s, uint64_t handle, uint64_t player, uint64_t epoch, struct motion motion)
+{
+    scene_hear(s, &(struct link_message){.kind = LINK_HOME,
+                                         .as.home = {.conn = handle,
+                                                     .code = SEOM__CODE__FINE,
+                                                     .player = player,
+                                                     .entity = player,
+                                                     .session_epoch = epoch,
+                                                     .island = SCENE_ISLAND,
+                                                     .motion = motion}});
+}
+
+static inline void
+scene_self(struct scene *s, uint64_t player, uint64_t epoch, uint8_t flags, struct motion motion)
+{
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = player,
+                                                     .session_epoch = epoch,
+                                                     .kind = SELF_MOTION,
+                                                     .flags = flags,
+                                                     .island = SCENE_ISLAND,
+                                                     .motion = motion}});
+}
+
+/* Connected, welcomed, its avatar told, its surroundings subscribed and told whole. */
+static inline void
+scene_play(struct scene *s, uint32_t conn, uint64_t player, struct motion motion)
+{
+    scene_connect(s, conn);
+    scene_hello(s, conn, false);
+    scene_home(s, s->enter.conn, player, 1, motion);
+    assert_int_equal(s->clients[conn].welcomes, 1);
+    scene_moves(s, player, motion);
+    scene_run(s, 200);
+}
+
+/* The avatar of a client moves: the world hears of it and its gate too. */
+static inline void
+scene_walks(struct scene *s, uint64_t player, struct motion motion)
+{
+    scene_self(s, player, 1, 0, motion);
+    scene_moves(s, player, motion);
+}
+
+static inline bool
+scene_knows(const struct scene *s, uint32_t conn, uint64_t entity)
+{
+    return replica_find(&s->clients[conn].replica, entity) != NULL;
+}
+
+static inline int
+scene_open_with(void **state, enum gate_mutant mutant)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->now_us = SCENE_START_US;
+    s->env = (struct env){.clock = {.ctx = s,
+                                    .mono_us = scene_mono_us,
+                                    .world_ms = scene_world_ms,
+                                    .random = scene_random},
+                          .conns = {.ctx = s,
+                                    .send = scene_conn_send,
+                                    .want_writable = scene_want_writable,
+                                    .close = scene_conn_close},
+                          .links = {.ctx = s, .send = scene_tell_home}};
+    struct gate_options options = {.conns_max = SCENE_CLIENTS,
+                                   .entities_max = SCENE_PEOPLE,
+                                   .topics_max = SCENE_TOPICS,
+                                   .chunks_max = 8192,
+                                   .subscribe_epoch_seed = 9,
+                                   .mutant = mutant};
+    assert_int_equal(gate_alloc(&options, &s->env, &s->gate), OK);
+    *state = s;
+    return 0;
+}
+
+static inline int
+scene_open(void **state)
+{
+    return scene_open_with(state, GATE_MUTANT_NONE);
+}
+
+static inline int
+scene_close(void **state)
+{
+    struct scene *s = *state;
+    gate_free(&s->gate);
+    for (uint32_t i = 0; i < SCENE_CLIENTS; i++) {
+        if (s->clients[i].bytes != NULL) {
+            replica_fini(&s->clients[i].replica);
+            free(s->clients[i].bytes);
+        }
+    }
+    free(s);
+    return 0;
+}
+
+#endif
