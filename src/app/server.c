@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include "app/freeze.h"
 #include "app/gate_thread.h"
 #include "app/origin.h"
 #include "app/version.h"
@@ -298,6 +299,10 @@ server_open(const struct server_options *options, struct server **out, char why[
     e = e == OK
             ? origin_load(options->data, s->store, options->world_id, &origin, why, SERVER_WHY_MAX)
             : e;
+    uint32_t stopped = 0;
+    e = e == OK ? freeze_places(s->store, options->world_id, origin.saved_world_ms, &stopped, why,
+                                SERVER_WHY_MAX)
+                : e;
     if (e != OK) {
         server_close(&s);
         return e;

@@ -72,13 +72,22 @@ check_move(const Seom__Move *m)
     return m->look <= LOOK_KIND_MASK ? check_motion(m->motion) : ERR_RANGE;
 }
 
+/* An island's number fits a topic, and a window ends where coordinates end. */
+static enum err
+check_camera(const Seom__Camera *c)
+{
+    bool fits = c->island <= INT32_MAX && (int64_t)c->x_mm + c->w_mm <= INT32_MAX &&
+                (int64_t)c->y_mm + c->h_mm <= INT32_MAX;
+    return fits ? OK : ERR_RANGE;
+}
+
 static enum err
 check_request(const Seom__Request *r)
 {
     switch (r->what_case) {
     case SEOM__REQUEST__WHAT_SAY: return check_text(r->say->text, SAY_BYTES_MAX);
-    case SEOM__REQUEST__WHAT_LOOK:
-    case SEOM__REQUEST__WHAT_CAMERA: return OK;
+    case SEOM__REQUEST__WHAT_CAMERA: return check_camera(r->camera);
+    case SEOM__REQUEST__WHAT_LOOK: return OK;
     case SEOM__REQUEST__WHAT__NOT_SET:
     case _SEOM__REQUEST__WHAT__CASE_IS_INT_SIZE: break;
     }

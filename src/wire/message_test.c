@@ -143,6 +143,37 @@ test_say(void **state)
     assert_int_equal(read_client(no_what, 5, &m), ERR_NOT_FOUND);
 }
 
+static enum err
+read_camera(uint32_t island, int32_t x_mm, uint32_t w_mm)
+{
+    Seom__Camera camera = SEOM__CAMERA__INIT;
+    camera.island = island;
+    camera.x_mm = camera.y_mm = x_mm;
+    camera.w_mm = camera.h_mm = w_mm;
+    Seom__Request request = SEOM__REQUEST__INIT;
+    request.what_case = SEOM__REQUEST__WHAT_CAMERA;
+    request.camera = &camera;
+    Seom__ClientMessage message = SEOM__CLIENT_MESSAGE__INIT;
+    message.what_case = SEOM__CLIENT_MESSAGE__WHAT_REQUEST;
+    message.request = &request;
+    uint8_t frame[64];
+    const Seom__ClientMessage *m;
+    size_t n = message_write_client(&message, frame, sizeof frame);
+    return read_client(frame, n, &m);
+}
+
+/* One anonymous message once stopped the whole process: an island that fits no topic. */
+static void
+test_cameras_look_at_what_can_be(void **state)
+{
+    (void)state;
+    assert_int_equal(read_camera(0, 0, 0), OK);
+    assert_int_equal(read_camera(INT32_MAX, -1000, 100000), OK);
+    assert_int_equal(read_camera(UINT32_MAX, 0, 1000000), ERR_RANGE);
+    assert_int_equal(read_camera(1, INT32_MAX, 2), ERR_RANGE);
+    assert_int_equal(read_camera(1, 0, UINT32_MAX), ERR_RANGE);
+}
+
 static void
 test_the_arena_is_the_limit(void **state)
 {
@@ -376,6 +407,7 @@ main(void)
         cmocka_unit_test(test_what_is_no_message),
         cmocka_unit_test(test_say),
         cmocka_unit_test(test_the_arena_is_the_limit),
+        cmocka_unit_test(test_cameras_look_at_what_can_be),
         cmocka_unit_test(test_welcome),
         cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_moves_are_written_as_protobuf_writes_them),
