@@ -1,7 +1,7 @@
 #!/bin/bash
 # From nothing to a running binary: makes an empty Debian 12 in a temporary directory, with git as the only
-# extra, clones this repository's HEAD there, and runs the two commands as a newcomer would. Prints the time of
-# each step and cleans up. Needs root, debootstrap and about 3 GB (5 GB with --check).
+# extra, clones this repository's HEAD there, builds as a newcomer would, and waits until the bots of its world
+# walk. Prints the time of each step and cleans up. Needs root, debootstrap and about 3 GB (5 GB with --check).
 #   tools/chroot-trial.sh [--check]     --check: ./check --quick as well
 # The mirror, and where they are set a proxy and extra certificates for npm, are those of this machine.
 set -eu
@@ -72,11 +72,30 @@ make_house() {
     git clone -q --bare "$root" "$house/srv/seom.git"
 }
 
+# Starts a world as ./run does, on ports that the kernel chooses, and waits until its 200 bots play.
+walk() {
+    inside /usr/bin/python3 - /root/seom/build/seom <<'END'
+import json, re, subprocess, sys, time, urllib.request
+world = subprocess.Popen([sys.argv[1], "dev", "--data", "/root/sea", "--play", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+                         stderr=subprocess.PIPE, text=True)
+page = next(found[0] for line in world.stderr if (found := re.search(r"http://[0-9.:]+", line)))
+end = time.monotonic() + 60
+players = 0
+while players < 200 and time.monotonic() < end:
+    time.sleep(0.1)
+    players = json.load(urllib.request.urlopen(page + "/status"))["players"]
+world.terminate()
+sys.exit(0 if world.wait(20) == 0 and players >= 200 else f"{players} players after 60 s, exit {world.returncode}")
+END
+}
+
 step "an empty Debian with git" make_house
 clone_start=$SECONDS
 step "git clone" inside git clone -q /srv/seom.git /root/seom
 step "./run --build-only" inside /root/seom/run --build-only
 times+=("$(printf '%-34s %4d s' "from clone to built" $((SECONDS - clone_start)))")
+step "seom dev until 200 bots walk" walk
+times+=("$(printf '%-34s %4d s' "from clone to walking" $((SECONDS - clone_start)))")
 step "again, with nothing to do" inside /root/seom/run --build-only
 step "build/seom version" inside /root/seom/build/seom version
 if [ $with_check = yes ]; then

@@ -5,7 +5,6 @@
 #include "app/server.h"
 #include "base/check.h"
 #include "os/process.h"
-#include "rules/registry.h"
 #include "watch/chart.h"
 #include "watch/http.h"
 #include "web/page.h"
@@ -135,7 +134,7 @@ open_all(struct dev *dev, char why[TEXT_MAX])
     struct server_options options = {.data = c->data,
                                      .play = c->play,
                                      .sea = &dev->sea,
-                                     .game = registry_find("sample"),
+                                     .game = config_game(c),
                                      .world_id = (uint16_t)c->world,
                                      .players_max = (uint32_t)c->players_max,
                                      .gate_threads = (uint32_t)c->gate_threads,

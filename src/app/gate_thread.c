@@ -10,6 +10,7 @@
 #define PACE_US       2000 /* one wake-up for whatever came in 2 ms */
 #define FIGURES_US    1000000
 #define QUEUE_SAMPLES 64
+#define LEAVE_US      500000 /* for good-byes to be read, at the end */
 #define HOME_PEER     0
 
 struct gate_thread {
@@ -101,6 +102,17 @@ leave_figures(struct gate_thread *t, int64_t now_us)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* So that everybody reads the good-bye; who does not is left behind. */
+static void
+wait_for_readers(struct gate_thread *t)
+{
+    conns_stop_listening(t->conns);
+    int64_t end_us = env_mono_us(&t->env) + LEAVE_US;
+    for (int64_t now_us; conns_count(t->conns) > 0 && (now_us = env_mono_us(&t->env)) < end_us;) {
+        loop_turn(t->loop, end_us - now_us);
+    }
+}
+
 static void *
 run(void *arg)
 {
@@ -125,6 +137,7 @@ run(void *arg)
         leave_figures(t, env_mono_us(&t->env));
     }
     gate_stop(t->gate, t->stop_code, t->stop_retry_after_ms);
+    wait_for_readers(t);
     crash_thread_end(&t->trace);
     return NULL;
 }

@@ -25,8 +25,12 @@
 struct conn {
     struct loop_watch watch;
     struct conns *conns;
-    int fd;             /* -1 = free */
-    uint32_t next_free; /* index, while free */
+    int fd;                  /* -1 = free */
+    uint32_t next_free;      /* index, while free */
+    uint32_t next, previous; /* index, while lingering; NONE at the ends */
+    int64_t linger_until_us; /* mono; 0: since this turn */
+    uint32_t linger_bytes;   /* thrown away so far */
+    bool lingers;            /* we said our last word; the owner has let go of it */
     bool wants_writable;
     bool broken; /* a send failed; closed() comes with the next turn */
 };
@@ -39,7 +43,8 @@ struct conns {
     bool paused;       /* not accepting */
     int64_t resume_us; /* mono; 0 while paused = not yet known */
     uint32_t limit, used, made, free_head;
-    uint32_t sample_next; /* where conns_sample_queues() goes on */
+    uint32_t linger_first, linger_last; /* in the order of their deadlines */
+    uint32_t sample_next;               /* where conns_sample_queues() goes on */
     struct conns_stats stats;
     struct conn *table;           /* owned; `made` of limit were ever used */
     struct iovec pieces[IOV_MAX]; /* of the send being made */
@@ -49,7 +54,7 @@ struct conns {
 static struct conn *
 conn_at(const struct conns *conns, uint32_t index)
 {
-    CHECK(index < conns->made && conns->table[index].fd >= 0);
+    CHECK(index < conns->made && conns->table[index].fd >= 0 && !conns->table[index].lingers);
     return &conns->table[index];
 }
 
@@ -79,6 +84,63 @@ conn_free(struct conn *c)
     c->conns->free_head = conn_index(c);
 }
 
+static void
+linger_begin(struct conn *c)
+{
+    struct conns *conns = c->conns;
+    CHECK(!c->lingers);
+    c->lingers = true;
+    c->linger_until_us = 0;
+    c->linger_bytes = 0;
+    c->previous = conns->linger_last;
+    c->next = NONE;
+    *(c->previous == NONE ? &conns->linger_first : &conns->table[c->previous].next) = conn_index(c);
+    conns->linger_last = conn_index(c);
+    /* Level-triggered from here on: input that was left unread is reported as well. */
+    loop_change(conns->loop, c->fd, EPOLLIN | EPOLLRDHUP, &c->watch);
+}
+
+static void
+linger_end(struct conn *c)
+{
+    struct conns *conns = c->conns;
+    CHECK(c->lingers);
+    *(c->previous == NONE ? &conns->linger_first : &conns->table[c->previous].next) = c->next;
+    *(c->next == NONE ? &conns->linger_last : &conns->table[c->next].previous) = c->previous;
+    c->lingers = false;
+    conn_release(c);
+    conn_free(c);
+}
+
+/* The peer goes on talking, or has closed as well. */
+static void
+linger_read(struct conn *c)
+{
+    struct conns *conns = c->conns;
+    ssize_t n = recv(c->fd, conns->buffer, sizeof(conns->buffer), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    c->linger_bytes += n > 0 ? (uint32_t)n : 0;
+    if (n <= 0 || c->linger_bytes > CONNS_LINGER_BYTES)
+        linger_end(c);
+}
+
+/* Ends those whose time is over; when the next one's is. */
+static int64_t
+linger_turn(struct conns *conns, int64_t now_us)
+{
+    for (uint32_t i = conns->linger_last; i != NONE && conns->table[i].linger_until_us == 0;
+         i = conns->table[i].previous)
+        conns->table[i].linger_until_us = now_us + CONNS_LINGER_US;
+    while (conns->linger_first != NONE) {
+        struct conn *c = &conns->table[conns->linger_first];
+        if (c->linger_until_us > now_us)
+            return c->linger_until_us;
+        linger_end(c);
+    }
+    return INT64_MAX;
+}
+
 /* The peer's end of it: the index becomes free after the call-back. */
 static void
 conn_lost(struct conn *c)
@@ -105,7 +167,7 @@ conn_read(struct conn *c, bool to_the_end)
         conns->stats.receives++;
         conns->stats.receive_bytes += (uint64_t)n;
         conns->events.received(conns->events.ctx, conn_index(c), conns->buffer, (size_t)n);
-        if (c->fd < 0)
+        if (c->fd < 0 || c->lingers)
             return false;
         if (n == CONNS_READ_BYTES) {
             loop_change(conns->loop, c->fd, READ_EVENTS | (c->wants_writable ? EPOLLOUT : 0),
@@ -122,6 +184,10 @@ conn_ready(void *ctx, uint32_t events)
 {
     struct conn *c = ctx;
     struct conns *conns = c->conns;
+    if (c->lingers) {
+        linger_read(c);
+        return;
+    }
     if ((events & (EPOLLIN | GONE_EVENTS)) != 0 && !conn_read(c, (events & GONE_EVENTS) != 0))
         return;
     if ((events & EPOLLOUT) != 0 && c->wants_writable)
@@ -267,6 +333,10 @@ port_close(void *ctx, uint32_t conn)
 {
     struct conns *conns = ctx;
     struct conn *c = conn_at(conns, conn);
+    if (!c->broken && shutdown(c->fd, SHUT_WR) == 0) {
+        linger_begin(c);
+        return;
+    }
     conn_release(c);
     conn_free(c);
 }
@@ -299,7 +369,7 @@ conns_open(const struct conns_options *options, struct conns **out)
     conns->listener_watch = (struct loop_watch){.ready = listener_ready, .ctx = conns};
     conns->listener = options->listener;
     conns->limit = limit;
-    conns->free_head = NONE;
+    conns->free_head = conns->linger_first = conns->linger_last = NONE;
     conns->table = table;
     if (conns->listener >= 0) {
         enum err error = loop_add(conns->loop, conns->listener, EPOLLIN, &conns->listener_watch);
@@ -342,15 +412,16 @@ conns_close(struct conns **conns)
 int64_t
 conns_turn(struct conns *conns, int64_t now_us)
 {
+    int64_t linger_us = linger_turn(conns, now_us);
     if (!conns->paused)
-        return INT64_MAX;
+        return linger_us;
     if (conns->resume_us == 0)
         conns->resume_us = now_us + CONNS_PAUSE_US;
     if (now_us < conns->resume_us)
-        return conns->resume_us;
+        return conns->resume_us < linger_us ? conns->resume_us : linger_us;
     conns->paused = false;
     loop_change(conns->loop, conns->listener, EPOLLIN, &conns->listener_watch);
-    return INT64_MAX;
+    return linger_us;
 }
 
 uint32_t

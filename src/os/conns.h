@@ -5,6 +5,11 @@
  * Owned by its gate thread. Limits: `limit` connections, LISTEN_SEND_BUFFER_BYTES of unsent bytes
  * each in the kernel, CONNS_READ_BYTES a call-back. Where descriptors run out or the table is full,
  * accepting pauses for CONNS_PAUSE_US and those who knock wait in the backlog.
+ *
+ * close() of a socket with unread input resets the connection, and the peer may lose what it was
+ * told last. So env_conns.close() only ends our direction; the socket lingers, its input thrown
+ * away, until the peer closes too, but for CONNS_LINGER_US and CONNS_LINGER_BYTES at most. Its
+ * owner has nothing more to do with it; it counts in conns_count() until it is gone.
  */
 #ifndef SEOM_OS_CONNS_H
 #define SEOM_OS_CONNS_H
@@ -17,14 +22,16 @@
 #include <sys/socket.h>
 
 #define CONNS_READ_BYTES   (64 * 1024)
-#define CONNS_ACCEPT_BURST 64     /* per turn */
-#define CONNS_PAUSE_US     100000 /* without accepting, after descriptors ran out */
-#define CONNS_DESCRIPTORS  64     /* kept free for everything else by the default limit */
+#define CONNS_ACCEPT_BURST 64           /* per turn */
+#define CONNS_PAUSE_US     100000       /* without accepting, after descriptors ran out */
+#define CONNS_DESCRIPTORS  64           /* kept free for everything else by the default limit */
+#define CONNS_LINGER_US    2000000      /* for what was sent before closing to be read */
+#define CONNS_LINGER_BYTES (256 * 1024) /* of input thrown away meanwhile */
 
 struct conns;
 
 /* Calls back on the thread of the loop, from loop_turn() only. conn is an index below the limit; it
- * is free again after closed() or env_conns.close(), both of which may happen in any call-back. */
+ * is the owner's until closed() or env_conns.close(), both of which may happen in any call-back. */
 struct conns_events {
     void *ctx;
     void (*opened)(void *ctx, uint32_t conn);

@@ -322,10 +322,64 @@ test_close_in_call_back(void **state)
     assert_int_equal(write(client, "bye", 3), 3);
     shutdown(client, SHUT_WR);
     turn_until_received(&f, 3);
+    while (conns_count(f.conns) > 0) /* lingers until it sees that the peer has closed, too */
+        assert_int_not_equal(loop_turn(f.loop, 5000000), 0);
     assert_int_equal(f.closed, 0); /* it was we who closed */
-    assert_int_equal(conns_count(f.conns), 0);
     uint8_t byte;
     assert_int_equal(client_read(client, &byte, 1), 0);
+    close(client);
+    fixture_close(&f);
+}
+
+/* What was sent before closing arrives, whatever input was left unread; who never closes is left
+ * after a while. */
+static void
+test_last_words_are_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, 4);
+    int client = client_open(&f);
+    assert_int_equal(write(client, "unread", 6), 6);
+    const struct slice bye = {.at = (const uint8_t *)"bye", .bytes = 3};
+    size_t taken;
+    assert_int_equal(f.port.send(f.port.ctx, f.last, &bye, 1, &taken), OK);
+    f.port.close(f.port.ctx, f.last);
+    assert_int_equal(conns_turn(f.conns, 1), 1 + CONNS_LINGER_US);
+    loop_turn(f.loop, 5000000);
+    assert_int_equal(write(client, "more", 4), 4);
+    loop_turn(f.loop, 5000000);
+    uint8_t bytes[8];
+    assert_int_equal(client_read(client, bytes, sizeof(bytes)), 3);
+    assert_int_equal(read(client, bytes, sizeof(bytes)), 0); /* the end, not a reset */
+    assert_int_equal(conns_turn(f.conns, CONNS_LINGER_US), 1 + CONNS_LINGER_US);
+    assert_int_equal(conns_count(f.conns), 1);
+    assert_int_equal(conns_turn(f.conns, 1 + CONNS_LINGER_US), INT64_MAX);
+    assert_int_equal(conns_count(f.conns), 0);
+    assert_int_equal(f.received, 0);
+    assert_int_equal(f.closed, 0);
+    close(client);
+    fixture_close(&f);
+}
+
+/* Who goes on sending instead of closing is left at once when it is too much. */
+static void
+test_lingering_is_bounded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, 4);
+    int client = client_open(&f);
+    f.port.close(f.port.ctx, f.last);
+    static const uint8_t flood[65536];
+    size_t sent = 0;
+    while (conns_count(f.conns) > 0) {
+        ssize_t n = write(client, flood, sizeof(flood));
+        sent += n > 0 ? (size_t)n : 0;
+        assert_true(sent < 64U * CONNS_LINGER_BYTES);
+        loop_turn(f.loop, 1000);
+    }
+    assert_true(sent > CONNS_LINGER_BYTES);
     close(client);
     fixture_close(&f);
 }
@@ -346,8 +400,10 @@ test_stale_event(void **state)
     f.closes_others_count = 2;
     assert_int_equal(write(a, "a", 1), 1);
     assert_int_equal(write(b, "b", 1), 1);
-    assert_int_equal(loop_turn(f.loop, 5000000), 1);
+    assert_int_equal(loop_turn(f.loop, 5000000), 2);
     assert_int_equal(f.received, 1);
+    assert_int_equal(conns_turn(f.conns, 1), 1 + CONNS_LINGER_US);
+    assert_int_equal(conns_turn(f.conns, 1 + CONNS_LINGER_US), INT64_MAX);
     assert_int_equal(conns_count(f.conns), 1);
     f.closes_others_count = 0;
     int c = client_open(&f);
@@ -426,6 +482,8 @@ main(void)
         cmocka_unit_test(test_large_then_hang_up),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_close_in_call_back),
+        cmocka_unit_test(test_last_words_are_read),
+        cmocka_unit_test(test_lingering_is_bounded),
         cmocka_unit_test(test_stale_event),
         cmocka_unit_test(test_full_table_pauses),
         cmocka_unit_test(test_no_descriptor_pauses),
