@@ -251,7 +251,8 @@ open_gates(struct server *s, char *why)
     address_text(&s->play, s->gate_text);
     s->gate_list[0] = s->gate_text;
     uint32_t players = s->options.players_max;
-    struct gate_options gate = {.entities_max = players * 2 + THINGS_MAX,
+    struct gate_options gate = {.islands = &s->options.sea->islands,
+                                .entities_max = players * 2 + THINGS_MAX,
                                 .topics_max = players * TOPICS_PER_PLAYER + 4096,
                                 .chunks_max = players * CHUNKS_PER_PLAYER + 4096,
                                 .gates = s->gate_list,

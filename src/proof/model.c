@@ -321,6 +321,7 @@ start_server(struct model *m, int64_t saved_world_ms)
     m->world_env.store = memory_store_port(m->store, world_store_done(m->world));
     for (uint32_t g = 0; g < m->knobs.gates; g++) {
         struct gate_options gate = {.conns_max = PERSONS_MAX,
+                                    .islands = &m->islands,
                                     .entities_max = 4096,
                                     .topics_max = 2048,
                                     .chunks_max = 16384,

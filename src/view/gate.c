@@ -517,6 +517,7 @@ gate_turn(struct gate *g)
         replica_trim(g, now_us); /* not more often: it visits every chunk with news */
         sweep(g, now_us);
         interest_spectators(g);
+        interest_retry(g);
     }
     interest_subscribe(g);
     bool idle = g->stats.connections == 0 && g->first_changed[0] == POOL_NONE &&

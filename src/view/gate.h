@@ -11,12 +11,14 @@
 
 #include "env/env.h"
 #include "wire/link.h"
+#include "world/archipelago.h"
 
 #define GATE_SLOTS   10 /* of a tick; a client is served in one of them */
 #define GATE_SLOT_US 10000
 #define GATE_BUDGET_BYTES_S \
-    14700 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
-#define GATE_BUDGET_BURST 1600
+    14400 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
+#define GATE_BUDGET_BURST \
+    1900 /* a tick's share and what one slice of a crowd leaves of it, or that would be lost */
 #define GATE_CROWDED \
     64 /* entities from which a chunk is cut into cells; back to normal at 3/4 of it */
 #define GATE_SPECTATOR_CHUNKS 64
@@ -35,7 +37,8 @@ enum gate_mutant {
 struct gate_options {
     uint32_t conns_max;
     uint32_t entities_max, topics_max, chunks_max;
-    uint32_t home; /* peer number of the home */
+    const struct archipelago *islands; /* borrowed: which islands a camera may look at */
+    uint32_t home;                     /* peer number of the home */
     uint64_t subscribe_epoch_seed;
     const char *const *gates; /* addresses told to clients; borrowed */
     uint32_t gates_count;

@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "client/replica.h"
 #include "view/state.h"
+#include "world/island_make.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +56,12 @@ struct scene_topic {
     bool on[2];
 };
 
+#define SCENE_ISLANDS 2
+#define SCENE_SIDE_MM 8160000
+
 struct scene {
+    struct archipelago islands;
+    struct island_file files[SCENE_ISLANDS];
     struct env env;
     struct gate *gate;
     int64_t now_us;
@@ -646,7 +652,13 @@ scene_open_with(void **state, enum gate_mutant mutant)
                                     .want_writable = scene_want_writable,
                                     .close = scene_conn_close},
                           .links = {.ctx = s, .send = scene_tell_home}};
+    archipelago_init(&s->islands);
+    for (uint32_t i = 0; i < SCENE_ISLANDS; i++) {
+        assert_int_equal(island_make_plain(i + 1, SCENE_SIDE_MM, &s->files[i]), OK);
+        assert_int_equal(archipelago_add(&s->islands, island_file_slice(&s->files[i])), OK);
+    }
     struct gate_options options = {.conns_max = SCENE_CLIENTS,
+                                   .islands = &s->islands,
                                    .entities_max = SCENE_PEOPLE,
                                    .topics_max = SCENE_TOPICS,
                                    .chunks_max = 8192,
@@ -668,6 +680,10 @@ scene_close(void **state)
 {
     struct scene *s = *state;
     gate_free(&s->gate);
+    archipelago_fini(&s->islands);
+    for (uint32_t i = 0; i < SCENE_ISLANDS; i++) {
+        island_file_free(&s->files[i]);
+    }
     for (uint32_t i = 0; i < SCENE_CLIENTS; i++) {
         if (s->clients[i].bytes != NULL) {
             replica_fini(&s->clients[i].replica);

@@ -12,6 +12,7 @@
 
 #define SUBSCRIBE_TOPICS_MAX 1024 /* in one message */
 #define REPAIR_US            2000000
+#define SPECTATOR_SHARE      4 /* a quarter of the topics */
 #define BLOCK_MM             (BLOCK_CHUNKS * CHUNK_MM)
 #define SPECTATOR_BLOCKS     8       /* squared: as many blocks as it may see chunks */
 #define SPECTATOR_WINDOW_MM  2000000 /* a wider window sees density only */
@@ -32,6 +33,7 @@ hold_topic(struct gate *g, uint32_t topic, bool wakes)
 {
     struct seen_topic *t = pool_at(&g->topics, topic);
     if (t->refs[wakes]++ == 0) {
+        g->watched_topics += !wakes;
         changed(g, topic, wakes);
     }
 }
@@ -42,6 +44,7 @@ release_topic(struct gate *g, uint32_t topic, bool wakes)
     struct seen_topic *t = pool_at(&g->topics, topic);
     CHECK(t->refs[wakes] > 0);
     if (--t->refs[wakes] == 0) {
+        g->watched_topics -= !wakes;
         changed(g, topic, wakes);
     }
 }
@@ -186,6 +189,7 @@ interest_moved(struct gate *g, uint32_t conn)
         return;
     }
     int32_t cx = chunk_of(c->motion.x_mm), cy = chunk_of(c->motion.y_mm);
+    c->lacks = false;
     uint32_t keep = g->options.mutant == GATE_MUTANT_NO_HYSTERESIS ? 1 : 2;
     for (uint32_t slot = 0; slot < c->seen_max; slot++) {
         if (c->seen[slot].chunk == POOL_NONE) {
@@ -207,6 +211,7 @@ interest_moved(struct gate *g, uint32_t conn)
                                                          (uint16_t)(y / BLOCK_CHUNKS)));
             uint32_t chunk =
                 topic == POOL_NONE ? POOL_NONE : replica_chunk(g, topic, (uint16_t)x, (uint16_t)y);
+            c->lacks = c->lacks || chunk == POOL_NONE;
             if (chunk != POOL_NONE && !sees(c, chunk)) {
                 see(g, conn, chunk);
             } else if (chunk == POOL_NONE && topic != POOL_NONE) {
@@ -236,11 +241,25 @@ first_block(int32_t corner_mm, uint32_t size_mm)
 }
 
 static int64_t
-last_block(int32_t corner_mm, uint32_t size_mm)
+last_block(int32_t corner_mm, uint32_t size_mm, uint16_t chunks)
 {
+    int64_t of_island = (chunks - 1) / BLOCK_CHUNKS;
     int64_t last = ((int64_t)corner_mm + size_mm) / BLOCK_MM;
     int64_t most = blocks_around_middle(corner_mm, size_mm, SPECTATOR_BLOCKS / 2 - 1);
-    return last < most ? last : most;
+    last = last < most ? last : most;
+    return last < of_island ? last : of_island;
+}
+
+/* Spectators share a part of the topics, so that however many they are, players find theirs. */
+static uint32_t
+topic_to_watch(struct gate *g, topic_id id)
+{
+    uint32_t known = map_get(&g->topic_by_id, id);
+    if (known == MAP_NONE && g->watched_topics >= g->options.topics_max / SPECTATOR_SHARE) {
+        g->stats.limits_reached++;
+        return POOL_NONE;
+    }
+    return known != MAP_NONE ? known : replica_topic(g, id);
 }
 
 /* The blocks in a spectator's window, at most as many as it may see chunks. Holding them wakes
@@ -254,13 +273,13 @@ camera_topics(struct gate *g, struct conn *c)
         c->camera.h_mm <= SPECTATOR_WINDOW_MM) {
         int32_t from_x = first_block(c->camera.x_mm, c->camera.w_mm);
         int32_t from_y = first_block(c->camera.y_mm, c->camera.h_mm);
-        int64_t to_x = last_block(c->camera.x_mm, c->camera.w_mm);
-        int64_t to_y = last_block(c->camera.y_mm, c->camera.h_mm);
-        for (int32_t y = from_y; y <= to_y && y <= UINT16_MAX; y++) {
-            for (int32_t x = from_x; x <= to_x && x <= UINT16_MAX && count < GATE_SPECTATOR_CHUNKS;
-                 x++) {
+        const struct island *island = archipelago_find(g->options.islands, c->camera.island);
+        int64_t to_x = last_block(c->camera.x_mm, c->camera.w_mm, island_columns(island));
+        int64_t to_y = last_block(c->camera.y_mm, c->camera.h_mm, island_rows(island));
+        for (int32_t y = from_y; y <= to_y; y++) {
+            for (int32_t x = from_x; x <= to_x && count < GATE_SPECTATOR_CHUNKS; x++) {
                 uint32_t topic =
-                    replica_topic(g, topic_make(c->camera.island, (uint16_t)x, (uint16_t)y));
+                    topic_to_watch(g, topic_make(c->camera.island, (uint16_t)x, (uint16_t)y));
                 if (topic != POOL_NONE) {
                     hold_topic(g, topic, false);
                     held[count++] = topic;
@@ -340,14 +359,6 @@ spectator_look(struct gate *g, uint32_t conn)
     }
 }
 
-/* A window may lie anywhere, also where numbers end. */
-static int32_t
-middle_mm(int32_t from_mm, uint32_t side_mm)
-{
-    int64_t middle = from_mm + (int64_t)(side_mm / 2);
-    return middle < INT32_MAX ? (int32_t)middle : INT32_MAX;
-}
-
 void
 interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera)
 {
@@ -370,10 +381,21 @@ interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera)
     c->camera.y_mm = camera->y_mm;
     c->camera.w_mm = camera->island == 0 ? 0 : camera->w_mm;
     c->camera.h_mm = camera->h_mm;
-    c->motion = (struct motion){.x_mm = middle_mm(camera->x_mm, c->camera.w_mm),
-                                .y_mm = middle_mm(camera->y_mm, c->camera.h_mm)};
+    c->motion = (struct motion){.x_mm = camera->x_mm + (int32_t)(c->camera.w_mm / 2),
+                                .y_mm = camera->y_mm + (int32_t)(c->camera.h_mm / 2)};
     camera_topics(g, c);
     spectator_look(g, conn);
+}
+
+/* Once a second: what was not to be had when it was wanted. */
+void
+interest_retry(struct gate *g)
+{
+    for (uint32_t i = 0; i < g->conns_high; i++) {
+        if (g->hot[i].state == CONN_PLAYING && g->conns[i].lacks) {
+            interest_moved(g, i);
+        }
+    }
 }
 
 void

@@ -127,6 +127,13 @@ answer(struct gate *g, uint32_t conn, uint32_t number, uint32_t code, Seom__Look
     conn_send_message(g, conn, &m);
 }
 
+/* An island of this world, or the whole sea. */
+static bool
+is_there(const struct gate *g, uint32_t island)
+{
+    return island == 0 || archipelago_find(g->options.islands, island) != NULL;
+}
+
 static void
 request(struct gate *g, uint32_t conn, const Seom__Request *r)
 {
@@ -142,8 +149,11 @@ request(struct gate *g, uint32_t conn, const Seom__Request *r)
         m.as.input.kind = INPUT_LOOK;
         m.as.input.entity = r->look->entity;
         send_input(g, &m);
-    } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays) {
+    } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays &&
+               is_there(g, r->camera->island)) {
         interest_camera(g, conn, r->camera);
+    } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays) {
+        answer(g, conn, r->number, SEOM__CODE__NOT_FOUND, NULL);
     } else {
         answer(g, conn, r->number, SEOM__CODE__REFUSED, NULL);
     }

@@ -28,7 +28,7 @@
 #define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)
 #define THING_BYTES_MAX  (19 + ATTRIBUTES_MAX)
 #define BOOK_BYTES       (4U << 20)
-#define SLICE_ENTITIES   64
+#define SLICE_ENTITIES   48
 
 /* A log of records: what was said about a chunk (or a cell of a crowded one) lately, in the very
  * bytes in which it will be sent. A reader holds a cursor; one that is older than start missed
@@ -153,6 +153,7 @@ struct conn {
     struct record_self self;
     uint16_t cx, cy; /* chunk around which the interest stands */
 
+    bool lacks; /* a chunk that a limit refused */
     struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
     uint32_t seen_index, seen_max, seen_count;
     struct near_cell near[NEAR_CELLS];
@@ -202,6 +203,7 @@ struct gate {
     uint32_t first_news, first_logging, first_changed[2];
     uint32_t subscribe_epoch, subscribe_version[2];
     uint64_t digest[2];
+    uint32_t watched_topics; /* held for spectators */
     bool introduced[2]; /* the home was sent the set as a whole */
     int64_t repaired_us[2];
 
@@ -239,10 +241,10 @@ void news_append(struct gate *g, struct news *news, struct slice record);
 bool news_trim(struct gate *g, struct news *news, int64_t before_us); /* true: nothing is left */
 bool news_covers(const struct news *news, uint32_t cursor);
 uint32_t news_bytes_from(const struct news *news, uint32_t cursor);
-/* The pieces from a cursor to the end; at most max, *cursor moves on; *bytes grows. Returns how
- * many. */
+/* The pieces from a cursor on, whole pages each, at most max of them and at most room bytes;
+ * *cursor moves on; *bytes grows. Returns how many. */
 uint32_t news_pieces(struct gate *g, const struct news *news, uint32_t *cursor,
-                     struct slice *pieces, uint32_t max, size_t *bytes);
+                     struct slice *pieces, uint32_t max, size_t room, size_t *bytes);
 
 /* replica.c */
 void replica_batch(struct gate *g, const struct link_batch *batch);
@@ -261,6 +263,7 @@ void interest_clear(struct gate *g, uint32_t conn);
 void interest_camera(struct gate *g, uint32_t conn, const Seom__Camera *camera);
 void interest_spectators(
     struct gate *g); /* once a second: what woke or fell asleep in their windows */
+void interest_retry(struct gate *g);
 void interest_density(struct gate *g, bool on); /* the first spectator came, the last one left */
 void interest_subscribe(struct gate *g);        /* tells the home what changed */
 void interest_subscribed(struct gate *g, const struct link_subscribed *s);
