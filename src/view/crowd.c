@@ -71,8 +71,9 @@ crowd_told(struct gate *g, struct seen_chunk *c, uint32_t entity, uint8_t cell_b
     }
 }
 
-/* Whoever watches the chunk sees it in another way from now on: told whole, or by cells and
- * rotation. */
+/* Whoever watches the chunk sees it in another way from now on. Of a new crowd they know everybody
+ * once they have read the chunk's log to its end; of a former one they do not, and are told whole.
+ */
 static void
 change_watchers(struct gate *g, const struct seen_chunk *c)
 {
@@ -81,8 +82,11 @@ change_watchers(struct gate *g, const struct seen_chunk *c)
         for (uint32_t i = 0; i < block->count; i++) {
             uint32_t conn = block->watchers[i].conn;
             struct seen *seen = &g->conns[conn].seen[block->watchers[i].slot];
-            seen->fresh = seen->forget_first = c->crowd == POOL_NONE;
+            if (c->crowd == POOL_NONE) {
+                seen->fresh = seen->forget_first = true;
+            }
             seen->rotation = 0;
+            g->hot[conn].dirty |= UINT64_C(1) << block->watchers[i].slot;
             g->conns[conn].near_valid = false;
             g->hot[conn].crowd = g->hot[conn].urgent = true;
         }
@@ -110,7 +114,6 @@ become_crowded(struct gate *g, uint32_t chunk)
         crowd_add(g, c, i);
         i = ((const struct seen_entity *)pool_at(&g->entities, i))->next;
     }
-    news_clear(g, &c->news);
     g->stats.crowded_chunks++;
     change_watchers(g, c);
 }

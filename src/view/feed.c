@@ -11,9 +11,11 @@
 #include "base/check.h"
 #include "view/state.h"
 
-#define PIECES_MAX     192
-#define ROTATION_FROM  4 /* near cells beyond these leave the rotation its share */
-#define NEAR_PERCENT   35
+#define PIECES_MAX 192
+#define NEXT_CELLS 4 /* of the near ones, around the avatar: always heard */
+/* Of the budget; beyond it cells leave the rotation its share: next ones, farther ones. */
+#define NEXT_PERCENT 100
+#define NEAR_PERCENT 50
 #define ROTATION_TICKS 10 /* nobody goes round more often than once a second */
 
 struct feed {
@@ -47,7 +49,7 @@ told(const struct feed *f)
     return f->bytes + writer_used(&f->own);
 }
 
-/* Does it fit the budget? A thing larger than any budget goes when nothing else has been said. */
+/* Does it fit the budget? A chunk larger than any budget goes when nothing else has been said. */
 static bool
 affords(const struct feed *f, size_t bytes)
 {
@@ -119,6 +121,17 @@ tell_fresh(struct feed *f)
     }
 }
 
+/* As many pages of a log as the budget has room for: each is smaller than a full budget. */
+static void
+tell_pieces(struct feed *f, const struct news *news, uint32_t *cursor)
+{
+    int64_t room = f->budget - (int64_t)told(f);
+    if (room > 0 && f->count < PIECES_MAX / 2) {
+        f->count += news_pieces(f->gate, news, cursor, &f->pieces[f->count], PIECES_MAX / 2,
+                                (size_t)room, &f->bytes);
+    }
+}
+
 static void
 tell_log(struct feed *f, uint32_t slot)
 {
@@ -139,12 +152,7 @@ tell_log(struct feed *f, uint32_t slot)
         f->hot->dirty &= ~bit;
         return;
     }
-    uint32_t bytes = news_bytes_from(&chunk->news, seen->cursor);
-    if (!affords(f, bytes) || f->count >= PIECES_MAX / 2) {
-        return;
-    }
-    f->count += news_pieces(g, &chunk->news, &seen->cursor, &f->pieces[f->count], PIECES_MAX / 2,
-                            &f->bytes);
+    tell_pieces(f, &chunk->news, &seen->cursor);
     if (seen->cursor == chunk->news.end) {
         f->hot->dirty &= ~bit;
     }
@@ -184,33 +192,41 @@ tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd, 
     n->fresh = false;
 }
 
+/* What is said of one cell since it was last heard. Beyond its share it is passed over for this
+ * tick: newest wins, its people come round. */
+static void
+tell_cell_news(struct feed *f, struct near_cell *n, const struct news *news, int32_t percent)
+{
+    uint32_t bytes = news_bytes_from(news, n->cursor);
+    if ((int64_t)(told(f) + bytes) * 100 > (int64_t)f->budget * percent) {
+        n->cursor = news->end;
+    } else {
+        tell_pieces(f, news, &n->cursor);
+    }
+}
+
 static void
 tell_near(struct feed *f, bool whole)
 {
     struct gate *g = f->gate;
+    uint32_t turn = (uint32_t)(g->slot / GATE_SLOTS % (NEAR_CELLS - NEXT_CELLS));
     for (uint32_t i = 0; i < NEAR_CELLS; i++) {
-        struct near_cell *n = &f->c->near[i];
+        bool next = i < NEXT_CELLS;
+        struct near_cell *n =
+            &f->c->near[next ? i
+                             : NEXT_CELLS + (i - NEXT_CELLS + turn) % (NEAR_CELLS - NEXT_CELLS)];
         if (n->chunk == POOL_NONE || n->fresh != whole) {
             continue;
         }
-        bool spares =
-            i >= ROTATION_FROM && (int64_t)told(f) * 100 > (int64_t)f->budget * NEAR_PERCENT;
         const struct seen_chunk *chunk = pool_at(&g->chunks, n->chunk);
         const struct crowd *crowd = pool_at(&g->crowds, chunk->crowd);
         const struct news *news = &crowd->news[n->cell];
-        if (spares) {
-            continue;
-        }
-        if (whole || !news_covers(news, n->cursor)) {
+        if (whole) {
+            tell_cell_whole(f, n, crowd, next);
+        } else if (!news_covers(news, n->cursor)) {
             n->fresh = true;
-            if (whole) {
-                tell_cell_whole(f, n, crowd, i < ROTATION_FROM);
-            }
-            continue;
-        }
-        if (affords(f, news_bytes_from(news, n->cursor)) && f->count < PIECES_MAX / 2) {
-            f->count +=
-                news_pieces(g, news, &n->cursor, &f->pieces[f->count], PIECES_MAX / 2, &f->bytes);
+        } else {
+            tell_cell_news(f, n, news, i == 0 ? 100 : next ? NEXT_PERCENT : NEAR_PERCENT);
         }
     }
 }
@@ -313,8 +329,11 @@ feed_conn(struct gate *g, uint32_t conn)
         }
         g->stats.crowd_served++;
     }
+    if (f.c->camera.chart_pending && f.budget > 0) {
+        f.count += chart_pieces(g, f.c, &f.pieces[f.count], PIECES_MAX - f.count, &f.bytes);
+    }
     CHECK(writer_ok(&f.own));
-    f.hot->urgent = f.more;
+    f.hot->urgent = f.more || f.c->camera.chart_pending;
     if (told(&f) > 0) {
         send_feed(&f);
     }
@@ -334,26 +353,5 @@ feed_slot(struct gate *g, uint32_t slot)
             continue;
         }
         feed_conn(g, i);
-    }
-}
-
-/* The chart of spectators: repeated every second, so one that is not writable simply misses it. */
-void
-feed_density(struct gate *g, const struct link_density *density)
-{
-    for (uint32_t i = 0; i < g->conns_high && g->stats.spectators > 0; i++) {
-        struct conn *c = &g->conns[i];
-        bool wants = g->hot[i].state == CONN_SPECTATOR && c->camera.wants_density &&
-                     (c->camera.island == 0 || c->camera.island == density->island);
-        if (!wants || g->hot[i].out_pending) {
-            continue;
-        }
-        uint8_t head[FRAME_HEAD_MAX + 1];
-        size_t head_bytes = frame_head(c->framing.kind, 1 + density->record.bytes, head);
-        head[head_bytes++] = FRAME_FORMAT_BATCH;
-        struct slice pieces[2] = {{.at = head, .bytes = head_bytes}, density->record};
-        if (conn_send(g, i, pieces, 2, head_bytes + density->record.bytes) == ERR_FULL) {
-            conn_close(g, i, SEOM__CODE__TOO_SLOW, 0);
-        }
     }
 }

@@ -56,10 +56,14 @@ gate_alloc(const struct gate_options *options, const struct env *env, struct gat
     g->conns = calloc(options->conns_max, sizeof *g->conns);
     g->hot = calloc(options->conns_max, sizeof *g->hot);
     g->book = malloc(BOOK_BYTES);
+    g->chart = malloc(CHART_BYTES);
+    g->chart_islands = calloc(ARCHIPELAGO_ISLANDS_MAX, sizeof *g->chart_islands);
+    CHECK(g->chart != NULL && g->chart_islands != NULL);
     g->slices = calloc(SLICES_MAX, sizeof *g->slices);
     g->sorting = calloc(options->entities_max, sizeof *g->sorting);
+    g->farewells = calloc(options->conns_max, sizeof *g->farewells);
     CHECK(g->conns != NULL && g->hot != NULL && g->book != NULL && g->slices != NULL &&
-          g->sorting != NULL);
+          g->sorting != NULL && g->farewells != NULL);
     g->slices_max = SLICES_MAX;
     pool_init(&g->in_small, IN_SMALL_BYTES, options->conns_max, 64);
     pool_init(&g->in_large, IN_LARGE_BYTES, IN_LARGE_MAX, 4);
@@ -103,8 +107,11 @@ gate_free(struct gate **gate)
     free(g->conns);
     free(g->hot);
     free(g->book);
+    free(g->chart);
+    free(g->chart_islands);
     free(g->slices);
     free(g->sorting);
+    free(g->farewells);
     free(g);
     *gate = NULL;
 }
@@ -464,7 +471,7 @@ gate_message(struct gate *g, const uint8_t *bytes, size_t n)
     case LINK_SELF: session_self(g, &m.as.self); break;
     case LINK_SUBSCRIBED: interest_subscribed(g, &m.as.subscribed); break;
     case LINK_BATCH: replica_batch(g, &m.as.batch); break;
-    case LINK_DENSITY: feed_density(g, &m.as.density); break;
+    case LINK_DENSITY: chart_density(g, &m.as.density); break;
     case LINK_GO: /* one home in one process: nobody to go to */
     case LINK_ENTER:
     case LINK_INPUT:
@@ -519,9 +526,10 @@ gate_turn(struct gate *g)
         interest_spectators(g);
         interest_retry(g);
     }
+    session_farewells(g);
     interest_subscribe(g);
-    bool idle = g->stats.connections == 0 && g->first_changed[0] == POOL_NONE &&
-                g->first_changed[1] == POOL_NONE;
+    bool idle = g->stats.connections == 0 && g->farewells_owed == 0 &&
+                g->first_changed[0] == POOL_NONE && g->first_changed[1] == POOL_NONE;
     return idle ? now_us + IDLE_TURN_US : (slot + 1) * GATE_SLOT_US;
 }
 

@@ -16,7 +16,7 @@
 #define GATE_SLOTS   10 /* of a tick; a client is served in one of them */
 #define GATE_SLOT_US 10000
 #define GATE_BUDGET_BYTES_S \
-    14400 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
+    14450 /* of news per client; with GATE_BUDGET_BURST never above 16,384 in a second */
 #define GATE_BUDGET_BURST \
     1900 /* a tick's share and what one slice of a crowd leaves of it, or that would be lost */
 #define GATE_CROWDED \

@@ -78,7 +78,7 @@ news_bytes_from(const struct news *news, uint32_t cursor)
 
 uint32_t
 news_pieces(struct gate *g, const struct news *news, uint32_t *cursor, struct slice *pieces,
-            uint32_t max, size_t *bytes)
+            uint32_t max, size_t room, size_t *bytes)
 {
     CHECK(news_covers(news, *cursor));
     uint32_t count = 0;
@@ -86,8 +86,13 @@ news_pieces(struct gate *g, const struct news *news, uint32_t *cursor, struct sl
         const struct news_page *page = pool_at(&g->news_pages, i);
         uint32_t from = *cursor - page->offset;
         if ((int32_t)from >= 0 && from < page->used) {
-            pieces[count++] = (struct slice){.at = page->bytes + from, .bytes = page->used - from};
-            *bytes += page->used - from;
+            size_t piece = page->used - from;
+            if (piece > room) {
+                break;
+            }
+            pieces[count++] = (struct slice){.at = page->bytes + from, .bytes = piece};
+            room -= piece;
+            *bytes += piece;
             *cursor = page->offset + page->used;
         }
         i = page->next;

@@ -19,7 +19,7 @@ assert_reads(struct scene *s, const struct news *news, uint32_t cursor, const ui
     uint32_t end = cursor;
     size_t read = 0, at = 0;
     assert_int_equal(news_bytes_from(news, cursor), bytes);
-    uint32_t count = news_pieces(s->gate, news, &end, pieces, 64, &read);
+    uint32_t count = news_pieces(s->gate, news, &end, pieces, 64, SIZE_MAX, &read);
     assert_int_equal(read, bytes);
     assert_true(end == news->end || bytes == 0);
     for (uint32_t i = 0; i < count; i++) {
@@ -67,12 +67,19 @@ test_pieces_have_a_limit(void **state)
     for (uint32_t i = 0; i < 5; i++) {
         append(s, &news, (uint8_t)i, 600);
     }
-    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, &bytes), 2);
+    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, SIZE_MAX, &bytes), 2);
     assert_int_equal(bytes, 1200);
     assert_int_equal(cursor, 1200); /* the rest next time */
-    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, &bytes), 2);
+    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, SIZE_MAX, &bytes), 2);
     assert_int_equal(cursor, 2400);
     assert_int_equal(pieces[0].at[0], 2);
+    /* And by bytes: what does not fit waits, records are never cut. */
+    cursor = 0;
+    bytes = 0;
+    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, 1199, &bytes), 1);
+    assert_int_equal(bytes, 600);
+    assert_int_equal(news_pieces(s->gate, &news, &cursor, pieces, 2, 599, &bytes), 0);
+    assert_int_equal(cursor, 600);
     news_clear(s->gate, &news);
 }
 

@@ -60,7 +60,6 @@ hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     c->framing.frame_max = FRAME_AFTER_HELLO_MAX;
     if (h->spectator) {
         conn_move_state(g, conn, CONN_SPECTATOR);
-        c->camera.wants_density = true;
         if (g->stats.spectators == 1) {
             interest_density(g, true);
         }
@@ -240,6 +239,29 @@ conn_of_handle(const struct gate *g, uint64_t handle)
     return fits ? conn : POOL_NONE;
 }
 
+static enum err
+send_farewell(struct gate *g, const struct farewell *f)
+{
+    struct conn gone = {.player = f->player, .session_epoch = f->session_epoch};
+    struct link_message m = input_of(g, &gone, f->how);
+    return gate_tell_home(g, &m);
+}
+
+/* The home must learn of every end, or the avatar would stand there for ever: what a full ring
+ * refuses is told again. One farewell per connection that ever was open at once is remembered. */
+static void
+say_farewell(struct gate *g, const struct farewell *f)
+{
+    if (g->farewells_owed == 0 && send_farewell(g, f) == OK) {
+        return;
+    }
+    if (g->farewells_owed == g->options.conns_max) {
+        g->stats.inputs_dropped++;
+        return;
+    }
+    g->farewells[g->farewells_owed++] = *f;
+}
+
 void
 session_home(struct gate *g, const struct link_home *home)
 {
@@ -248,9 +270,9 @@ session_home(struct gate *g, const struct link_home *home)
         /* The client left while it was entering: its avatar must not wait for input that never
          * comes. */
         if (home->code == SEOM__CODE__FINE) {
-            struct conn gone = {.player = home->player, .session_epoch = home->session_epoch};
-            struct link_message m = input_of(g, &gone, INPUT_GONE);
-            send_input(g, &m);
+            say_farewell(g, &(struct farewell){.player = home->player,
+                                               .session_epoch = home->session_epoch,
+                                               .how = INPUT_GONE});
         }
         return;
     }
@@ -358,14 +380,19 @@ session_self(struct gate *g, const struct link_self *self)
 }
 
 void
+session_farewells(struct gate *g)
+{
+    while (g->farewells_owed > 0 && send_farewell(g, &g->farewells[g->farewells_owed - 1]) == OK) {
+        g->farewells_owed--;
+    }
+}
+
+void
 session_ended(struct gate *g, uint32_t conn, enum input_kind how)
 {
     const struct conn *c = &g->conns[conn];
-    if (g->hot[conn].state != CONN_PLAYING || c->session_epoch == 0) {
-        return;
-    }
-    struct link_message m = input_of(g, c, how);
-    if (gate_tell_home(g, &m) != OK) {
-        g->stats.inputs_dropped++;
+    if (g->hot[conn].state == CONN_PLAYING && c->session_epoch != 0) {
+        say_farewell(g, &(struct farewell){
+                            .player = c->player, .session_epoch = c->session_epoch, .how = how});
     }
 }

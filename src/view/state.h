@@ -27,6 +27,7 @@
 #define IN_SMALL_BYTES   2048
 #define IN_LARGE_BYTES   (FRAME_AFTER_HELLO_MAX + 1024)
 #define THING_BYTES_MAX  (19 + ATTRIBUTES_MAX)
+#define CHART_BYTES      (1U << 20)
 #define BOOK_BYTES       (4U << 20)
 #define SLICE_ENTITIES   48
 
@@ -153,7 +154,7 @@ struct conn {
     struct record_self self;
     uint16_t cx, cy; /* chunk around which the interest stands */
 
-    bool lacks; /* a chunk that a limit refused */
+    bool lacks;        /* a chunk that a limit refused */
     struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
     uint32_t seen_index, seen_max, seen_count;
     struct near_cell near[NEAR_CELLS];
@@ -172,13 +173,24 @@ struct conn {
         uint32_t w_mm, h_mm;
         uint32_t topics[GATE_SPECTATOR_CHUNKS];
         uint32_t topic_count;
-        bool wants_density;
+        bool chart_pending; /* this second's chart is still to be told, from here: */
+        uint32_t chart_next;
     } camera;
 };
 
 struct slice_of_crowd {
     uint64_t first, last;
     uint32_t at, bytes;
+};
+
+/* The end of a session that the home was not told yet. */
+struct farewell {
+    uint64_t player, session_epoch;
+    enum input_kind how;
+};
+
+struct chart_island {
+    uint32_t island, at, bytes; /* of gate.chart */
 };
 
 /* For sorting a crowd by id. */
@@ -197,6 +209,8 @@ struct gate {
     uint32_t conns_high; /* above the highest index ever used */
     struct pool in_small, in_large, out, seen_pool, spectator_pool;
     struct map conn_by_player;
+    struct farewell *farewells; /* owned, conns_max */
+    uint32_t farewells_owed;
 
     struct pool topics, chunks, entities, news_pages, watcher_blocks, crowds;
     struct map topic_by_id, entity_by_id;
@@ -204,7 +218,7 @@ struct gate {
     uint32_t subscribe_epoch, subscribe_version[2];
     uint64_t digest[2];
     uint32_t watched_topics; /* held for spectators */
-    bool introduced[2]; /* the home was sent the set as a whole */
+    bool introduced[2];      /* the home was sent the set as a whole */
     int64_t repaired_us[2];
 
     int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */
@@ -214,7 +228,11 @@ struct gate {
     struct slice_of_crowd *slices; /* owned */
     uint32_t slices_used, slices_max;
     int64_t book_tick;
-    struct crowd_entry *sorting; /* owned, entities_max */
+    struct crowd_entry *sorting;        /* owned, entities_max */
+    uint8_t *chart;                     /* owned, CHART_BYTES: the density records of this second */
+    struct chart_island *chart_islands; /* owned, one per island */
+    uint32_t chart_used, chart_count;
+    int64_t chart_began_us;
     uint8_t scratch[32768];
 };
 
@@ -233,6 +251,7 @@ void session_frame(struct gate *g, uint32_t conn, struct slice frame);
 void session_home(struct gate *g, const struct link_home *home);
 void session_self(struct gate *g, const struct link_self *self);
 void session_ended(struct gate *g, uint32_t conn, enum input_kind how);
+void session_farewells(struct gate *g); /* tells the home what a full ring refused */
 
 /* news.c */
 void news_init(struct news *news);
@@ -282,6 +301,11 @@ uint8_t cell_of(int32_t x_mm, int32_t y_mm);
 
 /* feed.c */
 void feed_slot(struct gate *g, uint32_t slot);
-void feed_density(struct gate *g, const struct link_density *density);
+
+/* chart.c */
+void chart_density(struct gate *g, const struct link_density *density);
+/* What a spectator is to be told of the chart in one send; at most max pieces; *bytes grows. */
+uint32_t chart_pieces(struct gate *g, struct conn *c, struct slice *pieces, uint32_t max,
+                      size_t *bytes);
 
 #endif

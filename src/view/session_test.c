@@ -1,0 +1,243 @@
+#include "view/gate_fixture.h"
+
+#define ME    11
+#define OTHER 12
+
+static void
+request_say(struct scene *s, uint32_t conn, uint32_t number, const char *text)
+{
+    Seom__Say say = SEOM__SAY__INIT;
+    say.text = message_text(text);
+    Seom__Request request = SEOM__REQUEST__INIT;
+    request.number = number;
+    request.what_case = SEOM__REQUEST__WHAT_SAY;
+    request.say = &say;
+    Seom__ClientMessage m = SEOM__CLIENT_MESSAGE__INIT;
+    m.what_case = SEOM__CLIENT_MESSAGE__WHAT_REQUEST;
+    m.request = &request;
+    scene_send(s, conn, &m);
+}
+
+static void
+hello_of(struct scene *s, uint32_t conn, uint32_t min, uint32_t max)
+{
+    uint8_t frame[256];
+    size_t bytes = scene_hello_bytes(false, min, max, frame, sizeof frame);
+    scene_connect(s, conn);
+    scene_send_frame(s, conn, frame, bytes);
+}
+
+static void
+test_protocol_ranges(void **state)
+{
+    struct scene *s = *state;
+    hello_of(s, 0, PROTOCOL_MAX + 1, PROTOCOL_MAX + 3);
+    assert_false(s->clients[0].open);
+    assert_int_equal(s->clients[0].code, SEOM__CODE__PROTOCOL);
+    assert_int_equal(s->enters, 0);
+    hello_of(s, 1, PROTOCOL_MAX, PROTOCOL_MAX + 3); /* a newer one that still knows ours */
+    assert_true(s->clients[1].open);
+    assert_int_equal(s->enters, 1);
+}
+
+static void
+test_enters_and_plays(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    assert_int_equal(s->enter.ticket_bytes, 0);
+    assert_true(s->clients[0].entity == ME);
+    assert_int_equal(s->clients[0].islands, 1); /* what follows is about it */
+    assert_int_equal(gate_stats(s->gate)->players, 1);
+    struct message_move move = {.move_no = 7, .look = 1, .motion = scene_in(s, 5, 5)};
+    uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+    scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    assert_int_equal(s->input.kind, INPUT_MOVE);
+    assert_true(s->input.player == ME && s->input.session_epoch == 1);
+    assert_int_equal(s->input.number, 7);
+    assert_int_equal(s->input.look, 1);
+    assert_int_equal(s->input.motion.x_mm, move.motion.x_mm);
+    assert_int_equal(gate_stats(s->gate)->moves_in, 1);
+    request_say(s, 0, 3, "hello");
+    assert_int_equal(s->input.kind, INPUT_SAY);
+    assert_int_equal(s->input.bytes.bytes, 5);
+    assert_memory_equal(s->input.bytes.at, "hello", 5);
+}
+
+static void
+test_refused_by_the_home(void **state)
+{
+    struct scene *s = *state;
+    scene_connect(s, 0);
+    scene_hello(s, 0, false);
+    scene_hear(s, &(struct link_message){.kind = LINK_HOME,
+                                         .as.home = {.conn = s->enter.conn,
+                                                     .code = SEOM__CODE__FULL,
+                                                     .retry_after_ms = 1234}});
+    assert_false(s->clients[0].open);
+    assert_int_equal(s->clients[0].code, SEOM__CODE__FULL);
+    assert_int_equal(s->clients[0].retry_ms, 1234);
+    assert_int_equal(s->inputs, 0); /* there is no session that would have to end */
+}
+
+static void
+test_the_home_is_not_there(void **state)
+{
+    struct scene *s = *state;
+    s->home_full = true;
+    scene_connect(s, 0);
+    scene_hello(s, 0, false);
+    assert_int_equal(s->clients[0].code, SEOM__CODE__RETRY_AFTER);
+    s->home_full = false;
+    scene_connect(s, 0);
+    scene_hello(s, 0, false);
+    scene_run(s, 9000);
+    assert_true(s->clients[0].open);
+    scene_run(s, 2500); /* never answered */
+    assert_int_equal(s->clients[0].code, SEOM__CODE__RETRY_AFTER);
+}
+
+/* The client went while its home still thought; its avatar must not wait for it. */
+static void
+test_gone_while_entering(void **state)
+{
+    struct scene *s = *state;
+    scene_connect(s, 0);
+    scene_hello(s, 0, false);
+    uint64_t handle = s->enter.conn;
+    gate_closed(s->gate, 0);
+    s->clients[0].open = false;
+    scene_connect(s, 0); /* the index is somebody else's by now */
+    scene_hello(s, 0, false);
+    assert_true(s->enter.conn != handle);
+    scene_home(s, handle, ME, 4, scene_in(s, 5, 5));
+    assert_int_equal(s->clients[0].welcomes, 0);
+    assert_int_equal(s->input.kind, INPUT_GONE);
+    assert_true(s->input.player == ME && s->input.session_epoch == 4);
+}
+
+static void
+test_two_with_one_ticket_on_one_gate(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    scene_connect(s, 1);
+    scene_hello(s, 1, false);
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    assert_false(s->clients[0].open);
+    assert_int_equal(s->clients[0].code, SEOM__CODE__REPLACED);
+    assert_true(s->clients[1].open);
+    assert_int_equal(s->clients[1].welcomes, 1);
+    assert_int_equal(gate_stats(s->gate)->players, 1);
+    /* What is still said of the older session changes nothing. */
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = ME,
+                                                     .session_epoch = 1,
+                                                     .kind = SELF_END,
+                                                     .code = SEOM__CODE__REPLACED}});
+    assert_true(s->clients[1].open);
+    assert_int_equal(s->gate->conn_by_player.count, 1);
+}
+
+static void
+test_the_home_ends_it(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    uint32_t inputs = s->inputs;
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = ME,
+                                                     .session_epoch = 1,
+                                                     .kind = SELF_END,
+                                                     .code = SEOM__CODE__SERVER_STOPS,
+                                                     .number = 5000}});
+    assert_int_equal(s->clients[0].code, SEOM__CODE__SERVER_STOPS);
+    assert_int_equal(s->clients[0].retry_ms, 5000);
+    assert_int_equal(s->inputs, inputs); /* it need not be told */
+}
+
+static void
+test_answers(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    struct slice name = {.at = (const uint8_t *)"Mina", .bytes = 4};
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = ME,
+                                                     .session_epoch = 1,
+                                                     .kind = SELF_ANSWER,
+                                                     .number = 5,
+                                                     .entity = OTHER,
+                                                     .bytes = name}});
+    assert_int_equal(s->clients[0].answers, 1);
+    assert_int_equal(s->clients[0].answer_number, 5);
+    assert_int_equal(s->clients[0].answer_code, SEOM__CODE__FINE);
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
+                                         .as.self = {.player = ME,
+                                                     .session_epoch = 1,
+                                                     .kind = SELF_RESULT,
+                                                     .seq = 9,
+                                                     .code = SEOM__CODE__REFUSED}});
+    assert_int_equal(s->clients[0].results, 1);
+    assert_int_equal(s->clients[0].result_code, SEOM__CODE__REFUSED);
+}
+
+static void
+test_spectators_only_look(void **state)
+{
+    struct scene *s = *state;
+    scene_connect(s, 0);
+    scene_hello(s, 0, true);
+    assert_int_equal(s->enters, 0); /* no home, no avatar */
+    assert_int_equal(s->clients[0].welcomes, 1);
+    assert_int_equal(s->clients[0].entity, 0);
+    assert_int_equal(gate_stats(s->gate)->spectators, 1);
+    request_say(s, 0, 8, "hello");
+    assert_int_equal(s->inputs, 0);
+    assert_int_equal(s->clients[0].answer_number, 8);
+    assert_int_equal(s->clients[0].answer_code, SEOM__CODE__REFUSED);
+    struct message_move move = {.move_no = 1, .motion = scene_in(s, 5, 5)};
+    uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+    scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    assert_int_equal(s->clients[0].code, SEOM__CODE__UNKNOWN_MESSAGE);
+}
+
+/* A move that a full ring lost is nothing: the next one tells more. A farewell is not. */
+static void
+test_a_farewell_is_told_when_there_is_room(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    scene_play(s, 1, OTHER, scene_in(s, 5, 5));
+    s->home_full = true;
+    struct message_move move = {.move_no = 1, .motion = scene_in(s, 5, 5)};
+    uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+    scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    assert_int_equal(gate_stats(s->gate)->inputs_dropped, 1);
+    gate_closed(s->gate, 0);
+    s->clients[0].open = false;
+    scene_run(s, 100);
+    uint32_t inputs = s->inputs;
+    s->home_full = false;
+    scene_run(s, 100);
+    assert_int_equal(s->inputs, inputs + 1);
+    assert_int_equal(s->input.kind, INPUT_GONE);
+    assert_true(s->input.player == ME && s->input.session_epoch == 1);
+    scene_run(s, 1000);
+    assert_int_equal(s->inputs, inputs + 1); /* once */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_protocol_ranges),      TEST(test_enters_and_plays),
+        TEST(test_refused_by_the_home),  TEST(test_the_home_is_not_there),
+        TEST(test_gone_while_entering),  TEST(test_two_with_one_ticket_on_one_gate),
+        TEST(test_the_home_ends_it),     TEST(test_answers),
+        TEST(test_spectators_only_look), TEST(test_a_farewell_is_told_when_there_is_room),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
