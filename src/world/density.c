@@ -9,6 +9,7 @@
 #define DENSITY_CELL_M \
     480 /* doubled while more than DENSITY_CELLS_MAX cells have somebody in them */
 #define COORDINATE_BITS 20
+#define DENSITY_ROUND   10 /* seconds from one telling of all islands to the next */
 
 /* Where somebody is counted: island's place in the archipelago | row | column of the cell. Sorted,
  * those of one cell stand together, and so do those of one island. */
@@ -136,6 +137,7 @@ density_publish(struct world *w)
     if (w->density_gates == 0) {
         return;
     }
+    bool round = w->tick / DENSITY_EVERY_TICKS % DENSITY_ROUND == 0;
     uint32_t people = locate_people(w), from = 0, cursor = 0, ordinal = 0;
     for (const struct island *island;
          (island = archipelago_next(w->options.islands, &cursor)) != NULL; ordinal++) {
@@ -143,7 +145,11 @@ density_publish(struct world *w)
         while (to < people && w->density_keys[to] >> 2 * COORDINATE_BITS == ordinal) {
             to++;
         }
-        publish_island(w, island, &w->density_keys[from], to - from);
+        /* An empty island is told when it has become empty, and now and then. */
+        if (to > from || w->density_told[ordinal] || round) {
+            publish_island(w, island, &w->density_keys[from], to - from);
+        }
+        w->density_told[ordinal] = to > from;
         from = to;
     }
 }

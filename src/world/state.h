@@ -107,6 +107,7 @@ struct world {
     int64_t published_us;
     int64_t started_ms;
     uint32_t minting;        /* entering that wait for an id */
+    bool *density_told;     /* owned: per island, somebody was there when it was last told */
     uint64_t *density_keys; /* owned: one per player, for sorting them by cell */
     uint32_t density_gates; /* a bit per gate that has spectators */
 

@@ -29,7 +29,8 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     map_init(&w->entering_by_player, w->options.entering_max, 0);
     map_init(&w->topic_by_id, topics_max, 0);
     w->density_keys = calloc(options->players_max, sizeof w->density_keys[0]);
-    CHECK(w->density_keys != NULL);
+    w->density_told = calloc(options->islands->count, sizeof w->density_told[0]);
+    CHECK(w->density_keys != NULL && w->density_told != NULL);
     w->first_dirty = w->first_behind = POOL_NONE;
     w->started_ms = env_world_ms(env);
     w->tick = w->started_ms / WORLD_TICK_MS;
@@ -58,6 +59,7 @@ world_free(struct world **world)
     pool_fini(&w->topics);
     pool_fini(&w->pages);
     free(w->density_keys);
+    free(w->density_told);
     free(w);
     *world = NULL;
 }
