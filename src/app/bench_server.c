@@ -65,7 +65,6 @@ bench_server(void *ctx)
                                      .world_id = BENCH_WORLD_ID,
                                      .players_max = shared->options.players + PLAYERS_SPARE,
                                      .gate_threads = 1,
-                                     .bots = shared->options.players,
                                      .log_level = LOG_WARN,
                                      .core = process_cores() > 1 ? 0 : -1,
                                      .told = told,

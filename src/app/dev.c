@@ -123,6 +123,19 @@ tell_where(const struct dev *dev)
             dev->input.config.data);
 }
 
+/* Their process is a child of ours: when it has ended, however it did, nobody walks any more. */
+static uint32_t
+living_bots(void *ctx)
+{
+    struct dev *dev = ctx;
+    if (dev->bots > 0 && process_has_ended(dev->bots)) {
+        fprintf(stderr,
+                "seom dev: the process of the bots has ended; the world goes on without them\n");
+        dev->bots = 0;
+    }
+    return dev->bots > 0 ? (uint32_t)dev->input.config.bots : 0;
+}
+
 static enum err
 open_all(struct dev *dev, char why[TEXT_MAX])
 {
@@ -138,7 +151,8 @@ open_all(struct dev *dev, char why[TEXT_MAX])
                                      .world_id = (uint16_t)c->world,
                                      .players_max = (uint32_t)c->players_max,
                                      .gate_threads = (uint32_t)c->gate_threads,
-                                     .bots = (uint32_t)c->bots,
+                                     .bots = living_bots,
+                                     .bots_ctx = dev,
                                      .log_level = config_log_level(c),
                                      .core = -1};
     e = server_open(&options, &dev->server, why);

@@ -95,9 +95,9 @@ hang_up_figures(struct server *s, int64_t now_us)
     const struct world_stats *w = world_stats(s->world);
     struct lmdb_store_stats store;
     struct log_stats log = log_stats(&s->log);
-    struct status status = {.bots = s->options.bots,
-                            .islands = s->options.sea->islands.count,
-                            .world = s->options.world_id};
+    uint32_t bots = s->options.bots == NULL ? 0 : s->options.bots(s->options.bots_ctx);
+    struct status status = {
+        .bots = bots, .islands = s->options.sea->islands.count, .world = s->options.world_id};
     struct server_figures figures = {.tick_us = &w->tick_us, .queue_wait_us = &w->queue_wait_us};
     lmdb_store_stats(s->store, &store);
     recent_merge(&s->ticks, &w->tick_us, now_us);
@@ -121,7 +121,7 @@ hang_up_figures(struct server *s, int64_t now_us)
         s->options.told(s->options.ctx, &figures);
     }
     gather_process(&s->metrics, s->started_us, env_world_ms(&s->env));
-    s->metrics.values[METRIC_BOTS] = s->options.bots;
+    s->metrics.values[METRIC_BOTS] = bots;
     world_stats_reset_histograms(s->world);
     status.players = w->players;
     status.lingering = w->lingering;

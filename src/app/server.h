@@ -33,7 +33,9 @@ struct server_options {
     const struct game *game; /* borrowed */
     uint16_t world_id;
     uint32_t players_max, gate_threads;
-    uint32_t bots; /* told in /status */
+    /* How many bots of ours walk now, told in /status; asked once a second; NULL: none. */
+    uint32_t (*bots)(void *ctx);
+    void *bots_ctx;
     enum log_level log_level;
     int core; /* all threads of the server stay there; -1: anywhere */
     void (*told)(void *ctx, const struct server_figures *figures); /* may be NULL */

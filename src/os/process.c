@@ -153,3 +153,10 @@ process_wait(pid_t pid)
     CHECK(got == pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+
+bool
+process_has_ended(pid_t pid)
+{
+    int status;
+    return waitpid(pid, &status, WNOHANG) != 0;
+}

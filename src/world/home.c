@@ -23,6 +23,9 @@
 
 #define RETRY_AFTER_MS 2000
 
+static const struct bucket_rate guest_rate = {.per_s = WORLD_GUESTS_PER_S,
+                                              .burst = 2 * WORLD_GUESTS_PER_S};
+
 /* Which moves a state allows: a bit per next state. */
 static const uint8_t entering_moves[ENTERING_STATES] = {
     [ENTERING_FREE] = 1 << ENTERING_MINT | 1 << ENTERING_CLAIM,
@@ -251,6 +254,11 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
         refuse(w, older->gate, older->conn, SEOM__CODE__REPLACED);
         older->gate = gate;
         older->conn = enter->conn;
+        return;
+    }
+    /* Each new guest is a document for good: how many come in a second has a limit. */
+    if (t.player == 0 && !bucket_take(&w->guests, guest_rate, env_mono_us(w->env), 1)) {
+        refuse(w, gate, enter->conn, SEOM__CODE__RETRY_AFTER);
         return;
     }
     if (pool_take(&w->entering, &index) != OK) {

@@ -31,6 +31,9 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     w->density_keys = calloc(options->players_max, sizeof w->density_keys[0]);
     w->density_told = calloc(options->islands->count, sizeof w->density_told[0]);
     CHECK(w->density_keys != NULL && w->density_told != NULL);
+    bucket_init(&w->guests,
+                (struct bucket_rate){.per_s = WORLD_GUESTS_PER_S, .burst = 2 * WORLD_GUESTS_PER_S},
+                env_mono_us(env));
     w->first_dirty = w->first_behind = POOL_NONE;
     w->started_ms = env_world_ms(env);
     w->tick = w->started_ms / WORLD_TICK_MS;

@@ -20,6 +20,7 @@
 #define WORLD_TICK_MS        100
 #define WORLD_PUBLISH_US     10000 /* a topic is published at most this often */
 #define WORLD_LINGER_MS      30000 /* an avatar stays this long after its connection was lost */
+#define WORLD_GUESTS_PER_S   2000  /* new ones; who has a ticket always gets in */
 #define WORLD_SLEEP_AFTER_MS 10000 /* a block sleeps this long after its last subscription */
 
 /* Ways to be wrong on purpose; the simulator must catch each of them (proof/mutant.h). */
