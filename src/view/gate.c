@@ -1,8 +1,10 @@
 /* Connections: bytes in, frames out, deadlines, and the one way in which a connection ends.
  *
- *   FREE -> HELLO -> ENTERING -> PLAYING        HELLO: connected, at most 5 s and 1 KiB a frame
- *               \--> SPECTATOR                  from each of them back to FREE, by conn_close() or
- * gate_closed()
+ *   FREE -> HELLO -> ENTERING -> PLAYING
+ *               \--> SPECTATOR
+ *
+ * HELLO: connected, at most 5 s and 1 KiB a frame. From each state back to FREE, by conn_close() or
+ * gate_closed().
  */
 #include "view/gate.h"
 
