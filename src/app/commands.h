@@ -15,6 +15,7 @@ int sim_command(int argc, char **argv);
 int islands_import_command(int argc, char **argv);
 int islands_show_command(int argc, char **argv);
 int players_command(int argc, char **argv);
+int tree_command(int argc, char **argv);
 int decode_command(int argc, char **argv);
 int config_command(int argc, char **argv);
 int version_command(int argc, char **argv);

@@ -130,6 +130,7 @@ hang_up_figures(struct server *s, int64_t now_us)
     status.uptime_s = (now_us - s->started_us) / 1000000;
     status.world_ms = env_world_ms(&s->env);
     snprintf(status.node, sizeof status.node, "%s", s->metrics.node);
+    snprintf(status.host, sizeof status.host, "%s", s->metrics.host);
     snprintf(status.version, sizeof status.version, "%s", version_number());
     snprintf(status.play, sizeof status.play, "%s", s->gate_text);
     board_put(s->board, &s->metrics, &status);

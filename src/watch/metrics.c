@@ -183,13 +183,13 @@ void
 status_json(const struct status *s, struct writer *w)
 {
     CHECK(s != NULL && w != NULL);
-    json_t *object =
-        json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:I, s:I, s:i, s:s, s:s, s:s}", "players",
-                  (int)s->players, "lingering", (int)s->lingering, "bots", (int)s->bots,
-                  "spectators", (int)s->spectators, "awake_chunks", (int)s->awake_chunks, "islands",
-                  (int)s->islands, "tick_ms_p99", s->tick_ms_p99, "uptime_s",
-                  (json_int_t)s->uptime_s, "world_ms", (json_int_t)s->world_ms, "world",
-                  (int)s->world, "node", s->node, "version", s->version, "play", s->play);
+    json_t *object = json_pack(
+        "{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:I, s:I, s:i, s:s, s:s, s:s, s:s}", "players",
+        (int)s->players, "lingering", (int)s->lingering, "bots", (int)s->bots, "spectators",
+        (int)s->spectators, "awake_chunks", (int)s->awake_chunks, "islands", (int)s->islands,
+        "tick_ms_p99", s->tick_ms_p99, "uptime_s", (json_int_t)s->uptime_s, "world_ms",
+        (json_int_t)s->world_ms, "world", (int)s->world, "node", s->node, "host", s->host,
+        "version", s->version, "play", s->play);
     CHECK(object != NULL);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     CHECK(text != NULL);

@@ -161,7 +161,7 @@ struct status {
     double tick_ms_p99; /* of the last minute or so */
     int64_t uptime_s, world_ms;
     uint16_t world;
-    char node[METRICS_LABEL_MAX], version[METRICS_LABEL_MAX];
+    char node[METRICS_LABEL_MAX], host[METRICS_LABEL_MAX], version[METRICS_LABEL_MAX];
     char play[METRICS_LABEL_MAX]; /* ADDR:PORT where players connect */
 };
 
