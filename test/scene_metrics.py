@@ -36,6 +36,7 @@ def until(what, *arguments):
 
 class World:
     def __init__(self, seom, data):
+        self.seom = seom
         self.log = pathlib.Path(data, "log")
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
@@ -93,6 +94,18 @@ def test_everything_promised_is_told(world):
     assert len(promised) > 20, promised
     told = set(re.findall(r"^# TYPE (\S+) ", world.get("/metrics"), re.MULTILINE))
     assert told == set(promised), told ^ set(promised)
+
+
+def test_the_three_words_name_everything(world):
+    """world, host, node: in the tree, and on every series."""
+    done = subprocess.run([world.seom, "tree", "--http", world.http.removeprefix("http://")], text=True,
+                          capture_output=True, check=True)
+    tree = json.loads(done.stdout.splitlines()[-1])["worlds"][0]
+    host = tree["hosts"][0]
+    labels = f'world="{tree["world"]}",node="{host["nodes"][0]["node"]}",host="{host["host"]}"'
+    series = [line for line in world.get("/metrics").splitlines() if not line.startswith("#")]
+    assert len(series) > 50, len(series)
+    assert all(labels in line for line in series), [line for line in series if labels not in line][:3]
 
 
 def test_the_world_moves(world):
