@@ -314,15 +314,18 @@ test_density_is_for_spectators(void **state)
     assert_null(scene_topic(s, TOPIC_DENSITY, false));
     spectate(s, 0);
     assert_true(scene_topic(s, TOPIC_DENSITY, false)->on[0]);
+    uint32_t sends = s->clients[0].sends;
     density(s, 1);
     density(s, 2);
+    scene_run(s, 1000);
     assert_int_equal(s->clients[0].densities, 2);
+    assert_int_equal(s->clients[0].sends, sends + 1); /* in its slot, in one */
     assert_int_equal(s->clients[1].densities, 0);
     camera(s, 0, 2, (struct place){0, 0}, 100000);
     density(s, 1);
-    assert_int_equal(s->clients[0].densities, 2);
     density(s, 2);
-    assert_int_equal(s->clients[0].densities, 3);
+    scene_run(s, 1000);
+    assert_int_equal(s->clients[0].densities, 3); /* of the island it looks at */
     gate_closed(s->gate, 0);
     s->clients[0].open = false;
     scene_run(s, 100);
