@@ -5,6 +5,7 @@
 #include "bots/herd.h"
 #include "base/check.h"
 #include "base/wheel.h"
+#include "bots/around.h"
 #include "bots/tickets.h"
 #include "os/dial.h"
 #include "os/loop.h"
@@ -18,15 +19,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_BYTES   65536
-#define WATCHED      (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
-#define MANY         1000 /* from here on wake-ups are gathered */
-#define TICK_MANY_US 4000 /* of the wheel */
-#define TICK_FEW_US  20000
-#define PACE_MANY_US 1000
-#define SECOND_US    INT64_C(1000000)
-#define SAVE_EVERY_S 5
-#define SPARE_FDS    32
+#define READ_BYTES     65536
+#define WATCHED        (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define MANY           1000 /* from here on wake-ups are gathered */
+#define TICK_MANY_US   4000 /* of the wheel */
+#define TICK_FEW_US    20000
+#define PACE_MANY_US   1000
+#define SECOND_US      INT64_C(1000000)
+#define SAVE_EVERY_S   5
+#define AROUND_EVERY_S 2
+#define SPARE_FDS      32
 
 struct member {
     struct wheel_entry timer; /* first: the wheel's entry is the member's */
@@ -58,7 +60,8 @@ struct herd {
     enum herd_phase phase;
     uint32_t started, playing, observer_count;
     uint64_t lost;
-    struct totals past; /* of clients that were given up */
+    uint64_t others, others_of; /* of around_count(), summed */
+    struct totals past;         /* of clients that were given up */
     struct totals at_measuring, at_second;
     int64_t cpu_us;
     uint32_t seconds;
@@ -377,7 +380,8 @@ next_phase(struct herd *h)
 {
     int64_t passed_us = h->now_us - h->phase_us;
     const struct herd_options *o = &h->options;
-    bool late = passed_us >= o->connect_s_max * SECOND_US;
+    bool nobody = h->playing == 0 && o->for_s > 0 && passed_us >= o->for_s * SECOND_US;
+    bool late = nobody || passed_us >= o->connect_s_max * SECOND_US;
     switch (h->phase) {
     case HERD_CONNECTING:
         if (h->playing == o->count || late) {
@@ -416,13 +420,18 @@ tell_second(struct herd *h)
         .moves_per_s = (double)(now.moves - h->at_second.moves) / seconds,
         .frames_per_s = (double)(now.frames - h->at_second.frames) / seconds,
         .bytes_per_s = (double)(now.bytes_in - h->at_second.bytes_in) / seconds,
-        .others = mean(m->others, m->samples),
+        .others = mean(h->others, h->others_of),
         .age_p50_ms = hist_quantile(&m->age_ms, 0.5),
         .age_p99_ms = hist_quantile(&m->age_ms, 0.99),
         .broken = measures_broken(m),
     };
     h->at_second = now;
     h->second_us = h->now_us;
+    if (h->phase == HERD_MEASURING && h->seconds % AROUND_EVERY_S == 0) {
+        uint64_t people, others = around_count(h->truth.spots, h->options.count, &people);
+        h->others += others;
+        h->others_of += people;
+    }
     if (h->options.second != NULL && !h->options.second(h->options.ctx, &second)) {
         h->stopped = true;
     }
@@ -487,7 +496,7 @@ fill_result(struct herd *h, struct herd_result *out)
         out->bytes_per_player_s = (double)out->bytes_in / player_s;
         out->cpu_us_per_player_s = (double)(thread_cpu_us() - h->cpu_us) / player_s;
     }
-    out->others_in_view_mean = mean(m->others, m->samples);
+    out->others_in_view_mean = mean(h->others, h->others_of);
     out->replica_mean = mean(m->known, m->samples);
     out->bytes_per_player_s_max = m->bytes_per_s_max;
     if (m->seeable > 0) {
@@ -638,7 +647,7 @@ herd_run(const struct herd_options *options, struct herd_result *out, char why[H
         run(h);
         fill_result(h, out);
         leave(h);
-        if (out->connected == 0 && !(options->stop != NULL && *options->stop != 0)) {
+        if (out->connected == 0) {
             snprintf(why, HERD_WHY_MAX, "nobody is connected");
             error = ERR_UNAVAILABLE;
         }

@@ -260,8 +260,11 @@ bots_command(int argc, char **argv)
     static const struct argp argp = {
         .options = request_options,
         .parser = request_parse,
-        .doc = "Walks bots in a running world.\vA line each second and a table on stderr; one JSON "
-               "object as the last line of stdout. Ctrl-C ends well.",
+        .doc =
+            "Walks bots in a running world.\vA line each second and a table on stderr; one JSON "
+            "object as the last line of stdout. Ctrl-C ends well. Who is not let in tries again, "
+            "for as long as --for says and at most half a minute; exit code 1 when nobody is "
+            "connected at the end.",
     };
     struct request r = {.herd = {.observers = UINT32_MAX,
                                  .warm_s = WARM_S_DEFAULT,
@@ -285,13 +288,17 @@ bots_command(int argc, char **argv)
     CHECK(result != NULL);
     char why[HERD_WHY_MAX] = "";
     enum err error = herd_run(&r.herd, result, why);
-    int code = 1;
+    int code = error == OK ? 0 : 1;
     if (error == OK) {
         print_table(result);
-        json_t *o = json_of_result(&r, result);
-        code = output_result(&o);
     } else {
-        output_progress("%s: %s", why, err_text(error));
+        char to[ADDRESS_TEXT_MAX];
+        address_text(&r.to, to);
+        output_progress("seom bots --to %s: %s: %s", to, why, err_text(error));
+    }
+    if (result->wanted > 0) { /* there was a run, even if nobody was let in */
+        json_t *o = json_of_result(&r, result);
+        code |= output_result(&o);
     }
     free(result);
     tracks_free(&tracks);

@@ -82,7 +82,12 @@ open_http(struct dev *dev, char *why)
                                 .files = web_files,
                                 .file_count = web_file_count,
                                 .source = {.ctx = dev, .get = answer}};
-    return http_open(&http, &dev->http, why, TEXT_MAX);
+    enum err e = http_open(&http, &dev->http, why, TEXT_MAX);
+    if (e != OK) {
+        size_t told = strlen(why);
+        snprintf(why + told, TEXT_MAX - told, " (choose another address with --http)");
+    }
+    return e;
 }
 
 static enum err

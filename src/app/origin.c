@@ -29,12 +29,25 @@ write_private(const char *path, const void *bytes, size_t n)
     return written && rename(next, path) == 0 ? OK : ERR_IO;
 }
 
+/* Where people lived already nothing is made anew: another key would turn all of them away, another
+ * birth would move world time. */
 static enum err
-load_key(const char *data, struct origin *out, char *why, size_t why_bytes)
+tell_missing(const char *path, char *why, size_t why_bytes)
+{
+    snprintf(why, why_bytes, "%s is missing, but people have lived here: restore it from a backup",
+             path);
+    return ERR_NOT_FOUND;
+}
+
+static enum err
+load_key(const char *data, bool lived_in, struct origin *out, char *why, size_t why_bytes)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/ticket.key", data);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && lived_in) {
+        return tell_missing(path, why, why_bytes);
+    }
     if (fd < 0 && errno == ENOENT) {
         CHECK(getrandom(out->ticket_key, sizeof out->ticket_key, 0) ==
               (ssize_t)sizeof out->ticket_key);
@@ -80,10 +93,13 @@ make_world(const char *path, struct origin *out, char *why, size_t why_bytes)
 }
 
 static enum err
-load_world(const char *data, struct origin *out, char *why, size_t why_bytes)
+load_world(const char *data, bool lived_in, struct origin *out, char *why, size_t why_bytes)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/world.json", data);
+    if (access(path, F_OK) != 0 && errno == ENOENT && lived_in) {
+        return tell_missing(path, why, why_bytes);
+    }
     if (access(path, F_OK) != 0 && errno == ENOENT) {
         return make_world(path, out, why, why_bytes);
     }
@@ -105,6 +121,7 @@ load_world(const char *data, struct origin *out, char *why, size_t why_bytes)
 }
 
 struct clock_found {
+    bool seen;
     int64_t world_ms;
     enum err result;
 };
@@ -114,6 +131,7 @@ clock_seen(void *ctx, struct slice key, const struct store_doc *doc)
 {
     struct clock_found *found = ctx;
     (void)key;
+    found->seen = true;
     found->result = clock_decode(doc->value, &found->world_ms);
     return false;
 }
@@ -123,20 +141,16 @@ origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct o
             char *why, size_t why_bytes)
 {
     *out = (struct origin){0};
-    enum err e = load_key(data, out, why, why_bytes);
-    e = e == OK ? load_world(data, out, why, why_bytes) : e;
-    if (e != OK) {
-        return e;
-    }
     struct clock_found found = {.result = OK};
     struct key key = key_named(world, KEY_CLASS_META, "clock");
     uint64_t corrupt = 0;
-    e = lmdb_store_scan(store, key.text, clock_seen, &found, &corrupt);
+    enum err e = lmdb_store_scan(store, key.text, clock_seen, &found, &corrupt);
     if (e != OK || found.result != OK || corrupt > 0) {
         snprintf(why, why_bytes, "the world time kept in %s cannot be read: %s", data,
                  e != OK ? err_text(e) : "the document is damaged");
         return e != OK ? e : ERR_FORMAT;
     }
     out->saved_world_ms = found.world_ms;
-    return OK;
+    e = load_key(data, found.seen, out, why, why_bytes);
+    return e == OK ? load_world(data, found.seen, out, why, why_bytes) : e;
 }

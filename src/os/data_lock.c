@@ -50,8 +50,10 @@ data_lock_take(const char *directory, int *lock_fd, char *why, size_t why_bytes)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool taken = errno == EWOULDBLOCK;
         if (taken)
-            snprintf(why, why_bytes, "the data directory %s is in use by process %ld", directory,
-                     owner_read(fd));
+            snprintf(why, why_bytes,
+                     "the data directory %s is in use by process %ld: stop it first, or choose "
+                     "another directory",
+                     directory, owner_read(fd));
         else
             snprintf(why, why_bytes, "cannot lock %s: %s", path, strerror(errno));
         close(fd);

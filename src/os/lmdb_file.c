@@ -189,12 +189,29 @@ directory_sync(const char *directory)
     return code == 0 ? OK : ERR_IO;
 }
 
+/* Pages that are in use lie behind the end of the file: reading them would be the end of us. */
+static bool
+is_cut_short(MDB_env *env, uint64_t file_bytes)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    CHECK(mdb_env_info(env, &info) == MDB_SUCCESS && mdb_env_stat(env, &stat) == MDB_SUCCESS);
+    return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize > file_bytes;
+}
+
 static enum err
 environment_open(struct lmdb_file *file, const char *path, bool writable, char *why,
                  size_t why_bytes)
 {
-    struct stat status;
-    if (stat(path, &status) == 0 && status.st_size > 0) {
+    struct stat status = {0};
+    bool there = stat(path, &status) == 0;
+    if (there && writable && status.st_size == 0) {
+        snprintf(why, why_bytes,
+                 "%s is empty: restore it from a backup, or remove it if nobody has lived here",
+                 path);
+        return ERR_FORMAT;
+    }
+    if (there && status.st_size > 0) {
         if ((uint64_t)status.st_size > file->map_bytes)
             file->map_bytes = (uint64_t)status.st_size;
     } else if (!writable) {
@@ -207,11 +224,17 @@ environment_open(struct lmdb_file *file, const char *path, bool writable, char *
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (writable ? 0 : MDB_RDONLY);
     if (code == MDB_SUCCESS)
         code = mdb_env_open(file->env, path, flags, 0600);
+    if (code == MDB_SUCCESS && there && is_cut_short(file->env, (uint64_t)status.st_size)) {
+        snprintf(why, why_bytes, "%s is cut short: restore it from a backup", path);
+        return ERR_FORMAT;
+    }
     if (code == MDB_SUCCESS)
         return OK;
     bool foreign = code == MDB_INVALID || code == MDB_VERSION_MISMATCH;
-    snprintf(why, why_bytes, foreign ? "%s is not a store of seom: %s" : "cannot open %s: %s", path,
-             mdb_strerror(code));
+    snprintf(why, why_bytes,
+             foreign ? "%s is not a store of seom (%s): restore it from a backup"
+                     : "cannot open %s: %s",
+             path, mdb_strerror(code));
     return foreign ? ERR_FORMAT : ERR_IO;
 }
 

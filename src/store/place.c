@@ -86,6 +86,7 @@ struct places {
     struct batch batches[BATCHES_MAX];
     uint32_t unsaved;               /* pages with a change that is not durable */
     int64_t next_save_us, retry_us; /* retry_us: 0 while the store works */
+    int64_t moved_us, clock_us; /* mono: when pages went out last, and when the clock was saved */
     bool clock_under_way;
     bool flushing,
         flushed_clock; /* flushing: the clock goes out once more, and not every second for ever */
@@ -490,6 +491,8 @@ on_saved(void *ctx, uint64_t n, enum store_result result)
     switch (result) {
     case STORE_OK:
         places->retry_us = 0;
+        if (batch->has_clock)
+            places->clock_us = env_mono_us(places->store->env);
         places->stats.saves++;
         places->stats.pages += batch->pages.count;
         places->stats.bytes += batch->bytes;
@@ -536,10 +539,17 @@ batch_take(struct places *places, struct batch *batch, struct store_write *write
     list_append(places, &batch->pages, index);
 }
 
+/* The clock alone goes out while somebody may still be walking on what was saved last; later, with
+ * nobody moving, only now and then. */
 static bool
 clock_is_due(const struct places *places)
 {
-    return !places->clock_under_way && !places->flushed_clock;
+    if (places->clock_under_way || places->flushed_clock)
+        return false;
+    int64_t now_us = env_mono_us(places->store->env);
+    return places->flushing || places->dirty.count > 0 ||
+           now_us - places->moved_us < PLACE_REST_MS * INT64_C(1000) ||
+           now_us - places->clock_us >= PLACE_REST_MS * INT64_C(1000);
 }
 
 /* One commit of the oldest dirty pages, with the clock when none is under way. false: nothing went
@@ -570,6 +580,8 @@ batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
         return false;
     }
     places->clock_under_way |= has_clock;
+    if (batch->pages.count > 0)
+        places->moved_us = env_mono_us(places->store->env);
     places->flushed_clock |= has_clock && places->flushing;
     *pages += batch->pages.count;
     return true;
@@ -656,6 +668,9 @@ places_alloc(struct store *store, uint16_t world, const struct places_limits *li
     CHECK(places != NULL && store != NULL);
     places->store = store;
     places->world = world;
+    places->moved_us = places->clock_us =
+        env_mono_us(store->env) -
+        PLACE_REST_MS * INT64_C(1000); /* the first clock goes out at once */
     places->clean = places->dirty = places->unread = (struct page_list){POOL_NONE, POOL_NONE, 0};
     pool_init(&places->pages, sizeof(struct page), pages, PAGES_BLOCK);
     pool_init(&places->waiters, sizeof(struct waiter), waiters, WAITERS_BLOCK);

@@ -8,7 +8,8 @@
  * page that is not in memory starts reading it and is laid over what comes. Clean pages make room
  * for others, least recently used first.
  *
- * With every save goes meta/clock, the world time, so that it never goes backwards over a restart.
+ * With every save goes meta/clock, the world time, so that it never goes backwards over a restart;
+ * alone it goes every second until the longest motion has ended, then every PLACE_REST_MS.
  * Logic room, one thread; memory by blocks up to the limits given at init.
  */
 #ifndef SEOM_STORE_PLACE_H
@@ -28,6 +29,7 @@
 #define PLACE_PAGES_DEFAULT 16384 /* 71 MB when all are in memory */
 #define PLACE_SAVE_MS       1000
 #define PLACE_RETRY_MS_MAX  8000
+#define PLACE_REST_MS       MOTION_LASTS_MS_MAX
 
 struct stand {
     uint64_t player;

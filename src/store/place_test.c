@@ -433,8 +433,9 @@ the_clock_goes_along(void **state)
     struct fixture *f = *state;
     assert_int_equal(clock_stored(f), 0); /* a new world */
     int64_t before = 0;
+    set(f, 1, 1); /* it may walk on for ten seconds without another word */
     for (uint32_t i = 0; i < 10; i++) {
-        second(f); /* although nobody moves */
+        second(f);
         desk_run_ms(f->desk, 20);
         int64_t stored = clock_stored(f);
         int64_t now = f->desk->schedule.now_us / 1000;
@@ -442,6 +443,20 @@ the_clock_goes_along(void **state)
         assert_true(stored > before || i == 0);
         before = stored;
     }
+    uint32_t saves = 0;
+    for (uint32_t i = 0; i < 60; i++) { /* nobody walks any more: there is no hurry */
+        second(f);
+        desk_run_ms(f->desk, 20);
+        int64_t stored = clock_stored(f);
+        assert_true(stored >= f->desk->schedule.now_us / 1000 - PLACE_REST_MS - 1200);
+        saves += stored != before;
+        before = stored;
+    }
+    assert_in_range(saves, 5, 7);
+    set(f, 1, 2); /* and at once when somebody does */
+    second(f);
+    desk_run_ms(f->desk, 20);
+    assert_true(clock_stored(f) >= f->desk->schedule.now_us / 1000 - 1200);
     desk_put(f->desk, "0001/meta/clock", "\xff", 1);
     assert_int_equal(clock_stored(f), -(int64_t)ERR_FORMAT);
     memory_store_set_away(f->desk->memory, true);
