@@ -50,6 +50,28 @@ test("a range removes whom it would have named, but not who was heard of since, 
   assert.ok(r.things.has(14n));
 });
 
+test("a motion that begins before the known one is old news", () => {
+  const r = new Replica();
+  feed(r, new BatchWriter().motion(1n, 0, stands(30010, 10)));
+  feed(r, new BatchWriter().motion(1n, 0, stands(10, 10, NOW - 1)));
+  assert.equal(r.movers.get(1n).cx, 1, "from the chunk it left: changes nothing");
+  feed(r, new BatchWriter().leave(1n, 0, 0));
+  assert.equal(r.movers.size, 1);
+  feed(r, new BatchWriter().motion(1n, 1, stands(30020, 10)));
+  assert.equal(r.movers.get(1n).motion.x_mm, 30020, "as old as the known one is news");
+  feed(r, new BatchWriter().leave(1n, 1, 0).motion(1n, 0, stands(10, 10, NOW - 1)));
+  assert.equal(r.movers.get(1n).cx, 0, "who left is not known");
+});
+
+test("after a range, a motion is old news only if it begins before the range's grace", () => {
+  const r = new Replica();
+  feed(r, new BatchWriter().range(0, 0, 1n, 9n, NOW, [{ entity: 1n, look: 0, x: 100, y: 200 }]));
+  feed(r, new BatchWriter().motion(1n, 0, stands(7, 7, NOW - 301)));
+  assert.equal(r.movers.get(1n).motion.x_mm, 100);
+  feed(r, new BatchWriter().motion(1n, 0, stands(8, 8, NOW - 300)));
+  assert.equal(r.movers.get(1n).motion.x_mm, 8);
+});
+
 test("the own avatar is never one of the others", () => {
   const r = new Replica();
   r.own = 9n;

@@ -11,6 +11,7 @@ const SHIFT_MAX_MM = 12000;    // beyond it somebody was placed anew
 export const ENTITIES_MAX = 16384;
 
 export interface Mover extends Moving {
+  told_ms: number; // a MOTION that begins before this is old news: chunks are not ordered against each other
   cx: number; // the chunk it was last published in
   cy: number;
   shift_x: number; // drawn place - told place, mm, at shift_at
@@ -58,7 +59,7 @@ export class Replica {
   // Records that are not about the replica (SAY, SELF, DENSITY) are the caller's.
   apply(record: WireRecord, now_ms: number): void {
     switch (record.kind) {
-      case "motion": return this.heard(record, now_ms);
+      case "motion": return this.news(record, now_ms);
       case "leave": return this.left(record.entity, record.cx, record.cy, now_ms);
       case "forget": return this.forget(record.cx, record.cy, now_ms);
       case "range": return this.range(record, now_ms);
@@ -81,12 +82,17 @@ export class Replica {
     }
   }
 
-  private heard(news: Moving, now_ms: number): void {
+  private news(news: Moving, now_ms: number): void {
+    const known = this.movers.get(news.entity);
+    if (known === undefined || news.motion.since_ms >= known.told_ms) this.heard(news, news.motion.since_ms, now_ms);
+  }
+
+  private heard(news: Moving, told_ms: number, now_ms: number): void {
     if (news.entity === this.own) return;
     const before = this.movers.get(news.entity) ?? this.fading.get(news.entity)?.mover;
     const { motion } = news;
     const m: Mover = {
-      entity: news.entity, look: news.look, motion, cx: chunkOf(motion.x_mm), cy: chunkOf(motion.y_mm),
+      entity: news.entity, look: news.look, motion, told_ms, cx: chunkOf(motion.x_mm), cy: chunkOf(motion.y_mm),
       shift_x: 0, shift_y: 0, shift_at: now_ms, heading: before?.heading ?? -Math.PI / 2,
     };
     if (motion.vx !== 0 || motion.vy !== 0) m.heading = Math.atan2(motion.vy, motion.vx);
@@ -129,7 +135,7 @@ export class Replica {
     const listed = new Set<bigint>();
     for (const e of r.entries) {
       listed.add(e.entity);
-      if (!newer(this.movers.get(e.entity))) this.heard(e, now_ms);
+      if (!newer(this.movers.get(e.entity))) this.heard(e, r.at_ms - RANGE_OLDER_MS, now_ms);
     }
     for (const m of this.movers.values()) {
       const inside = m.cx === r.cx && m.cy === r.cy && m.entity >= r.first && m.entity <= r.last;
