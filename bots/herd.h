@@ -64,7 +64,7 @@ struct herd_result {
     double seconds;
     double changes_per_player_s; /* moves sent */
     double bytes_per_player_s;
-    double others_in_view_mean; /* people in the 3 x 3 chunks, over observers and seconds */
+    double others_in_view_mean; /* people in the 3 x 3 chunks, over everybody and time */
     double replica_mean;        /* entities known */
     double seen_share;          /* of all others, heard of within 10 s (crowd); -1: not measured */
     uint64_t bytes_per_player_s_max; /* one observer, one second */

@@ -7,6 +7,8 @@
 #define TRUTH_EVERY       10 /* samples between two looks at everybody */
 #define TRUTH_NEAR_MM     (3 * CHUNK_MM) /* a spot may be a leg old */
 #define CROWDED           48 /* so many around: a crowd comes round by rotation, not at once */
+#define NEAREST_MM        (2 * CHUNK_MM) /* nobody farther is among the nearest */
+#define LEG_MM            3000           /* people of a crowd go less in a leg */
 #define MISSED_MS         1000
 #define ASTRAY_MM         2000
 #define ASTRAY_S          0.5
@@ -71,17 +73,38 @@ distance_mm(struct place a, struct place b)
     return hypot((double)a.x_mm - b.x_mm, (double)a.y_mm - b.y_mm);
 }
 
-/* Now, not at the last sample: within a second people change places. As near as the 16th was then;
- * to look for the 16 nearest of thousands at every motion would cost more than the server. */
+/* The bot behind an entity; NULL: none of ours, or not playing now. */
+static const struct bot *
+bot_of(const struct truth *t, uint64_t entity)
+{
+    uint32_t number = map_get(&t->by_entity, entity);
+    if (number == MAP_NONE || t->spots[number].island == 0) {
+        return NULL;
+    }
+    return t->bots[number];
+}
+
+static struct place
+bot_place(const struct bot *b, int64_t at_ms, struct motion *motion)
+{
+    *motion = seom_client_self(b->client);
+    return motion_at(motion, at_ms);
+}
+
+/* Really, and now: not as the view has it, and not at the last sample, as within a second people
+ * change places. So near as the 16th was then; to look for the 16 nearest of thousands at every
+ * motion would cost more than the server. */
 static bool
 is_nearest(const struct observer *o, const struct seom_entity *e)
 {
-    if (o->nearest_count < OBSERVER_NEAREST) {
-        return true;
+    const struct bot *other = bot_of(o->truth, e->entity);
+    if (o->nearest_count < OBSERVER_NEAREST || other == NULL) {
+        return other != NULL;
     }
     int64_t now_ms = world_ms(o);
-    struct motion self = seom_client_self(o->bot->client);
-    return distance_mm(motion_at(&e->motion, now_ms), motion_at(&self, now_ms)) <= o->nearest_mm;
+    struct motion self, theirs;
+    return distance_mm(bot_place(o->bot, now_ms, &self), bot_place(other, now_ms, &theirs)) <=
+           o->nearest_mm;
 }
 
 void
@@ -136,7 +159,7 @@ chunks_between(struct place a, int32_t cx, int32_t cy)
 }
 
 static void
-keep_nearest(struct sample *s, const struct seom_entity *e, double distance)
+keep_nearest(struct sample *s, uint32_t number, double distance)
 {
     struct observer *o = s->observer;
     if (o->nearest_count == OBSERVER_NEAREST && distance >= s->distance[OBSERVER_NEAREST - 1]) {
@@ -148,25 +171,31 @@ keep_nearest(struct sample *s, const struct seom_entity *e, double distance)
         o->nearest[at] = o->nearest[at - 1];
     }
     s->distance[at] = distance;
-    o->nearest[at] = e->entity;
+    o->nearest[at] = number;
 }
 
-/* The bot behind an entity; NULL: none of ours, or not playing now. */
-static const struct bot *
-bot_of(const struct truth *t, uint64_t entity)
+/* Spots are a leg old: who is near enough by them is asked where it really is. */
+static void
+find_nearest(struct sample *s)
 {
-    uint32_t number = map_get(&t->by_entity, entity);
-    if (number == MAP_NONE || t->spots[number].island == 0) {
-        return NULL;
+    struct observer *o = s->observer;
+    const struct truth *t = o->truth;
+    o->nearest_count = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct truth_spot *spot = &t->spots[i];
+        bool full = o->nearest_count == OBSERVER_NEAREST;
+        double reach = (full ? s->distance[OBSERVER_NEAREST - 1] : NEAREST_MM) + LEG_MM;
+        if (spot->island != s->island || t->bots[i] == o->bot ||
+            abs(spot->x_mm - s->here.x_mm) > reach || abs(spot->y_mm - s->here.y_mm) > reach) {
+            continue;
+        }
+        struct motion motion;
+        double distance = distance_mm(bot_place(t->bots[i], s->world_ms, &motion), s->here);
+        if (distance <= NEAREST_MM) {
+            keep_nearest(s, i, distance);
+        }
     }
-    return t->bots[number];
-}
-
-static struct place
-bot_place(const struct bot *b, int64_t at_ms, struct motion *motion)
-{
-    *motion = seom_client_self(b->client);
-    return motion_at(motion, at_ms);
+    o->nearest_mm = o->nearest_count > 0 ? s->distance[o->nearest_count - 1] : 0;
 }
 
 /* Holds one known entity against where it really is. */
@@ -200,25 +229,22 @@ count_nearest(struct sample *s)
 {
     struct observer *o = s->observer;
     for (uint32_t i = 0; i < o->nearest_count; i++) {
-        const struct seom_entity *e = seom_client_find(o->bot->client, o->nearest[i]);
-        const struct bot *other = e != NULL ? bot_of(o->truth, e->entity) : NULL;
-        if (e == NULL) {
-            continue;
-        }
-        int64_t quiet_ms = s->world_ms - e->heard_ms;
-        hist_add(&o->measures->nearest_quiet_ms, quiet_ms > 0 ? (uint64_t)quiet_ms : 0);
-        if (other == NULL) {
-            continue;
-        }
+        const struct bot *other = o->truth->bots[o->nearest[i]];
+        const struct seom_entity *e =
+            seom_client_find(o->bot->client, seom_client_entity(other->client));
         struct motion truth = seom_client_self(other->client);
         int64_t changed_ms = truth.since_ms;
-        if (e->motion.lasts_ms > 0 && changed_ms > e->motion.since_ms + e->motion.lasts_ms) {
-            changed_ms =
-                e->motion.since_ms + e->motion.lasts_ms; /* at the latest: then it stopped */
+        if (e != NULL) {
+            int64_t quiet_ms = s->world_ms - e->heard_ms;
+            hist_add(&o->measures->nearest_quiet_ms, quiet_ms > 0 ? (uint64_t)quiet_ms : 0);
+            if (truth.since_ms <= e->motion.since_ms + OBSERVER_FUTURE_MS) {
+                continue;
+            }
+            int64_t stops_ms = e->motion.since_ms + e->motion.lasts_ms; /* at the latest */
+            changed_ms = e->motion.lasts_ms > 0 && stops_ms < changed_ms ? stops_ms : changed_ms;
         }
-        int64_t missed_ms = s->world_ms - changed_ms;
-        if (truth.since_ms > e->motion.since_ms + OBSERVER_FUTURE_MS && missed_ms > MISSED_MS) {
-            hist_add(&o->measures->nearest_age_ms, (uint64_t)missed_ms);
+        if (s->world_ms - changed_ms > MISSED_MS) {
+            hist_add(&o->measures->nearest_age_ms, (uint64_t)(s->world_ms - changed_ms));
         }
     }
 }
@@ -249,7 +275,7 @@ look_for_missing(struct sample *s)
     }
 }
 
-/* Everybody known: the nearest, the others around, the invariants. */
+/* Everybody known: the others around, the invariants. */
 static void
 look_around(struct sample *s)
 {
@@ -257,20 +283,16 @@ look_around(struct sample *s)
     struct measures *m = o->measures;
     uint32_t cursor = 0, seen = 0;
     const struct seom_entity *e;
-    o->nearest_count = 0;
     while ((e = seom_client_next(o->bot->client, &cursor)) != NULL) {
         if (!is_person(e)) {
             continue;
         }
-        struct place there = motion_at(&e->motion, s->world_ms);
-        keep_nearest(s, e, distance_mm(there, s->here));
         s->others += abs(e->cx - s->cx) <= 1 && abs(e->cy - s->cy) <= 1;
         seen += s->world_ms - e->heard_ms <= OBSERVER_SEEN_MS;
         if (m->on && (s->deep || !s->crowd)) {
             check_entity(s, e);
         }
     }
-    o->nearest_mm = o->nearest_count > 0 ? s->distance[o->nearest_count - 1] : 0;
     if (m->on) {
         m->samples++;
         m->others += s->others;
@@ -313,6 +335,7 @@ observer_sample(struct observer *o, int64_t mono_us, bool crowd)
     s.island = seom_client_island(b->client);
     count_bytes(&s);
     look_around(&s);
+    find_nearest(&s);
     if (!o->measures->on) {
         return;
     }

@@ -66,7 +66,7 @@ struct observer {
     int64_t sampled_us;        /* 0: never */
     uint32_t samples;
     uint32_t nearest_count;
-    uint64_t nearest[OBSERVER_NEAREST]; /* at the last sample, by growing distance */
+    uint32_t nearest[OBSERVER_NEAREST]; /* numbers of bots, at the last sample, nearest first */
     double nearest_mm;                  /* how far the last of them was */
 };
 
