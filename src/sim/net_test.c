@@ -361,7 +361,7 @@ history(uint64_t seed, uint8_t content)
     for (uint32_t i = 0; i < 10; i++) {
         sim_net_send(s->net, PERSON, bytes, 300);
         send_to_person(s, bytes, sizeof bytes);
-        link_send(s, GATE, SIM_HOME, content, 50);
+        assert_int_equal(link_send(s, GATE, SIM_HOME, content, 50), OK);
         run(s, 100);
     }
     uint64_t hash = sim_net_hash(s->net);
