@@ -279,15 +279,35 @@ seen_crowded_chunk(struct gate *g, const struct conn *conn, int32_t cx, int32_t 
     return POOL_NONE;
 }
 
-/* Nearest first, by the quarter of its tile in which the avatar stands: the own cell, the two sides
- * and the corner of that quarter, which hold whoever is within half a tile; then the others. */
-static void
-near_cell_at(uint32_t n, int32_t toward_x, int32_t toward_y, int32_t *dx, int32_t *dy)
+#define QUARTERS   4 /* of a tile's side: as fine as the order of cells is chosen */
+#define QUARTER_MM (TILE_MM / QUARTERS)
+
+/* How far it is, in eighths of a tile, from the middle of a quarter to the next tile on one side.
+ */
+static int32_t
+gap(int32_t quarter, int32_t side)
 {
-    static const int8_t order[NEAR_CELLS][2] = {{0, 0},  {1, 0},  {0, 1},  {1, 1},  {-1, 0},
-                                                {0, -1}, {-1, 1}, {1, -1}, {-1, -1}};
-    *dx = order[n][0] * toward_x;
-    *dy = order[n][1] * toward_y;
+    return side == 0 ? 0 : side < 0 ? 2 * quarter + 1 : 2 * (QUARTERS - quarter) - 1;
+}
+
+struct near_order {
+    int32_t distance; /* squared */
+    int8_t dx, dy;
+};
+
+/* The 3 x 3 cells, nearest first, seen from a quarter of the middle one's columns and rows. */
+static void
+order_cells(int32_t column, int32_t row, struct near_order out[NEAR_CELLS])
+{
+    for (int32_t i = 0; i < NEAR_CELLS; i++) {
+        struct near_order cell = {.dx = (int8_t)(i % 3 - 1), .dy = (int8_t)(i / 3 - 1)};
+        int32_t x = gap(column, cell.dx), y = gap(row, cell.dy), at = i;
+        cell.distance = x * x + y * y;
+        for (; at > 0 && out[at - 1].distance > cell.distance; at--) {
+            out[at] = out[at - 1];
+        }
+        out[at] = cell;
+    }
 }
 
 void
@@ -295,18 +315,19 @@ crowd_near(struct gate *g, uint32_t conn)
 {
     struct conn *c = &g->conns[conn];
     struct place at = motion_at(&c->motion, env_world_ms(g->env));
-    int32_t half_x = at.x_mm / (TILE_MM / 2), half_y = at.y_mm / (TILE_MM / 2);
-    if (c->near_valid && half_x == c->near_half_x && half_y == c->near_half_y) {
+    int32_t quarter_x = at.x_mm / QUARTER_MM, quarter_y = at.y_mm / QUARTER_MM;
+    if (c->near_valid && quarter_x == c->near_quarter_x && quarter_y == c->near_quarter_y) {
         return;
     }
+    struct near_order order[NEAR_CELLS];
+    order_cells(at.x_mm % TILE_MM * QUARTERS / TILE_MM, at.y_mm % TILE_MM * QUARTERS / TILE_MM,
+                order);
     struct near_cell before[NEAR_CELLS];
     for (uint32_t i = 0; i < NEAR_CELLS; i++) {
         before[i] = c->near_valid ? c->near[i] : (struct near_cell){.chunk = POOL_NONE};
     }
     for (uint32_t i = 0; i < NEAR_CELLS; i++) {
-        int32_t dx, dy;
-        near_cell_at(i, half_x % 2 == 0 ? -1 : 1, half_y % 2 == 0 ? -1 : 1, &dx, &dy);
-        int32_t x = at.x_mm / TILE_MM + dx, y = at.y_mm / TILE_MM + dy;
+        int32_t x = at.x_mm / TILE_MM + order[i].dx, y = at.y_mm / TILE_MM + order[i].dy;
         struct near_cell *n = &c->near[i];
         *n = (struct near_cell){.chunk = POOL_NONE};
         if (x < 0 || y < 0) {
@@ -317,6 +338,6 @@ crowd_near(struct gate *g, uint32_t conn)
         n->fresh = n->chunk != POOL_NONE && !cell_was_near(before, n->chunk, n->cell, &n->cursor);
     }
     c->near_valid = true;
-    c->near_half_x = half_x;
-    c->near_half_y = half_y;
+    c->near_quarter_x = quarter_x;
+    c->near_quarter_y = quarter_y;
 }

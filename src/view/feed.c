@@ -11,11 +11,9 @@
 #include "base/check.h"
 #include "view/state.h"
 
-#define PIECES_MAX 192
-#define NEXT_CELLS 4 /* of the near ones, around the avatar: always heard */
-/* Of the budget; beyond it cells leave the rotation its share: next ones, farther ones. */
-#define NEXT_PERCENT 100
-#define NEAR_PERCENT 50
+#define PIECES_MAX     192
+#define NEXT_CELLS     4  /* of the near ones: told whole when they come near */
+#define NEAR_PERCENT   40 /* of the budget: beyond it near cells leave the rotation its share */
 #define ROTATION_TICKS 10 /* nobody goes round more often than once a second */
 
 struct feed {
@@ -192,13 +190,13 @@ tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd, 
     n->fresh = false;
 }
 
-/* What is said of one cell since it was last heard. Beyond its share it is passed over for this
- * tick: newest wins, its people come round. */
+/* What is said of one cell since it was last heard. Beyond the share of the near any but the own is
+ * passed over for this tick: newest wins, its people come round. */
 static void
-tell_cell_news(struct feed *f, struct near_cell *n, const struct news *news, int32_t percent)
+tell_cell_news(struct feed *f, struct near_cell *n, const struct news *news, bool own)
 {
     uint32_t bytes = news_bytes_from(news, n->cursor);
-    if ((int64_t)(told(f) + bytes) * 100 > (int64_t)f->budget * percent) {
+    if (!own && (int64_t)(told(f) + bytes) * 100 > (int64_t)f->budget * NEAR_PERCENT) {
         n->cursor = news->end;
     } else {
         tell_pieces(f, news, &n->cursor);
@@ -209,12 +207,8 @@ static void
 tell_near(struct feed *f, bool whole)
 {
     struct gate *g = f->gate;
-    uint32_t turn = (uint32_t)(g->slot / GATE_SLOTS % (NEAR_CELLS - NEXT_CELLS));
     for (uint32_t i = 0; i < NEAR_CELLS; i++) {
-        bool next = i < NEXT_CELLS;
-        struct near_cell *n =
-            &f->c->near[next ? i
-                             : NEXT_CELLS + (i - NEXT_CELLS + turn) % (NEAR_CELLS - NEXT_CELLS)];
+        struct near_cell *n = &f->c->near[i];
         if (n->chunk == POOL_NONE || n->fresh != whole) {
             continue;
         }
@@ -222,11 +216,11 @@ tell_near(struct feed *f, bool whole)
         const struct crowd *crowd = pool_at(&g->crowds, chunk->crowd);
         const struct news *news = &crowd->news[n->cell];
         if (whole) {
-            tell_cell_whole(f, n, crowd, next);
+            tell_cell_whole(f, n, crowd, i < NEXT_CELLS);
         } else if (!news_covers(news, n->cursor)) {
             n->fresh = true;
         } else {
-            tell_cell_news(f, n, news, i == 0 ? 100 : next ? NEXT_PERCENT : NEAR_PERCENT);
+            tell_cell_news(f, n, news, i == 0);
         }
     }
 }

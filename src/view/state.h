@@ -1,8 +1,13 @@
 /* The inside of struct gate, shared by the files of this room and nobody else.
- *   gate.c      connections: bytes, deadlines, closing     replica.c   what is known of the world,
- * and the logs of news session.c   hello, requests, what a home answers       interest.c  which
- * chunks a client sees; subscriptions crowd.c     cells and rotation of crowded chunks       feed.c
- * one gathered send per client and tick
+ *
+ *   gate.c      connections: bytes, deadlines, closing
+ *   session.c   hello, requests, what a home answers
+ *   replica.c   what is known of the world
+ *   news.c      logs of what was said lately
+ *   interest.c  which chunks a client sees; subscriptions
+ *   crowd.c     cells and rotation of crowded chunks
+ *   chart.c     people per cell, for spectators
+ *   feed.c      one gathered send per client and tick
  */
 #ifndef SEOM_VIEW_STATE_H
 #define SEOM_VIEW_STATE_H
@@ -158,7 +163,7 @@ struct conn {
     struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
     uint32_t seen_index, seen_max, seen_count;
     struct near_cell near[NEAR_CELLS];
-    int32_t near_half_x, near_half_y; /* in half tiles, where near was chosen */
+    int32_t near_quarter_x, near_quarter_y; /* in quarters of tiles, where near was chosen */
     bool near_valid;
 
     struct {
