@@ -19,6 +19,7 @@
 #define SPREAD_MM        315000
 #define SPREAD_AROUND_MM 60000
 #define AROUND_MM        250000
+#define BEGIN_WAY_MAX    0.25
 #define BORDER_MM        200000 /* nobody aims nearer to the border of a square */
 
 /* Speeds on foot and while riding, mm/s, at growing shares of people: the inverse distribution,
@@ -177,7 +178,12 @@ struct place
 person_begin(struct person *p, const struct people_land *land, uint64_t seed)
 {
     person_begin_at(p, land, seed, land->spots[0]);
+    /* On the way from one goal to the next: who is on the way is nearer to the middle of a spot
+     * than who has arrived, and others in view are as many at the beginning as minutes later. */
     struct place here = draw_goal(p, land);
+    double way = rand_unit(&p->rand) * BEGIN_WAY_MAX;
+    here.x_mm += (int32_t)(way * (p->goal.x_mm - here.x_mm));
+    here.y_mm += (int32_t)(way * (p->goal.y_mm - here.y_mm));
     p->heading = heading_to(here, p->goal);
     return here;
 }
