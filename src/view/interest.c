@@ -472,18 +472,9 @@ tell_changes(struct gate *g, bool wakes)
     return index != POOL_NONE;
 }
 
-void
-interest_subscribe(struct gate *g)
-{
-    for (uint32_t wakes = 0; wakes < 2; wakes++) {
-        while (g->first_changed[wakes] != POOL_NONE && tell_changes(g, wakes != 0)) {
-        }
-    }
-}
-
 /* The whole set: the first message replaces what stood at the home, the others add to it. */
-static void
-tell_whole(struct gate *g, bool wakes)
+static enum err
+tell_set(struct gate *g, bool wakes)
 {
     uint64_t add[SUBSCRIBE_TOPICS_MAX];
     uint32_t adds = 0;
@@ -493,16 +484,38 @@ tell_whole(struct gate *g, bool wakes)
             add[adds++] = ((const struct seen_topic *)pool_at(&g->topics, i))->id;
         }
         if (i == POOL_NONE || adds == SUBSCRIBE_TOPICS_MAX) {
-            if (send_set(g, wakes, whole, add, adds, NULL, 0) != OK) {
-                return; /* the next acknowledgement will not fit either, and this is tried again */
+            enum err e = send_set(g, wakes, whole, add, adds, NULL, 0);
+            if (e != OK) {
+                return e;
             }
             g->subscribe_version[wakes]++;
             whole = false;
             adds = 0;
         }
         if (i == POOL_NONE) {
-            return;
+            return OK;
         }
+    }
+}
+
+/* Paced: a home that cannot hold the set must not be flooded with it. */
+static void
+repair(struct gate *g, bool wakes)
+{
+    int64_t now_us = env_mono_us(g->env);
+    if (g->repair_due[wakes] && now_us - g->repaired_us[wakes] >= REPAIR_US) {
+        g->repaired_us[wakes] = now_us;
+        g->repair_due[wakes] = tell_set(g, wakes) != OK;
+    }
+}
+
+void
+interest_subscribe(struct gate *g)
+{
+    for (uint32_t wakes = 0; wakes < 2; wakes++) {
+        while (g->first_changed[wakes] != POOL_NONE && tell_changes(g, wakes != 0)) {
+        }
+        repair(g, wakes != 0);
     }
 }
 
@@ -510,17 +523,12 @@ void
 interest_subscribed(struct gate *g, const struct link_subscribed *s)
 {
     bool wakes = s->wakes != 0;
-    int64_t now_us = env_mono_us(g->env);
     bool ours = s->epoch == g->subscribe_epoch;
     if (ours && (int32_t)(g->subscribe_version[wakes] - s->version) > 0) {
         return; /* newer deltas are on their way; the last acknowledgement counts */
     }
     if (!ours || s->version != g->subscribe_version[wakes] || s->digest != g->digest[wakes]) {
-        /* Paced: a home that cannot hold the set must not be flooded with it. */
-        if (now_us - g->repaired_us[wakes] >= REPAIR_US) {
-            g->repaired_us[wakes] = now_us;
-            tell_whole(g, wakes);
-        }
+        g->repair_due[wakes] = true;
     }
 }
 

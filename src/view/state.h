@@ -157,6 +157,8 @@ struct conn {
     uint8_t look;
     bool self_pending, island_pending;
     struct record_self self;
+    bool move_owed; /* a full link refused it, and the client may stand still now: */
+    struct message_move move;
     uint16_t cx, cy; /* chunk around which the interest stands */
 
     bool lacks;        /* a chunk that a limit refused */
@@ -215,7 +217,7 @@ struct gate {
     struct pool in_small, in_large, out, seen_pool, spectator_pool;
     struct map conn_by_player;
     struct farewell *farewells; /* owned, conns_max */
-    uint32_t farewells_owed;
+    uint32_t farewells_owed, moves_owed;
 
     struct pool topics, chunks, entities, news_pages, watcher_blocks, crowds;
     struct map topic_by_id, entity_by_id;
@@ -224,6 +226,7 @@ struct gate {
     uint64_t digest[2];
     uint32_t watched_topics; /* held for spectators */
     bool introduced[2];      /* the home was sent the set as a whole */
+    bool repair_due[2]; /* the home has something else: it is to be told the whole set */
     int64_t repaired_us[2];
 
     int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */
@@ -256,7 +259,7 @@ void session_frame(struct gate *g, uint32_t conn, struct slice frame);
 void session_home(struct gate *g, const struct link_home *home);
 void session_self(struct gate *g, const struct link_self *self);
 void session_ended(struct gate *g, uint32_t conn, enum input_kind how);
-void session_farewells(struct gate *g); /* tells the home what a full ring refused */
+void session_owed(struct gate *g); /* tells the home what a full ring refused */
 
 /* news.c */
 void news_init(struct news *news);

@@ -20,7 +20,9 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     if (w->options.entering_max == 0) {
         w->options.entering_max = ENTERING_MAX_DEFAULT;
     }
-    uint32_t topics_max = w->options.topics_max + w->options.players_max; /* see topic_at() */
+    /* Room for everybody's topic beside those of subscribers (topic_at()), and for the two of
+     * whoever is crossing. */
+    uint32_t topics_max = w->options.topics_max + w->options.players_max + 1;
     pool_init(&w->avatars, sizeof(struct avatar), w->options.players_max, 256);
     pool_init(&w->entering, sizeof(struct entering), w->options.entering_max, 64);
     pool_init(&w->topics, sizeof(struct topic), topics_max, 64);
@@ -73,6 +75,14 @@ world_store_done(struct world *w)
     return store_done(&w->store);
 }
 
+/* sent_us is whatever the gate says. */
+static void
+count_wait(struct world *w, int64_t sent_us)
+{
+    int64_t now_us = env_mono_us(w->env);
+    hist_add(&w->stats.queue_wait_us, sent_us < now_us ? (uint64_t)now_us - (uint64_t)sent_us : 0);
+}
+
 void
 world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
 {
@@ -85,12 +95,10 @@ world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
     }
     switch (m.kind) {
     case LINK_ENTER: home_enter(w, gate, &m.as.enter); break;
-    case LINK_INPUT: {
-        int64_t waited_us = env_mono_us(w->env) - m.as.input.sent_us;
-        hist_add(&w->stats.queue_wait_us, waited_us > 0 ? (uint64_t)waited_us : 0);
+    case LINK_INPUT:
+        count_wait(w, m.as.input.sent_us);
         avatar_input(w, gate, &m.as.input);
         break;
-    }
     case LINK_SUBSCRIBE: topic_subscribe(w, gate, &m.as.subscribe); break;
     case LINK_GO:
     case LINK_HOME:
@@ -187,6 +195,12 @@ const struct world_stats *
 world_stats(const struct world *w)
 {
     return &w->stats;
+}
+
+struct places_stats
+world_places_stats(const struct world *w)
+{
+    return places_stats(w->places);
 }
 
 void
