@@ -16,7 +16,7 @@ import tempfile
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COMMANDS = ["dev", "bots", "bench", "sim", "islands", "players", "decode", "config", "version", "help"]
+COMMANDS = ["dev", "bots", "bench", "sim", "islands", "players", "tree", "decode", "config", "version", "help"]
 GROUPS = {"bench": ["limit", "world", "crowd"], "islands": ["import", "show"]}
 SECONDS = 20
 

@@ -94,6 +94,7 @@ hang_up_figures(struct server *s, int64_t now_us)
 {
     const struct world_stats *w = world_stats(s->world);
     struct lmdb_store_stats store;
+    struct places_stats places = world_places_stats(s->world);
     struct log_stats log = log_stats(&s->log);
     uint32_t bots = s->options.bots == NULL ? 0 : s->options.bots(s->options.bots_ctx);
     struct status status = {
@@ -104,6 +105,7 @@ hang_up_figures(struct server *s, int64_t now_us)
     gather_begin(&s->metrics);
     gather_world(&s->metrics, w);
     gather_store(&s->metrics, &store, lmdb_store_under_way(s->store));
+    gather_places(&s->metrics, &places);
     gather_log(&s->metrics, &log);
     for (uint32_t i = 0; i < s->gate_count; i++) {
         struct gate_figures f;

@@ -126,6 +126,13 @@ gather_store(struct metrics *m, const struct lmdb_store_stats *s, uint32_t under
 }
 
 void
+gather_places(struct metrics *m, const struct places_stats *s)
+{
+    set(m, METRIC_PLACES_UNSAVED, s->dirty);
+    m->values[METRIC_PLACES_LAG] = (double)s->lag_ms / 1e3;
+}
+
+void
 gather_log(struct metrics *m, const struct log_stats *s)
 {
     set(m, METRIC_LOG_SUPPRESSED, s->suppressed + s->lost);

@@ -157,6 +157,18 @@ lately_forgets(void **state)
     free(r);
 }
 
+static void
+unsaved_places_are_told_in_seconds(void **state)
+{
+    (void)state;
+    struct metrics *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    gather_places(m, &(struct places_stats){.dirty = 3, .lag_ms = 1250, .lag_ms_max = 9000});
+    assert_true(m->values[METRIC_PLACES_UNSAVED] == 3);
+    assert_true(m->values[METRIC_PLACES_LAG] == 1.25);
+    free(m);
+}
+
 int
 main(void)
 {
@@ -167,6 +179,7 @@ main(void)
         cmocka_unit_test(send_queues_are_estimated_from_a_sample),
         cmocka_unit_test(the_process_tells_about_itself),
         cmocka_unit_test(lately_forgets),
+        cmocka_unit_test(unsaved_places_are_told_in_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

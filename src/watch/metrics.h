@@ -115,6 +115,10 @@ enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
     X(STORE_BYTES, GAUGE, "store_used_bytes", NONE, 1, "What the store takes of its file.")        \
     X(STORE_FAILED, GAUGE, "store_failed", NONE, 1,                                                \
       "1 when a write failed and the store serves nothing any more.")                              \
+    X(PLACES_UNSAVED, GAUGE, "places_unsaved_pages", NONE, 1,                                      \
+      "Pages of places (64 people each) that changed since they were saved.")                      \
+    X(PLACES_LAG, GAUGE, "places_lag_seconds", NONE, 1,                                            \
+      "Age of the oldest place that is not saved: what a power cut would cost.")                   \
     X(LOG_SUPPRESSED, COUNTER, "log_suppressed_total", NONE, 1,                                    \
       "Log lines above the rate of their event, or that nobody read.")                             \
     X(CPU, COUNTER, "process_cpu_seconds_total", NONE, 1, "CPU time of this process.")             \

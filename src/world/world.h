@@ -11,6 +11,7 @@
 
 #include "base/hist.h"
 #include "env/env.h"
+#include "store/place.h"
 #include "wire/link.h"
 #include "wire/ticket.h"
 #include "world/archipelago.h"
@@ -83,6 +84,7 @@ bool world_stopped(const struct world *w);
 
 const struct world_stats *world_stats(const struct world *w);
 void world_stats_reset_histograms(struct world *w);
+struct places_stats world_places_stats(const struct world *w);
 
 /* Of what a gate has subscribed here; see gate_digest(). */
 uint64_t world_digest(const struct world *w, uint32_t gate, bool wakes);
