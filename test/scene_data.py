@@ -4,7 +4,7 @@ exit 1 or 2, and nothing that was there is lost. Then islands of one's own.
 
     scene_data.py PATH_TO_SEOM        prints TAP
 
-check: sanitizers
+check: full
 """
 import contextlib
 import json

@@ -4,7 +4,7 @@ ticket opens the door.
 
     scene_tickets.py PATH_TO_SEOM        prints TAP
 
-check: sanitizers
+check: full
 """
 import pathlib
 import sys
