@@ -203,12 +203,6 @@ world_places_stats(const struct world *w)
     return places_stats(w->places);
 }
 
-struct places_stats
-world_places_stats(const struct world *w)
-{
-    return places_stats(w->places);
-}
-
 void
 world_stats_reset_histograms(struct world *w)
 {
