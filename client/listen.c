@@ -176,9 +176,11 @@ take_message(struct seom_client *c, struct slice frame)
 static void
 take_self(struct seom_client *c, const struct record_self *self)
 {
-    bool corrected = (self->flags & (SELF_CORRECTED | SELF_MOVED)) != 0;
-    /* Without a flag it only confirms; a later move of ours is newer than what it says. */
-    if (corrected || self->move_no >= c->move_no) {
+    /* A later move of ours is newer than what it says: either that becomes the truth, or it is
+     * corrected in its turn. */
+    bool newer = self->move_no >= c->move_no;
+    bool corrected = (self->flags & SELF_MOVED) != 0 || ((self->flags & SELF_CORRECTED) && newer);
+    if (corrected || newer) {
         c->self = self->body.motion;
     }
     if (corrected) {
