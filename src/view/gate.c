@@ -166,6 +166,7 @@ release(struct gate *g, uint32_t conn)
     if (c->player != 0 && map_get(&g->conn_by_player, c->player) == conn) {
         map_remove(&g->conn_by_player, c->player);
     }
+    g->moves_owed -= c->move_owed;
     give_in_buffer(g, c);
     give_out_buffer(g, conn);
     conn_move_state(g, conn, CONN_FREE);
@@ -528,7 +529,7 @@ gate_turn(struct gate *g)
         interest_spectators(g);
         interest_retry(g);
     }
-    session_farewells(g);
+    session_owed(g);
     interest_subscribe(g);
     bool idle = g->stats.connections == 0 && g->farewells_owed == 0 &&
                 g->first_changed[0] == POOL_NONE && g->first_changed[1] == POOL_NONE;

@@ -32,6 +32,7 @@ enum gate_mutant {
     GATE_MUTANT_DIRTY_LOST,      /* news of a chunk do not reach its last watcher */
     GATE_MUTANT_HEAL_FORGOTTEN,  /* who fell behind the log is not given a snapshot */
     GATE_MUTANT_QUEUE_UNBOUNDED, /* what cannot be sent is queued without limit */
+    GATE_MUTANT_GONE_LOST,       /* the end of a session is told once, refused or not */
 };
 
 struct gate_options {

@@ -95,19 +95,46 @@ static void
 send_input(struct gate *g, const struct link_message *m)
 {
     if (gate_tell_home(g, m) != OK) {
-        g->stats.inputs_dropped++; /* moves: the next one tells more; requests may be lost */
+        g->stats.inputs_dropped++; /* requests may be lost */
     }
 }
 
-static void
-move(struct gate *g, uint32_t conn, const struct message_move *move)
+static enum err
+send_move(struct gate *g, const struct conn *c, const struct message_move *move)
 {
-    struct link_message m = input_of(g, &g->conns[conn], INPUT_MOVE);
+    struct link_message m = input_of(g, c, INPUT_MOVE);
     m.as.input.number = move->move_no;
     m.as.input.look = move->look;
     m.as.input.motion = move->motion;
+    return gate_tell_home(g, &m);
+}
+
+/* The newest move says where the client believes to stand, so one that a full ring refuses is owed
+ * until a newer one comes. */
+static void
+move(struct gate *g, uint32_t conn, const struct message_move *move)
+{
+    struct conn *c = &g->conns[conn];
     g->stats.moves_in++;
-    send_input(g, &m);
+    if (!c->move_owed && send_move(g, c, move) == OK) {
+        return;
+    }
+    g->stats.inputs_dropped += c->move_owed;
+    g->moves_owed += !c->move_owed;
+    c->move_owed = true;
+    c->move = *move;
+}
+
+static void
+send_owed_moves(struct gate *g)
+{
+    for (uint32_t i = 0; i < g->conns_high && g->moves_owed > 0; i++) {
+        struct conn *c = &g->conns[i];
+        if (c->move_owed && send_move(g, c, &c->move) == OK) {
+            c->move_owed = false;
+            g->moves_owed--;
+        }
+    }
 }
 
 static void
@@ -255,7 +282,7 @@ say_farewell(struct gate *g, const struct farewell *f)
     if (g->farewells_owed == 0 && send_farewell(g, f) == OK) {
         return;
     }
-    if (g->farewells_owed == g->options.conns_max) {
+    if (g->farewells_owed == g->options.conns_max || g->options.mutant == GATE_MUTANT_GONE_LOST) {
         g->stats.inputs_dropped++;
         return;
     }
@@ -380,11 +407,12 @@ session_self(struct gate *g, const struct link_self *self)
 }
 
 void
-session_farewells(struct gate *g)
+session_owed(struct gate *g)
 {
     while (g->farewells_owed > 0 && send_farewell(g, &g->farewells[g->farewells_owed - 1]) == OK) {
         g->farewells_owed--;
     }
+    send_owed_moves(g);
 }
 
 void

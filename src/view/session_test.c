@@ -202,7 +202,27 @@ test_spectators_only_look(void **state)
     assert_int_equal(s->clients[0].code, SEOM__CODE__UNKNOWN_MESSAGE);
 }
 
-/* A move that a full ring lost is nothing: the next one tells more. A farewell is not. */
+static void
+test_the_newest_move_is_told_when_there_is_room(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    s->home_full = true;
+    uint32_t inputs = s->inputs;
+    for (uint32_t n = 1; n <= 3; n++) {
+        struct message_move move = {.move_no = n, .motion = scene_in(s, 5, 5)};
+        uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+        scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    }
+    assert_int_equal(gate_stats(s->gate)->inputs_dropped, 2);
+    s->home_full = false;
+    scene_run(s, 1000);
+    assert_int_equal(s->inputs, inputs + 1); /* once */
+    assert_int_equal(s->input.kind, INPUT_MOVE);
+    assert_int_equal(s->input.number, 3);
+}
+
+/* The move of a session that ended is not told any more, its end is. */
 static void
 test_a_farewell_is_told_when_there_is_room(void **state)
 {
@@ -213,7 +233,6 @@ test_a_farewell_is_told_when_there_is_room(void **state)
     struct message_move move = {.move_no = 1, .motion = scene_in(s, 5, 5)};
     uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
     scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
-    assert_int_equal(gate_stats(s->gate)->inputs_dropped, 1);
     gate_closed(s->gate, 0);
     s->clients[0].open = false;
     scene_run(s, 100);
@@ -233,11 +252,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_protocol_ranges),      TEST(test_enters_and_plays),
-        TEST(test_refused_by_the_home),  TEST(test_the_home_is_not_there),
-        TEST(test_gone_while_entering),  TEST(test_two_with_one_ticket_on_one_gate),
-        TEST(test_the_home_ends_it),     TEST(test_answers),
-        TEST(test_spectators_only_look), TEST(test_a_farewell_is_told_when_there_is_room),
+        TEST(test_protocol_ranges),
+        TEST(test_enters_and_plays),
+        TEST(test_refused_by_the_home),
+        TEST(test_the_home_is_not_there),
+        TEST(test_gone_while_entering),
+        TEST(test_two_with_one_ticket_on_one_gate),
+        TEST(test_the_home_ends_it),
+        TEST(test_answers),
+        TEST(test_spectators_only_look),
+        TEST(test_a_farewell_is_told_when_there_is_room),
+        TEST(test_the_newest_move_is_told_when_there_is_room),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
