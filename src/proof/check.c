@@ -17,7 +17,8 @@
 #define OWN_MM         1500
 #define OWN_US         800000
 #define CROWDED        (GATE_CROWDED * 3 / 4)
-#define OUT_BYTES_MAX  8192 /* one send and what is said at once: news never pile up */
+#define OUT_BYTES_MAX  8192     /* one send and what is said at once: news never pile up */
+#define ABSENT_US      36000000 /* WORLD_LINGER_MS and what an entrance under way may take */
 #define RESTART_MM     (45 * 1050 * 14 / 10) /* a rider, a second and the way of the last save */
 
 uint32_t
@@ -122,6 +123,9 @@ refresh_truth(struct model *m, const struct world_player *p, int64_t now_us)
     t->look = p->look;
     t->epoch = p->session_epoch;
     t->motion = p->motion;
+    if (p->lingering) {
+        t->told = p->motion; /* no gate is told where it walks on */
+    }
     t->at = at;
     t->cx = cx;
     t->cy = cy;
@@ -227,7 +231,7 @@ check_own(struct person *p, const struct truth *t, int64_t now_us)
         return;
     }
     model_exercised(m, PROOF_OWN);
-    if (held(&p->own_bad_us, differs, now_us, OWN_US)) {
+    if (held(&p->own_bad_us, differs && now_us > m->moves_late_us, now_us, OWN_US)) {
         model_wrong(m, PROOF_WRONG, PROOF_OWN, "person %u is not where the truth has it (%s)",
                     p->index,
                     t->lingering ? "its avatar lingers although it plays" : "it is elsewhere");
@@ -291,11 +295,46 @@ check_one_session(struct model *m, int64_t now_us)
     }
 }
 
+/* Who is connected as a player, or on the way to it, keeps the avatar; without anybody it must go.
+ */
+static void
+check_absent(struct model *m)
+{
+    int64_t now_us = model_now_us(m), passed_us = now_us - m->sampled_us;
+    bool held[PERSONS_MAX * 4] = {false};
+    for (uint32_t i = 0; i < m->knobs.persons; i++) {
+        const struct person *p = &m->persons[i];
+        uint32_t slot = p->client == NULL || !sim_net_is_open(m->net, i)
+                            ? MAP_NONE
+                            : map_get(&m->player_slot, seom_client_player(p->client));
+        if (slot != MAP_NONE) {
+            held[slot] = true;
+        }
+    }
+    bool clogged = sim_net_clogged_until_us(m->net, SIM_TO_GATES) > now_us ||
+                   sim_net_clogged_until_us(m->net, SIM_TO_HOME) > now_us;
+    for (uint32_t slot = 0; slot < m->truth_count; slot++) {
+        struct truth *t = &m->truths[slot];
+        if (held[slot] || !t->present) {
+            t->absent_us = 0;
+            continue;
+        }
+        t->absent_us += clogged ? 0 : passed_us;
+        model_exercised(m, PROOF_ABSENT);
+        if (t->absent_us > ABSENT_US) {
+            model_wrong(m, PROOF_WRONG, PROOF_ABSENT,
+                        "player %u stands there for %lld s without a connection", slot,
+                        (long long)(t->absent_us / 1000000));
+        }
+    }
+}
+
 void
 check_sample(struct model *m)
 {
     int64_t now_us = model_now_us(m);
     refresh_truths(m, now_us);
+    check_absent(m);
     check_queues(m);
     check_one_session(m, now_us);
     for (uint32_t i = 0; i < m->knobs.persons && !m->over; i++) {

@@ -14,6 +14,7 @@
 #define SECONDS        40
 #define HEAL_US        25000000 /* longer than the longest wait between two tries of a client */
 #define TURN_SOON_US   200
+#define MOVE_US_MAX    4000000 /* an honest person's motion, and its way */
 #define DOCUMENTS_MAX  4096
 #define LINK_BYTES_MAX (1U << 20)
 
@@ -256,13 +257,17 @@ draw_knobs(struct model *m)
     k->socket_bytes = model_below(m, 2) == 0 ? 64 * 1024 : 2048 + model_below(m, 14000);
     k->break_ppm = model_below(m, 3) == 0 ? 0 : 500 + model_below(m, 8000);
     k->stall_ppm = 5000 + model_below(m, 30000);
-    k->clog_ppm = model_below(m, 2) == 0 ? 0 : model_below(m, 4000);
+    k->leave_ppm = model_below(m, 5000);
+    for (uint32_t direction = 0; direction < SIM_DIRECTIONS; direction++) {
+        k->clog_ppm[direction] = model_below(m, 2) == 0 ? 0 : model_below(m, 4000);
+    }
     k->restarts = model_below(m, 3) == 0;
     k->store_faults = model_below(m, 3) == 0;
     if (k->crowd) {
         k->break_ppm /= 4;
         k->link_bytes = LINK_BYTES_MAX;
-        k->clog_ppm = 0;
+        k->leave_ppm = 0;
+        memset(k->clog_ppm, 0, sizeof k->clog_ppm);
         k->restarts = false;
     }
 }
@@ -369,6 +374,25 @@ restart(void *arg, uint64_t n)
     m->disturbed_us = model_now_us(m);
 }
 
+/* Where links are small the clog lasts until they are full: on the way to the home, where moves are
+ * all there is, that takes longer. */
+static void
+maybe_clog(struct model *m, enum sim_direction direction)
+{
+    if (model_faults(m) && model_below(m, 1000000) < m->knobs.clog_ppm[direction]) {
+        static const uint32_t until_full_us[SIM_DIRECTIONS] = {
+            [SIM_TO_GATES] = 3000000, [SIM_TO_HOME] = 9000000};
+        uint32_t longest_us =
+            m->knobs.link_bytes < LINK_BYTES_MAX ? until_full_us[direction] : 400000;
+        sim_net_clog(m->net, direction, model_now_us(m) + 50000 + model_below(m, longest_us));
+    }
+    int64_t until_us = sim_net_clogged_until_us(m->net, direction);
+    m->disturbed_us = until_us > m->disturbed_us ? until_us : m->disturbed_us;
+    if (direction == SIM_TO_HOME && until_us > 0) {
+        m->moves_late_us = until_us + MOVE_US_MAX;
+    }
+}
+
 static void
 sample(void *arg, uint64_t n)
 {
@@ -377,14 +401,8 @@ sample(void *arg, uint64_t n)
         return;
     }
     check_sample(m);
-    if (model_faults(m) && model_below(m, 1000000) < m->knobs.clog_ppm) {
-        /* Where links are small the clog lasts until they are full. */
-        uint32_t longest_us = m->knobs.link_bytes < LINK_BYTES_MAX ? 3000000 : 400000;
-        sim_net_clog(m->net, model_now_us(m) + 50000 + model_below(m, longest_us));
-    }
-    if (sim_net_clogged_until_us(m->net) > m->disturbed_us) {
-        m->disturbed_us = sim_net_clogged_until_us(m->net);
-    }
+    maybe_clog(m, SIM_TO_GATES);
+    maybe_clog(m, SIM_TO_HOME);
     struct sim_schedule s = test_schedule_port(&m->events);
     s.at(s.ctx, model_now_us(m) + SAMPLE_US, sample, m, n);
 }

@@ -27,6 +27,7 @@
     X(ONE_SESSION, "of two connections with one ticket the newer wins")                        \
     X(DIGEST, "gate and home agree on the subscriptions")                                      \
     X(CROWD_SEEN, "in a crowd everybody is seen within seconds")                               \
+    X(ABSENT, "an avatar without a session is gone after 30 s")                                \
     X(RESTART, "after a crash people stand where they stood, at most a second ago")            \
     X(RECOVERS, "when the faults stop everybody plays")
 

@@ -21,6 +21,8 @@ static const struct mutant mutants[] = {
     {"dirty-lost", "news do not reach the last watcher of a chunk", .gate = GATE_MUTANT_DIRTY_LOST},
     {"heal-forgotten", "who fell behind is not told whole again",
      .gate = GATE_MUTANT_HEAL_FORGOTTEN},
+    {"gone-lost", "the end of a session that the link refuses is not told again",
+     .gate = GATE_MUTANT_GONE_LOST},
     {"queue-unbounded", "a client that does not read is fed on",
      .gate = GATE_MUTANT_QUEUE_UNBOUNDED},
 };

@@ -2,6 +2,9 @@
 #include "base/check.h"
 #include "proof/state.h"
 #include "seom.pb-c.h"
+#include "wire/frame.h"
+#include "wire/limits.h"
+#include "wire/message.h"
 #include <math.h>
 #include <string.h>
 
@@ -29,6 +32,9 @@ welcome(void *ctx, struct seom_client *c)
         struct place corner = {.x_mm = m->meet.x_mm - 30000, .y_mm = m->meet.y_mm - 30000};
         CHECK(seom_client_camera(c, 1, corner, 150000, 150000) == OK);
         return;
+    }
+    if (p->session_entity == 0) {
+        return; /* a spectator of another kind */
     }
     struct motion self = seom_client_self(c);
     check_restart(m, check_slot(m, seom_client_player(c)), (struct place){self.x_mm, self.y_mm});
@@ -72,10 +78,9 @@ person_init(struct model *m, uint32_t index, enum person_kind kind)
                          .kind = kind,
                          .gate = model_below(m, m->knobs.gates),
                          .twin = index};
-    struct seom_options options = {.spectator = kind == PERSON_SPECTATOR,
-                                   .replica = true,
-                                   .island = 1,
-                                   .seed = rand_next(&m->rand)};
+    bool watches = kind == PERSON_SPECTATOR || (kind == PERSON_GARBAGE && model_below(m, 2) == 0);
+    struct seom_options options = {
+        .spectator = watches, .replica = true, .island = 1, .seed = rand_next(&m->rand)};
     struct seom_events events = {.ctx = p, .welcome = welcome, .gone = gone, .ended = ended};
     CHECK(seom_client_open(&options, &events, &p->client) == OK);
 }
@@ -116,6 +121,16 @@ person_start(struct person *p, int64_t at_us)
     s.at(s.ctx, at_us, turn, p, 0);
 }
 
+static void
+come_anew(struct person *p)
+{
+    person_fini(p);
+    enum person_kind kind = p->kind;
+    uint32_t twin = p->twin;
+    person_init(p->model, p->index, kind);
+    p->twin = twin;
+}
+
 void
 person_broke(struct person *p)
 {
@@ -126,14 +141,21 @@ person_broke(struct person *p)
     int64_t retry_us = seom_client_retry_us(p->client);
     if (retry_us == INT64_MAX) {
         /* Ended for good (replaced, ticket refused): this person comes back as it is, later. */
-        person_fini(p);
-        enum person_kind kind = p->kind;
-        uint32_t twin = p->twin;
-        person_init(p->model, p->index, kind);
-        p->twin = twin;
+        come_anew(p);
         retry_us = now_us + 3000000;
     }
     plan_connect(p, retry_us > now_us ? retry_us : now_us + 1000);
+}
+
+/* Closes the game and throws the ticket away; a stranger comes in its place. */
+static void
+leave(struct person *p)
+{
+    sim_net_break(p->model->net, p->index, true);
+    come_anew(p);
+    disturbed(p);
+    p->stalled_until_us = 0;
+    plan_connect(p, model_now_us(p->model) + 3000000);
 }
 
 void
@@ -184,8 +206,8 @@ static void
 act(struct person *p, int64_t now_us)
 {
     struct model *m = p->model;
-    if (now_us < p->acts_us || p->kind == PERSON_SPECTATOR ||
-        seom_client_state(p->client) != SEOM_PLAYING) {
+    if (now_us < p->acts_us || seom_client_state(p->client) != SEOM_PLAYING ||
+        seom_client_entity(p->client) == 0) {
         return;
     }
     p->acts_us = now_us + 200000 + model_below(m, model_below(m, 20) == 0 ? 12000000 : 1500000);
@@ -218,6 +240,104 @@ send_garbage(struct person *p)
         bytes[0] = 40;
     }
     sim_net_send(m->net, p->index, bytes, 1 + model_below(m, sizeof bytes));
+}
+
+/* Well-formed, and as extreme as the schema lets it be. */
+static uint32_t
+extreme(struct model *m)
+{
+    static const uint32_t edges[] = {0,          1,         2,
+                                     29999,      30000,     65535,
+                                     65536,      INT32_MAX, INT32_MAX - 1u,
+                                     UINT32_MAX, 1U << 31,  UINT32_MAX - 29999};
+    uint32_t n = model_below(m, sizeof edges / sizeof edges[0] + 1);
+    return n < sizeof edges / sizeof edges[0] ? edges[n] : (uint32_t)rand_next(&m->rand);
+}
+
+static size_t
+extreme_move(struct model *m, uint8_t *out, size_t max)
+{
+    static const int64_t since_ms[] = {0, 1, WORLD_MS_MAX, WORLD_MS_MAX - 1};
+    struct message_move move = {
+        .move_no = extreme(m),
+        .look = (uint8_t)model_below(m, LOOK_KIND_MASK + 1),
+        .motion = {.x_mm = (int32_t)extreme(m),
+                   .y_mm = (int32_t)extreme(m),
+                   .vx = (int16_t)extreme(m),
+                   .vy = (int16_t)extreme(m),
+                   .since_ms =
+                       model_below(m, 2) == 0 ? model_world_ms(m) : since_ms[model_below(m, 4)],
+                   .lasts_ms = model_below(m, 2) == 0 ? MOTION_LASTS_MS_MAX : 0}};
+    return message_write_move(&move, out, max);
+}
+
+static size_t
+extreme_request(struct model *m, uint8_t *out, size_t max)
+{
+    static const char text[] = "\x7f\xf4\x8f\xbf\xbf \xe2\x80\xae";
+    Seom__Request request = SEOM__REQUEST__INIT;
+    Seom__Say say = SEOM__SAY__INIT;
+    Seom__LookAt look = SEOM__LOOK_AT__INIT;
+    Seom__Camera camera = SEOM__CAMERA__INIT;
+    say.text = message_text(text);
+    look.entity = (uint64_t)extreme(m) << 32 | extreme(m);
+    camera.island = model_below(m, 2) == 0 ? 1 + model_below(m, 3) : extreme(m);
+    camera.x_mm = (int32_t)extreme(m);
+    camera.y_mm = (int32_t)extreme(m);
+    camera.w_mm = model_below(m, 2) == 0 ? 1000000 : extreme(m);
+    camera.h_mm = model_below(m, 2) == 0 ? 1000000 : extreme(m);
+    request.number = extreme(m);
+    switch (model_below(m, 3)) {
+    case 0:
+        request.what_case = SEOM__REQUEST__WHAT_SAY;
+        request.say = &say;
+        break;
+    case 1:
+        request.what_case = SEOM__REQUEST__WHAT_LOOK;
+        request.look = &look;
+        break;
+    default:
+        request.what_case = SEOM__REQUEST__WHAT_CAMERA;
+        request.camera = &camera;
+        break;
+    }
+    Seom__ClientMessage message = SEOM__CLIENT_MESSAGE__INIT;
+    message.what_case = SEOM__CLIENT_MESSAGE__WHAT_REQUEST;
+    message.request = &request;
+    return message_write_client(&message, out, max);
+}
+
+static size_t
+extreme_command(struct model *m, uint8_t *out, size_t max)
+{
+    uint8_t body[COMMAND_BYTES_MAX];
+    memset(body, (int)model_below(m, 256), sizeof body);
+    Seom__Command command = SEOM__COMMAND__INIT;
+    command.seq = (uint64_t)extreme(m) << 32 | extreme(m);
+    command.body = (ProtobufCBinaryData){
+        .data = body, .len = model_below(m, 2) == 0 ? sizeof body : model_below(m, 9)};
+    Seom__ClientMessage message = SEOM__CLIENT_MESSAGE__INIT;
+    message.what_case = SEOM__CLIENT_MESSAGE__WHAT_COMMAND;
+    message.command = &command;
+    return message_write_client(&message, out, max);
+}
+
+static void
+send_extreme(struct person *p)
+{
+    struct model *m = p->model;
+    uint8_t frame[FRAME_HEAD_MAX + COMMAND_BYTES_MAX + 64];
+    uint8_t *body = frame + FRAME_HEAD_MAX, head[FRAME_HEAD_MAX];
+    size_t max = sizeof frame - FRAME_HEAD_MAX, bytes = 0;
+    switch (seom_client_entity(p->client) == 0 ? 1 : model_below(m, 4)) {
+    case 0: bytes = extreme_command(m, body, max); break;
+    case 1: bytes = extreme_request(m, body, max); break;
+    default: bytes = extreme_move(m, body, max); break;
+    }
+    CHECK(bytes > 0);
+    size_t head_bytes = frame_head(FRAME_TCP, bytes, head);
+    memcpy(body - head_bytes, head, head_bytes);
+    sim_net_send(m->net, p->index, body - head_bytes, head_bytes + bytes);
 }
 
 static void
@@ -268,8 +388,13 @@ suffer(struct person *p, int64_t now_us)
         p->stalled_until_us = now_us + 300000 + model_below(m, 9000000);
         sim_net_stall(m->net, p->index, p->stalled_until_us);
         model_exercised(m, PROOF_PATIENCE);
-    } else if (p->kind == PERSON_GARBAGE && model_below(m, 30) == 0) {
+    } else if (model_below(m, 1000000) < m->knobs.leave_ppm) {
+        leave(p);
+    } else if (p->kind == PERSON_GARBAGE && model_below(m, 60) == 0) {
         send_garbage(p);
+    } else if (p->kind == PERSON_GARBAGE && model_below(m, 4) == 0 &&
+               seom_client_state(p->client) == SEOM_PLAYING) {
+        send_extreme(p);
     } else if (p->kind == PERSON_TWIN && model_below(m, 40) == 0) {
         use_ticket(p);
     }

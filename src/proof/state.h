@@ -60,6 +60,7 @@ struct truth {
     bool in_crowd;
     bool remembered; /* where it stood when the process died: */
     struct place crashed_at;
+    int64_t absent_us; /* so long nobody has been connected as this player, clogs not counted */
 };
 
 /* What person a knows of player b. */
@@ -76,7 +77,8 @@ struct ticker {
 struct knobs {
     uint32_t persons, gates, link_bytes, socket_bytes;
     uint32_t delay_us_max, link_delay_us_max;
-    uint32_t break_ppm, stall_ppm, clog_ppm; /* per person (clog: all) and 100 ms */
+    uint32_t break_ppm, stall_ppm, leave_ppm; /* per person and 100 ms */
+    uint32_t clog_ppm[SIM_DIRECTIONS];        /* per 50 ms */
     bool crowd, restarts, store_faults;
 };
 
@@ -103,6 +105,8 @@ struct model {
     uint32_t truth_count;
     struct pair (*pairs)[PERSONS_MAX * 4]; /* owned: [person][player] */
     int64_t faults_end_us, end_us, sampled_us;
+    int64_t
+        moves_late_us;    /* what was clogged on its way to the home is walked to its end by then */
     int64_t disturbed_us; /* links clogged or full, a restart: everybody counts anew from here */
     uint64_t links_full;
     int64_t links_full_us; /* 0 = never */

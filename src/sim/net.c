@@ -51,7 +51,7 @@ struct sim_net {
     struct gate_side gates[SIM_PEERS_MAX];
     struct peer peers[SIM_PEERS_MAX];
     struct link links[SIM_PEERS_MAX][SIM_PEERS_MAX];
-    int64_t clogged_until_us;
+    int64_t clogged_until_us[SIM_DIRECTIONS];
     uint32_t crashes;
     uint64_t hash;
 };
@@ -316,15 +316,15 @@ sim_net_is_open(const struct sim_net *net, uint32_t person)
 }
 
 int64_t
-sim_net_clogged_until_us(const struct sim_net *net)
+sim_net_clogged_until_us(const struct sim_net *net, enum sim_direction direction)
 {
-    return net->clogged_until_us;
+    return net->clogged_until_us[direction];
 }
 
 void
-sim_net_clog(struct sim_net *net, int64_t until_us)
+sim_net_clog(struct sim_net *net, enum sim_direction direction, int64_t until_us)
 {
-    net->clogged_until_us = until_us;
+    net->clogged_until_us[direction] = until_us;
 }
 
 void
@@ -429,6 +429,12 @@ deliver_message(struct sim_net *net, uint32_t from, uint32_t to)
     return sizeof bytes + bytes;
 }
 
+static enum sim_direction
+direction_of(uint32_t to)
+{
+    return to == SIM_HOME ? SIM_TO_HOME : SIM_TO_GATES;
+}
+
 static void
 deliver_link(void *arg, uint64_t n)
 {
@@ -439,7 +445,7 @@ deliver_link(void *arg, uint64_t n)
         return;
     }
     link->planned = false;
-    if (from == SIM_HOME && net->clogged_until_us > now(net)) {
+    if (net->clogged_until_us[direction_of(to)] > now(net)) {
         plan_link(net, from, to);
         return;
     }
@@ -460,7 +466,8 @@ plan_link(struct sim_net *net, uint32_t from, uint32_t to)
         link->planned = true;
         int64_t due =
             now(net) + between(net, net->options.link_delay_us_min, net->options.link_delay_us_max);
-        due = due > net->clogged_until_us || from != SIM_HOME ? due : net->clogged_until_us;
+        int64_t clogged_us = net->clogged_until_us[direction_of(to)];
+        due = due > clogged_us ? due : clogged_us;
         net->options.schedule.at(net->options.schedule.ctx, due, deliver_link, net,
                                  (uint64_t)net->crashes << 16 | (uint64_t)from << 8 | to);
     }

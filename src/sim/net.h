@@ -62,9 +62,12 @@ void sim_net_break(struct sim_net *net, uint32_t person, bool quiet);
 void sim_net_stall(struct sim_net *net, uint32_t person, int64_t until_us);
 bool sim_net_is_open(const struct sim_net *net, uint32_t person); /* connected or on the way */
 bool sim_net_is_connected(const struct sim_net *net, uint32_t person);
-/* The home's links to the gates deliver nothing until then; the other direction goes on. */
-void sim_net_clog(struct sim_net *net, int64_t until_us);
-int64_t sim_net_clogged_until_us(const struct sim_net *net);
+
+/* All links of one direction deliver nothing until then; the other direction goes on. */
+enum sim_direction { SIM_TO_GATES, SIM_TO_HOME, SIM_DIRECTIONS };
+
+void sim_net_clog(struct sim_net *net, enum sim_direction direction, int64_t until_us);
+int64_t sim_net_clogged_until_us(const struct sim_net *net, enum sim_direction direction);
 /* Everything breaks: the server's process died. Messages in flight on links are lost. */
 void sim_net_crash(struct sim_net *net);
 

@@ -308,7 +308,7 @@ static void
 test_a_clogged_home(void **state)
 {
     struct scene *s = *state;
-    sim_net_clog(s->net, s->time.now_us + 500000);
+    sim_net_clog(s->net, SIM_TO_GATES, s->time.now_us + 500000);
     assert_int_equal(link_send(s, SIM_HOME, GATE, 1, 10), OK);
     assert_int_equal(link_send(s, GATE, SIM_HOME, 2, 10), OK);
     run(s, 400);
