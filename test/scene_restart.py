@@ -214,6 +214,7 @@ def test_sigterm_to_the_whole_group(seom):
             os.kill(pid, signal.SIGINT)
         assert world.process.wait(PATIENCE_S) == 0, world.told()
         assert not lives(bots[0])
+        assert world.told().splitlines()[-1].endswith("everything is on disk"), f"somebody had the last word:\n{world.told()}"
         assert len(listing(seom, data)) == BOTS
 
 

@@ -14,13 +14,22 @@
 #define WARM_S_DEFAULT 5
 #define ARGUMENT_MAX   UINT32_C(1000000000)
 
-enum { OPTION_FOR = 1, OPTION_TICKETS, OPTION_OBSERVERS, OPTION_SEED, OPTION_DUMP, OPTION_WARM };
+enum {
+    OPTION_FOR = 1,
+    OPTION_TICKETS,
+    OPTION_OBSERVERS,
+    OPTION_SEED,
+    OPTION_DUMP,
+    OPTION_WARM,
+    OPTION_MUTE
+};
 
 struct request {
     struct address to;
     const char *tracks_path;
     struct herd_options herd;
     bool has_to, quiet;
+    bool mute; /* a part of `seom dev`, which speaks for itself: no report */
 };
 
 static volatile sig_atomic_t stop;
@@ -84,6 +93,7 @@ request_parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_SEED: h->plan.seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
     case OPTION_DUMP: h->dump_path = arg; return 0;
+    case OPTION_MUTE: r->mute = r->quiet = true; return 0;
     case OPTION_WARM: h->warm_s = number_of(arg, 0, 3600, "--warm-up", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     case ARGP_KEY_END:
@@ -107,6 +117,7 @@ static const struct argp_option request_options[] = {
     {"seed", OPTION_SEED, "N", 0, "other seeds walk other ways (1)", 0},
     {"dump", OPTION_DUMP, "FILE", 0, "the first bot's traffic, for `seom decode'", 0},
     {"quiet", 'q', NULL, 0, "no line each second", 0},
+    {"mute", OPTION_MUTE, NULL, OPTION_HIDDEN, "no report either", 0},
     {0},
 };
 
@@ -289,14 +300,14 @@ bots_command(int argc, char **argv)
     char why[HERD_WHY_MAX] = "";
     enum err error = herd_run(&r.herd, result, why);
     int code = error == OK ? 0 : 1;
-    if (error == OK) {
+    if (error == OK && !r.mute) {
         print_table(result);
-    } else {
+    } else if (error != OK) {
         char to[ADDRESS_TEXT_MAX];
         address_text(&r.to, to);
         output_progress("seom bots --to %s: %s: %s", to, why, err_text(error));
     }
-    if (result->wanted > 0) { /* there was a run, even if nobody was let in */
+    if (result->wanted > 0 && !r.mute) { /* there was a run, even if nobody was let in */
         json_t *o = json_of_result(&r, result);
         code |= output_result(&o);
     }

@@ -102,9 +102,8 @@ start_bots(struct dev *dev)
     address_text(&play, to);
     snprintf(count, sizeof count, "%lld", (long long)c->bots);
     snprintf(tickets, sizeof tickets, "%s/bots.tickets", c->data);
-    const char *arguments[] = {"seom",    "bots",        "--to",      to,
-                               "--count", count,         "--tickets", tickets,
-                               "--quiet", "--observers", "2",         NULL};
+    const char *arguments[] = {"seom",  "bots",   "--to",        to,  "--count", count, "--tickets",
+                               tickets, "--mute", "--observers", "2", NULL};
     return process_spawn("/proc/self/exe", (char *const *)(uintptr_t)arguments, &dev->bots);
 }
 
