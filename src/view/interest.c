@@ -401,6 +401,9 @@ interest_retry(struct gate *g)
 void
 interest_spectators(struct gate *g)
 {
+    if (g->stats.spectators > 0) {
+        interest_density(g, true); /* the limit may have refused it to the first one */
+    }
     for (uint32_t i = 0; i < g->conns_high && g->stats.spectators > 0; i++) {
         if (g->hot[i].state == CONN_SPECTATOR && g->conns[i].camera.topic_count > 0) {
             spectator_look(g, i);
@@ -535,7 +538,13 @@ interest_subscribed(struct gate *g, const struct link_subscribed *s)
 void
 interest_density(struct gate *g, bool on)
 {
-    uint32_t topic = replica_topic(g, TOPIC_DENSITY);
+    uint32_t known = map_get(&g->topic_by_id, TOPIC_DENSITY);
+    bool held =
+        known != MAP_NONE && wanted((const struct seen_topic *)pool_at(&g->topics, known), false);
+    if (held == on) {
+        return;
+    }
+    uint32_t topic = on ? replica_topic(g, TOPIC_DENSITY) : known;
     if (topic != POOL_NONE && on) {
         hold_topic(g, topic, false);
     } else if (topic != POOL_NONE) {

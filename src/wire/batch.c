@@ -197,12 +197,13 @@ range_add(struct range_writer *rw, const struct record_motion *m)
     struct record_range *head = &rw->head;
     CHECK(m->entity != 0 && head->count < UINT16_MAX);
     CHECK(head->count == 0 ? m->entity >= head->first : m->entity > rw->previous);
-    CHECK(m->look <= LOOK_KIND_MASK && m->motion.lasts_ms <= MOTION_LASTS_MS_MAX);
+    CHECK(m->motion.lasts_ms <= MOTION_LASTS_MS_MAX);
     uint8_t entry[RANGE_ENTRY_BYTES_MAX];
     uint8_t *at = entry + store_varint(entry, m->entity - rw->previous);
     struct motion now = motion_from(&m->motion, head->at_ms);
     unsigned shift = velocity_shift(&now);
-    at[0] = (uint8_t)(m->look | shift << 4);
+    at[0] =
+        (uint8_t)((m->look & LOOK_KIND_MASK) | shift << 4); /* the kind is all it has room for */
     store_u16(at + 1, within_chunk(now.x_mm, head->cx));
     store_u16(at + 3, within_chunk(now.y_mm, head->cy));
     at[5] = (uint8_t)velocity_byte(now.vx, shift);

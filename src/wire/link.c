@@ -16,10 +16,16 @@
 #define DENSITY_HEAD_BYTES 5
 #define TOPIC_BYTES        8
 
+static bool
+island_is_sound(uint32_t island)
+{
+    return island >= 1 && island <= INT32_MAX;
+}
+
 topic_id
 topic_make(uint32_t island, uint16_t bx, uint16_t by)
 {
-    CHECK(island >= 1 && island <= INT32_MAX);
+    CHECK(island_is_sound(island));
     return (uint64_t)island << 32 | (uint64_t)bx << 16 | by;
 }
 
@@ -44,7 +50,7 @@ topic_by(topic_id t)
 static bool
 topic_is_sound(topic_id t)
 {
-    return topic_island(t) >= 1 && topic_island(t) <= INT32_MAX;
+    return island_is_sound(topic_island(t));
 }
 
 /* Writing: every field has its fixed place, so a head is filled without asking for room. */
@@ -263,6 +269,9 @@ home_read(const uint8_t *at, struct link_home *h)
     h->island = load_u32(at + 46);
     h->look = at[50];
     memcpy(h->ticket, at + 73, TICKET_BYTES);
+    if (h->player != 0 && (h->entity == 0 || !island_is_sound(h->island))) {
+        return ERR_RANGE; /* whoever plays is somebody and somewhere */
+    }
     return h->conn != 0 ? load_motion(at + 51, &h->motion) : ERR_FORMAT;
 }
 
@@ -304,6 +313,9 @@ self_read(const uint8_t *at, struct slice tail, struct link_self *s)
     s->seq = load_u64(at + 51);
     s->entity = load_u64(at + 59);
     s->bytes = tail;
+    if (s->kind == SELF_MOTION && !island_is_sound(s->island)) {
+        return ERR_RANGE;
+    }
     return load_motion(at + 28, &s->motion);
 }
 

@@ -323,6 +323,31 @@ test_topics(void **state)
     EXPECT_CHECK(topic_make(UINT32_MAX, 0, 0));
 }
 
+/* Who plays is somebody, on an island whose topics have names. */
+static void
+test_players_are_somewhere(void **state)
+{
+    (void)state;
+    static const uint32_t nowhere[] = {0, 1U << 31, UINT32_MAX};
+    uint8_t bytes[LINK_HEAD_MAX + 8];
+    struct link_message out;
+    struct link_message home = {.kind = LINK_HOME, .as.home = {.conn = 7, .player = 1}};
+    struct link_message self = {.kind = LINK_SELF, .as.self = {.player = 1, .kind = SELF_MOTION}};
+    for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        home.as.home.entity = 1;
+        home.as.home.island = self.as.self.island = nowhere[i];
+        assert_int_equal(link_read(bytes, serialise(&home, bytes), &out), ERR_RANGE);
+        assert_int_equal(link_read(bytes, serialise(&self, bytes), &out), ERR_RANGE);
+    }
+    home.as.home.island = self.as.self.island = INT32_MAX;
+    assert_int_equal(link_read(bytes, serialise(&home, bytes), &out), OK);
+    assert_int_equal(link_read(bytes, serialise(&self, bytes), &out), OK);
+    home.as.home.entity = 0;
+    assert_int_equal(link_read(bytes, serialise(&home, bytes), &out), ERR_RANGE);
+    home.as.home.player = home.as.home.island = 0; /* refused: nobody, nowhere */
+    assert_int_equal(link_read(bytes, serialise(&home, bytes), &out), OK);
+}
+
 int
 main(void)
 {
@@ -330,6 +355,7 @@ main(void)
         cmocka_unit_test(test_every_message_comes_back), cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_hostile_fields),           cmocka_unit_test(test_tails_have_limits),
         cmocka_unit_test(test_random_changes),           cmocka_unit_test(test_topics),
+        cmocka_unit_test(test_players_are_somewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

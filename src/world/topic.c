@@ -61,13 +61,20 @@ topic_at(struct world *w, topic_id id)
     return t;
 }
 
+static bool
+is_held(const struct topic *t)
+{
+    return topic_has_listeners(t) || t->awake != 0 || t->dirty || t->listed_behind;
+}
+
 /* Peers may name any block, also one at sea: what they subscribe is their state. Its number has a
- * limit. */
+ * limit, and a block that so far exists only because somebody stands there counts like a new one:
+ * so besides those where players stand never more than topics_max exist, as topic_at() needs. */
 static struct topic *
 topic_for_subscriber(struct world *w, topic_id id)
 {
     struct topic *t = topic_find(w, id);
-    if (t == NULL && w->stats.topics >= w->options.topics_max) {
+    if ((t == NULL || !is_held(t)) && w->stats.topics >= w->options.topics_max) {
         w->stats.topics_full++;
         return NULL;
     }

@@ -228,6 +228,13 @@ test_topics_have_a_limit(void **state)
     assert_int_equal(who.code, SEOM__CODE__FINE);
     scene_put(s, &who, here);
     scene_put(s, &who, beyond);
+    /* Nor is a block held for a gate beyond the limit because somebody happens to stand in it. */
+    topic_id stands = topic_of(archipelago_find(&s->islands, SCENE_ISLAND), beyond);
+    scene_subscribe(s, 0, (struct scene_set){.epoch = 7, .version = 2}, &stands, 1, NULL, 0);
+    assert_int_equal(world_stats(s->world)->topics_full, 200 - 128 + 1);
+    scene_put(s, &who, here);
+    scene_run(s, 20);
+    assert_int_equal(world_stats(s->world)->topics, 128 + 1);
 }
 
 int
