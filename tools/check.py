@@ -74,8 +74,11 @@ def run(check, *command, timeout_s=600, env=None, cwd=ROOT, allowed=(0,)):
     with open(check.log_path, "ab") as log, open(out_path, "wb") as out:
         log.write(f"$ {' '.join(command)}\n".encode())
         log.flush()
-        process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
-                                   start_new_session=True, env={**os.environ, **(env or {})})
+        try:
+            process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                                       start_new_session=True, env={**os.environ, **(env or {})})
+        except OSError as error:
+            raise Failed(f"{command[0]}: {error.strerror} (was it built?)") from error
         code = wait(check, process, timeout_s)
     text = out_path.read_text(errors="replace")
     out_path.unlink()
