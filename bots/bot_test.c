@@ -370,8 +370,9 @@ corrected_bot_turns_around(void **state)
     truth = (struct motion){.x_mm = at.x_mm - 500, .y_mm = at.y_mm, .since_ms = world_ms(s)};
     uint8_t frame[64];
     struct writer w = writer_over(frame + 5, sizeof(frame) - 5);
-    struct record_self self = {
-        .flags = SELF_CORRECTED, .move_no = 1, .body = {.entity = entity_of(0), .motion = truth}};
+    struct record_self self = {.flags = SELF_CORRECTED,
+                               .move_no = s->players[0].moves,
+                               .body = {.entity = entity_of(0), .motion = truth}};
     batch_put_self(&w, &self);
     frame[4] = FRAME_FORMAT_BATCH;
     s->players[0].motion = truth;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PLAYERS_SPARE 64 /* who comes back while its avatar still stands needs no room, guests do \
-                          */
+/* Who comes back while its avatar still stands needs no room, guests do. */
+#define PLAYERS_SPARE 64
 
 /* Once a second, on the logic thread. */
 static void

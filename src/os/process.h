@@ -29,6 +29,7 @@ enum err process_fork(int (*run)(void *ctx), void *ctx, pid_t *pid) MUST_USE;
 enum err process_spawn(const char *path, char *const arguments[], pid_t *pid) MUST_USE;
 /* Waits for the child's end; its exit code, or 128 + the signal that killed it. */
 int process_wait(pid_t pid);
-bool process_has_ended(pid_t pid); /* does not wait; true: it was reaped, do not wait for it any more */
+bool process_has_ended(
+    pid_t pid); /* does not wait; true: it was reaped, do not wait for it any more */
 
 #endif

@@ -226,7 +226,7 @@ struct gate {
     uint64_t digest[2];
     uint32_t watched_topics; /* held for spectators */
     bool introduced[2];      /* the home was sent the set as a whole */
-    bool repair_due[2]; /* the home has something else: it is to be told the whole set */
+    bool repair_due[2];      /* the home has something else: it is to be told the whole set */
     int64_t repaired_us[2];
 
     int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */

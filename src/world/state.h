@@ -107,8 +107,8 @@ struct world {
     int64_t tick_wanted_us; /* when the next was asked for; 0 = nothing was due */
     int64_t published_us;
     int64_t started_ms;
-    struct bucket guests; /* new ones, without a ticket */
-    uint32_t minting;        /* entering that wait for an id */
+    struct bucket guests;   /* new ones, without a ticket */
+    uint32_t minting;       /* entering that wait for an id */
     bool *density_told;     /* owned: per island, somebody was there when it was last told */
     uint64_t *density_keys; /* owned: one per player, for sorting them by cell */
     uint32_t density_gates; /* a bit per gate that has spectators */
