@@ -343,169 +343,70 @@ make_dumps(void)
     save("dump", "both", dump, writer_used(&w));
 }
 
-/* Lists of operations of whole machines; their arguments stand in extreme.h. */
+/* Lists of operations of whole machines, one a line; their arguments stand in extreme.h. */
+// clang-format off
 static void
-make_machines(void)
+make_gates(void)
 {
-    static const uint8_t plays[] = {GATE_OP_HELLO,
-                                    0,
-                                    0,
-                                    GATE_OP_HOME,
-                                    0,
-                                    0,
-                                    0x22,
-                                    GATE_OP_STEP,
-                                    2,
-                                    GATE_OP_CROWD,
-                                    0,
-                                    0x05,
-                                    1,
-                                    9,
-                                    GATE_OP_RECORDS,
-                                    0,
-                                    1,
-                                    0,
-                                    GATE_OP_STEP,
-                                    3,
-                                    GATE_OP_CLIENT,
-                                    0,
-                                    5,
-                                    9,
-                                    0,
-                                    40,
-                                    40,
-                                    5,
-                                    5,
-                                    5,
-                                    0,
-                                    GATE_OP_STEP,
-                                    2};
-    static const uint8_t watches[] = {GATE_OP_HELLO,
-                                      1,
-                                      1,
-                                      GATE_OP_CLIENT,
-                                      1,
-                                      1,
-                                      3,
-                                      2,
-                                      1,
-                                      0,
-                                      0,
-                                      10,
-                                      10,
-                                      GATE_OP_STEP,
-                                      2,
-                                      GATE_OP_ACK,
-                                      1,
-                                      GATE_OP_CROWD,
-                                      0,
-                                      0,
-                                      1,
-                                      80,
-                                      40,
-                                      GATE_OP_STEP,
-                                      4,
-                                      GATE_OP_SOCKET,
-                                      1,
-                                      0,
-                                      GATE_OP_STEP,
-                                      6};
-    static const uint8_t refused[] = {GATE_OP_HELLO,
-                                      0,
-                                      0,
-                                      GATE_OP_HOME,
-                                      0,
-                                      0,
-                                      0x22,
-                                      GATE_OP_HOME_FULL,
-                                      1,
-                                      GATE_OP_CLOSE,
-                                      0,
-                                      GATE_OP_STEP,
-                                      3,
-                                      GATE_OP_HOME_FULL,
-                                      0,
-                                      GATE_OP_STEP,
-                                      3};
-    static const uint8_t enters[] = {HOME_OP_ENTER,
-                                     0,
-                                     1,
-                                     64,
-                                     1,
-                                     HOME_OP_STEP,
-                                     3,
-                                     HOME_OP_SUBSCRIBE,
-                                     0,
-                                     3,
-                                     2,
-                                     0,
-                                     0,
-                                     205,
-                                     HOME_OP_INPUT,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     1,
-                                     0,
-                                     0,
-                                     40,
-                                     40,
-                                     9,
-                                     9,
-                                     5,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     HOME_OP_STEP,
-                                     4,
-                                     HOME_OP_INPUT,
-                                     0,
-                                     0,
-                                     4,
-                                     0,
-                                     0,
-                                     1,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     0,
-                                     HOME_OP_STEP,
-                                     6};
-    static const uint8_t returns[] = {HOME_OP_ENTER,
-                                      0,
-                                      1,
-                                      64,
-                                      1,
-                                      HOME_OP_STEP,
-                                      3,
-                                      HOME_OP_STORE,
-                                      10,
-                                      HOME_OP_ENTER,
-                                      1,
-                                      2,
-                                      0,
-                                      1,
-                                      HOME_OP_GATE_FULL,
-                                      1,
-                                      1,
-                                      HOME_OP_STEP,
-                                      4};
+    static const uint8_t plays[] = {
+        GATE_OP_HELLO, 0, 0,
+        GATE_OP_HOME, 0, 0, 0x22,
+        GATE_OP_STEP, 2,
+        GATE_OP_CROWD, 0, 0x05, 1, 9,
+        GATE_OP_RECORDS, 0, 1, 0,
+        GATE_OP_STEP, 3,
+        GATE_OP_CLIENT, 0, 5, 9, 0, 40, 40, 5, 5, 5, 0,
+        GATE_OP_STEP, 2,
+    };
+    static const uint8_t watches[] = {
+        GATE_OP_HELLO, 1, 1,
+        GATE_OP_CLIENT, 1, 1, 3, 2, 1, 0, 0, 10, 10,
+        GATE_OP_STEP, 2,
+        GATE_OP_ACK, 1,
+        GATE_OP_CROWD, 0, 0, 1, 80, 40,
+        GATE_OP_STEP, 4,
+        GATE_OP_SOCKET, 1, 0,
+        GATE_OP_STEP, 6,
+    };
+    static const uint8_t refused[] = {
+        GATE_OP_HELLO, 0, 0,
+        GATE_OP_HOME, 0, 0, 0x22,
+        GATE_OP_HOME_FULL, 1,
+        GATE_OP_CLOSE, 0,
+        GATE_OP_STEP, 3,
+        GATE_OP_HOME_FULL, 0,
+        GATE_OP_STEP, 3,
+    };
     save("gate", "plays", plays, sizeof plays);
     save("gate", "watches", watches, sizeof watches);
     save("gate", "refused", refused, sizeof refused);
+}
+
+static void
+make_homes(void)
+{
+    static const uint8_t enters[] = {
+        HOME_OP_ENTER, 0, 1, 64, 1,
+        HOME_OP_STEP, 3,
+        HOME_OP_SUBSCRIBE, 0, 3, 2, 0, 0, 205,
+        HOME_OP_INPUT, 0, 0, 0, 0, 0, 1, 0, 0, 40, 40, 9, 9, 5, 0, 0, 0, 0,
+        HOME_OP_STEP, 4,
+        HOME_OP_INPUT, 0, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        HOME_OP_STEP, 6,
+    };
+    static const uint8_t returns[] = {
+        HOME_OP_ENTER, 0, 1, 64, 1,
+        HOME_OP_STEP, 3,
+        HOME_OP_STORE, 10,
+        HOME_OP_ENTER, 1, 2, 0, 1,
+        HOME_OP_GATE_FULL, 1, 1,
+        HOME_OP_STEP, 4,
+    };
     save("home", "enters", enters, sizeof enters);
     save("home", "returns", returns, sizeof returns);
 }
+
+// clang-format on
 
 int
 main(int argc, char **argv)
@@ -523,6 +424,7 @@ main(int argc, char **argv)
     make_frames();
     make_tickets();
     make_islands();
-    make_machines();
+    make_gates();
+    make_homes();
     return 0;
 }
