@@ -206,7 +206,10 @@ void
 steward_subscribed(struct world *w, struct topic *t)
 {
     t->sleep_ms = 0;
-    if (t->awake == 0 && t->island != NULL) {
+    bool on_island = t->island != NULL &&
+                     topic_bx(t->id) * BLOCK_CHUNKS < island_columns(t->island) &&
+                     topic_by(t->id) * BLOCK_CHUNKS < island_rows(t->island);
+    if (t->awake == 0 && on_island) {
         wake(w, t);
     }
     set_timer(w, t);

@@ -186,6 +186,8 @@ def request_line(m):
         return "request.look" + pairs("number", m["number"], "entity", m["look"]["entity"])
     if m["camera"]:
         c = m["camera"]
+        if max(c["island"], c["x_mm"] + c["w_mm"], c["y_mm"] + c["h_mm"]) > 0x7FFFFFFF:
+            raise Malformed("camera")
         return "request.camera" + pairs("number", m["number"], "island", c["island"], "x", c["x_mm"], "y", c["y_mm"],
                                         "w", c["w_mm"], "h", c["h_mm"])
     raise Unknown

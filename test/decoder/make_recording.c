@@ -35,6 +35,13 @@ signed_number(struct recording *r)
     return (int32_t)(uint32_t)number(r, UINT32_MAX);
 }
 
+/* A window from there to anywhere where coordinates are. */
+static uint32_t
+window(struct recording *r, int32_t from_mm)
+{
+    return (uint32_t)number(r, (uint64_t)(INT32_MAX - (from_mm > 0 ? from_mm : 0)));
+}
+
 static uint64_t
 entity(struct recording *r)
 {
@@ -152,7 +159,7 @@ say_requests(struct recording *r)
     Seom__Camera camera = SEOM__CAMERA__INIT;
     camera.island = (uint32_t)number(r, 40);
     camera.x_mm = signed_number(r), camera.y_mm = signed_number(r);
-    camera.w_mm = (uint32_t)number(r, UINT32_MAX), camera.h_mm = (uint32_t)number(r, UINT32_MAX);
+    camera.w_mm = window(r, camera.x_mm), camera.h_mm = window(r, camera.y_mm);
     request.what_case = SEOM__REQUEST__WHAT_CAMERA, request.camera = &camera;
     put_client(r, SEOM__CLIENT_MESSAGE__WHAT_REQUEST, &request);
 }
