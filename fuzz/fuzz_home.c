@@ -6,8 +6,8 @@
 #include "fuzz/extreme.h"
 #include "fuzz/fuzz.h"
 #include "rules/registry.h"
+#include "sim/events.h"
 #include "sim/memory_store.h"
-#include "sim/test_schedule.h"
 #include "wire/limits.h"
 #include "world/island_make.h"
 #include "world/world.h"
@@ -31,7 +31,7 @@ struct session {
 };
 
 struct home {
-    struct test_schedule time;
+    struct events time;
     struct memory_store *store;
     struct env env;
     struct world *world;
@@ -104,11 +104,11 @@ static void
 open_home(struct home *h)
 {
     *h = (struct home){.session_count = 0};
-    test_schedule_init(&h->time, 1);
+    events_init(&h->time, 1);
     h->time.now_us = START_US;
     h->store = memory_store_alloc(&(struct memory_store_options){
-        .schedule = test_schedule_port(&h->time), .documents_max = 256, .calls_max = 64});
-    h->env = (struct env){.clock = test_schedule_clock(&h->time), .links = {h, told}};
+        .schedule = events_port(&h->time), .documents_max = 256, .calls_max = 64});
+    h->env = (struct env){.clock = events_clock(&h->time), .links = {h, told}};
     struct world_options options = {.world_id = 1,
                                     .node_epoch = 5,
                                     .players_max = PLAYERS_MAX,
@@ -126,7 +126,7 @@ close_home(struct home *h)
 {
     world_free(&h->world);
     memory_store_free(&h->store);
-    test_schedule_fini(&h->time);
+    events_fini(&h->time);
 }
 
 static void
@@ -137,7 +137,7 @@ step(struct home *h, struct reader *in)
     while (h->time.now_us < end_us) {
         int64_t until_us =
             next_us > h->time.now_us + TURN_STEP_US ? next_us : h->time.now_us + TURN_STEP_US;
-        test_schedule_run(&h->time, until_us < end_us ? until_us : end_us);
+        events_run(&h->time, until_us < end_us ? until_us : end_us);
         next_us = world_turn(h->world);
         CHECK(next_us > h->time.now_us);
     }

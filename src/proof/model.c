@@ -79,7 +79,7 @@ plan(struct model *m, struct ticker *t, int64_t at_us, void (*fn)(void *, uint64
     }
     t->planned_us = at_us;
     t->generation++;
-    struct sim_schedule s = test_schedule_port(&m->events);
+    struct sim_schedule s = events_port(&m->events);
     s.at(s.ctx, at_us, fn, m, t->generation << 8 | which);
 }
 
@@ -403,7 +403,7 @@ sample(void *arg, uint64_t n)
     check_sample(m);
     maybe_clog(m, SIM_TO_GATES);
     maybe_clog(m, SIM_TO_HOME);
-    struct sim_schedule s = test_schedule_port(&m->events);
+    struct sim_schedule s = events_port(&m->events);
     s.at(s.ctx, model_now_us(m) + SAMPLE_US, sample, m, n);
 }
 
@@ -436,7 +436,7 @@ build(struct model *m)
     m->faults_end_us = seconds * 1000000;
     m->end_us = m->faults_end_us + HEAL_US;
     map_init(&m->player_slot, PERSONS_MAX * 4, 0);
-    struct sim_net_options net = {.schedule = test_schedule_port(&m->events),
+    struct sim_net_options net = {.schedule = events_port(&m->events),
                                   .events = {.ctx = m,
                                              .opened = opened,
                                              .received = received,
@@ -455,7 +455,7 @@ build(struct model *m)
                                   .link_delay_us_max = m->knobs.link_delay_us_max};
     m->net = sim_net_alloc(&net);
     m->store = memory_store_alloc(&(struct memory_store_options){
-        .schedule = test_schedule_port(&m->events), .documents_max = DOCUMENTS_MAX});
+        .schedule = events_port(&m->events), .documents_max = DOCUMENTS_MAX});
     struct memory_store_knobs knobs = {
         .get_us_max = 2000, .commit_us_min = 200, .commit_us_max = 20000};
     if (m->knobs.store_faults) {
@@ -471,7 +471,7 @@ build(struct model *m)
         }
         person_start(&m->persons[i], 1000 + model_below(m, 2000000));
     }
-    struct sim_schedule s = test_schedule_port(&m->events);
+    struct sim_schedule s = events_port(&m->events);
     s.at(s.ctx, SAMPLE_US, sample, m, 0);
     s.at(s.ctx, m->faults_end_us, faults_end, m, 0);
     s.at(s.ctx, m->end_us, finish, m, 0);
@@ -493,7 +493,7 @@ fini(struct model *m)
     island_file_free(&m->files[0]);
     island_file_free(&m->files[1]);
     map_fini(&m->player_slot);
-    test_schedule_fini(&m->events);
+    events_fini(&m->events);
     free(m->pairs);
     free(m);
 }
@@ -509,10 +509,10 @@ proof_run(const struct proof_options *options, struct proof_result *out)
     m->options = *options;
     m->result = out;
     rand_seed(&m->rand, options->seed);
-    test_schedule_init(&m->events, rand_next(&m->rand));
+    events_init(&m->events, rand_next(&m->rand));
     m->events.now_us = 1000; /* 0 means "never" in many places */
     build(m);
-    while (!m->over && test_schedule_step(&m->events)) {
+    while (!m->over && events_step(&m->events)) {
         out->events++;
     }
     out->trace_hash = rand_mix(sim_net_hash(m->net), memory_store_digest(m->store));

@@ -109,14 +109,14 @@ connect_now(void *arg, uint64_t n)
 static void
 plan_connect(struct person *p, int64_t at_us)
 {
-    struct sim_schedule s = test_schedule_port(&p->model->events);
+    struct sim_schedule s = events_port(&p->model->events);
     s.at(s.ctx, at_us, connect_now, p, 0);
 }
 
 void
 person_start(struct person *p, int64_t at_us)
 {
-    struct sim_schedule s = test_schedule_port(&p->model->events);
+    struct sim_schedule s = events_port(&p->model->events);
     plan_connect(p, at_us);
     s.at(s.ctx, at_us, turn, p, 0);
 }
@@ -372,7 +372,7 @@ use_ticket(struct person *p)
     plan_connect(p, model_now_us(m) + 1000);
     if (model_below(m, 2) == 0) {
         /* The older one breaks just when the newer comes: its farewell may arrive late. */
-        struct sim_schedule s = test_schedule_port(&m->events);
+        struct sim_schedule s = events_port(&m->events);
         s.at(s.ctx, model_now_us(m) + 1000 + model_below(m, 60000), break_now, other, 0);
     }
 }
@@ -421,6 +421,6 @@ turn(void *arg, uint64_t n)
     seom_client_turn(p->client, now_us);
     act(p, now_us);
     person_flush(p);
-    struct sim_schedule s = test_schedule_port(&m->events);
+    struct sim_schedule s = events_port(&m->events);
     s.at(s.ctx, now_us + TURN_US - 5000 + model_below(m, 10000), turn, p, n);
 }

@@ -7,9 +7,9 @@
 #include "base/map.h"
 #include "client/client.h"
 #include "proof/model.h"
+#include "sim/events.h"
 #include "sim/memory_store.h"
 #include "sim/net.h"
-#include "sim/test_schedule.h"
 #include "world/archipelago.h"
 #include "world/island_make.h"
 
@@ -86,7 +86,7 @@ struct model {
     struct proof_options options;
     struct proof_result *result;
     struct knobs knobs;
-    struct test_schedule events;
+    struct events events;
     struct rand rand;
     struct sim_net *net;
     struct memory_store *store;

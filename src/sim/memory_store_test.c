@@ -1,7 +1,7 @@
 /* The model's faults: that each one happens, and that none of them breaks what the port promises.
  */
+#include "sim/events.h"
 #include "sim/memory_store.h"
-#include "sim/test_schedule.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define TOKENS_MAX 8192
 
 struct fixture {
-    struct test_schedule schedule;
+    struct events schedule;
     struct memory_store *store;
     struct env_store port;
     uint64_t next;
@@ -49,9 +49,9 @@ fixture_alloc(uint64_t seed)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    test_schedule_init(&f->schedule, seed);
+    events_init(&f->schedule, seed);
     struct memory_store_options options = {
-        .schedule = test_schedule_port(&f->schedule), .documents_max = 64, .calls_max = 1024};
+        .schedule = events_port(&f->schedule), .documents_max = 64, .calls_max = 1024};
     f->store = memory_store_alloc(&options);
     connect_store(f);
     return f;
@@ -61,7 +61,7 @@ static void
 fixture_free(struct fixture *f)
 {
     memory_store_free(&f->store);
-    test_schedule_fini(&f->schedule);
+    events_fini(&f->schedule);
     free(f);
 }
 
@@ -69,7 +69,7 @@ static void
 settle(struct fixture *f)
 {
     while (memory_store_under_way(f->store) > 0)
-        assert_true(test_schedule_step(&f->schedule));
+        assert_true(events_step(&f->schedule));
 }
 
 static struct slice
@@ -156,7 +156,7 @@ late_ones_come_after_their_answer(void **state)
     memory_store_set_knobs(f->store, &knobs);
     uint64_t token = put(f, 1, 0);
     while (f->times[token] == 0)
-        assert_true(test_schedule_step(&f->schedule));
+        assert_true(events_step(&f->schedule));
     assert_int_equal(f->results[token], STORE_UNKNOWN);
     assert_int_equal(version(f, 1), 0);
     settle(f);
@@ -174,7 +174,7 @@ a_crash_loses_nothing_acknowledged(void **state)
         struct fixture *f = fixture_alloc(seed);
         for (uint32_t key = 0; key < 64; key++)
             (void)put(f, key, 0);
-        test_schedule_run(&f->schedule, f->schedule.now_us + 3000);
+        events_run(&f->schedule, f->schedule.now_us + 3000);
         memory_store_crash(f->store);
         assert_int_equal(memory_store_under_way(f->store), 0);
         connect_store(f);
@@ -186,7 +186,7 @@ a_crash_loses_nothing_acknowledged(void **state)
                 assert_int_equal(version(f, key), 1);
             }
         }
-        test_schedule_run(&f->schedule, f->schedule.now_us + 100000); /* events of the dead */
+        events_run(&f->schedule, f->schedule.now_us + 100000); /* events of the dead */
         for (uint32_t key = 0; key < 64; key++)
             assert_true(f->times[key] <= 1);
         uint64_t token = put(f, 1, version(f, 1));
@@ -242,7 +242,7 @@ history(uint64_t seed)
     for (uint32_t i = 0; i < 500; i++) {
         (void)put(f, i % 60, i % 3 ? STORE_ANY_VERSION : i / 60);
         if (i % 50 == 49) {
-            test_schedule_run(&f->schedule, f->schedule.now_us + 5000);
+            events_run(&f->schedule, f->schedule.now_us + 5000);
             if (i % 100 == 99) {
                 memory_store_crash(f->store);
                 connect_store(f);

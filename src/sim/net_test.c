@@ -1,7 +1,7 @@
 #include "sim/net.h"
 
 #include "base/rand.h"
-#include "sim/test_schedule.h"
+#include "sim/events.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 /* What both ends saw. */
 struct scene {
-    struct test_schedule time;
+    struct events time;
     struct sim_net *net;
     struct env_conns conns;
     uint32_t conn, opened, closed, connected, broke, writable, pieces, messages;
@@ -109,9 +109,9 @@ message(void *ctx, uint32_t from, uint32_t to, const uint8_t *bytes, size_t n)
 static void
 open_seed(struct scene *s, uint64_t seed)
 {
-    test_schedule_init(&s->time, seed);
+    events_init(&s->time, seed);
     s->time.now_us = 1000;
-    struct sim_net_options options = {.schedule = test_schedule_port(&s->time),
+    struct sim_net_options options = {.schedule = events_port(&s->time),
                                       .events = {.ctx = s,
                                                  .opened = opened,
                                                  .received = received,
@@ -147,7 +147,7 @@ close_scene(void **state)
 {
     struct scene *s = *state;
     sim_net_free(&s->net);
-    test_schedule_fini(&s->time);
+    events_fini(&s->time);
     free(s);
     return 0;
 }
@@ -155,7 +155,7 @@ close_scene(void **state)
 static void
 run(struct scene *s, int64_t ms)
 {
-    test_schedule_run(&s->time, s->time.now_us + ms * 1000);
+    events_run(&s->time, s->time.now_us + ms * 1000);
 }
 
 static void

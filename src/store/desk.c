@@ -10,10 +10,10 @@ desk_alloc(uint64_t seed)
 {
     struct desk *desk = calloc(1, sizeof *desk);
     CHECK(desk != NULL);
-    test_schedule_init(&desk->schedule, seed);
-    struct memory_store_options options = {.schedule = test_schedule_port(&desk->schedule)};
+    events_init(&desk->schedule, seed);
+    struct memory_store_options options = {.schedule = events_port(&desk->schedule)};
     desk->memory = memory_store_alloc(&options);
-    desk->env.clock = test_schedule_clock(&desk->schedule);
+    desk->env.clock = events_clock(&desk->schedule);
     store_init(&desk->store, &desk->env, CALLS_MAX);
     desk->env.store = memory_store_port(desk->memory, store_done(&desk->store));
     return desk;
@@ -24,7 +24,7 @@ desk_free(struct desk *desk)
 {
     store_fini(&desk->store);
     memory_store_free(&desk->memory);
-    test_schedule_fini(&desk->schedule);
+    events_fini(&desk->schedule);
     free(desk);
 }
 
@@ -32,13 +32,13 @@ void
 desk_settle(struct desk *desk)
 {
     while (memory_store_under_way(desk->memory) > 0)
-        CHECK(test_schedule_step(&desk->schedule));
+        CHECK(events_step(&desk->schedule));
 }
 
 void
 desk_run_ms(struct desk *desk, int64_t ms)
 {
-    test_schedule_run(&desk->schedule, desk->schedule.now_us + ms * 1000);
+    events_run(&desk->schedule, desk->schedule.now_us + ms * 1000);
 }
 
 void

@@ -4,14 +4,14 @@
 #define SEOM_STORE_DESK_H
 
 #include "env/env.h"
+#include "sim/events.h"
 #include "sim/memory_store.h"
-#include "sim/test_schedule.h"
 #include "store/store.h"
 
 #define DESK_WORLD 1
 
 struct desk {
-    struct test_schedule schedule;
+    struct events schedule;
     struct memory_store *memory;
     struct env env;
     struct store store;

@@ -1,6 +1,6 @@
 /* The conformance suite against the simulator's engine, on virtual time. */
+#include "sim/events.h"
 #include "sim/memory_store.h"
-#include "sim/test_schedule.h"
 #include "store/conformance.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #define CALLS_MAX 512
 
 struct memory_engine {
-    struct test_schedule schedule;
+    struct events schedule;
     struct memory_store *store; /* stays over a close: that is what is on the disk */
 };
 
@@ -24,10 +24,10 @@ engine_open(void *ctx, bool fresh)
         return;
     if (e->store != NULL) {
         memory_store_free(&e->store);
-        test_schedule_fini(&e->schedule);
+        events_fini(&e->schedule);
     }
-    test_schedule_init(&e->schedule, 11);
-    struct memory_store_options options = {.schedule = test_schedule_port(&e->schedule),
+    events_init(&e->schedule, 11);
+    struct memory_store_options options = {.schedule = events_port(&e->schedule),
                                            .calls_max = CALLS_MAX};
     e->store = memory_store_alloc(&options);
 }
@@ -49,7 +49,7 @@ static void
 engine_wait(void *ctx)
 {
     struct memory_engine *e = ctx;
-    assert_true(test_schedule_step(&e->schedule));
+    assert_true(events_step(&e->schedule));
 }
 
 int
@@ -65,6 +65,6 @@ main(void)
                                         .calls_max = CALLS_MAX};
     int failed = conformance_run(&engine);
     memory_store_free(&e.store);
-    test_schedule_fini(&e.schedule);
+    events_fini(&e.schedule);
     return failed;
 }

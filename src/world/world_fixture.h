@@ -6,8 +6,8 @@
 #define SEOM_WORLD_WORLD_FIXTURE_H
 
 #include "seom.pb-c.h"
+#include "sim/events.h"
 #include "sim/memory_store.h"
-#include "sim/test_schedule.h"
 #include "world/island_make.h"
 #include "world/state.h"
 #include <setjmp.h>
@@ -37,7 +37,7 @@ struct scene_said {
 };
 
 struct scene {
-    struct test_schedule time;
+    struct events time;
     struct memory_store *store;
     struct archipelago islands;
     struct island_file file;
@@ -160,8 +160,7 @@ scene_start(struct scene *s, int64_t saved_world_ms)
                                     .ticket_key = {1, 2, 3},
                                     .seed = 9,
                                     .saved_world_ms = saved_world_ms};
-    s->env = (struct env){.clock = test_schedule_clock(&s->time),
-                          .links = {.ctx = s, .send = scene_say}};
+    s->env = (struct env){.clock = events_clock(&s->time), .links = {.ctx = s, .send = scene_say}};
     assert_int_equal(world_alloc(&options, &s->env, &s->world), OK);
     s->env.store = memory_store_port(s->store, world_store_done(s->world));
     s->next_turn_us = s->time.now_us;
@@ -174,10 +173,10 @@ scene_open(void **state)
     assert_non_null(s);
     s->said = calloc(SCENE_SAID_MAX, sizeof *s->said);
     assert_non_null(s->said);
-    test_schedule_init(&s->time, 3);
+    events_init(&s->time, 3);
     s->time.now_us = 100000000; /* somewhere in a world's life */
-    s->store = memory_store_alloc(
-        &(struct memory_store_options){.schedule = test_schedule_port(&s->time)});
+    s->store =
+        memory_store_alloc(&(struct memory_store_options){.schedule = events_port(&s->time)});
     memory_store_set_knobs(s->store,
                            &(struct memory_store_knobs){.get_us_max = 500, .commit_us_max = 2000});
     assert_int_equal(island_make_plain(SCENE_ISLAND, SCENE_SIDE_MM, &s->file), OK);
@@ -196,7 +195,7 @@ scene_close(void **state)
     memory_store_free(&s->store);
     archipelago_fini(&s->islands);
     island_file_free(&s->file);
-    test_schedule_fini(&s->time);
+    events_fini(&s->time);
     free(s->said);
     free(s);
     return 0;
@@ -209,7 +208,7 @@ scene_run(struct scene *s, int64_t ms)
     int64_t end_us = s->time.now_us + ms * 1000;
     while (s->time.now_us < end_us) {
         uint64_t asked = s->time.asked;
-        test_schedule_run(&s->time, s->time.now_us + SCENE_STEP_US);
+        events_run(&s->time, s->time.now_us + SCENE_STEP_US);
         if (s->time.now_us >= s->next_turn_us || s->time.asked != asked) {
             s->next_turn_us = world_turn(s->world);
             s->turns++;

@@ -1,17 +1,17 @@
-#include "sim/test_schedule.h"
+#include "sim/events.h"
 #include "base/check.h"
 #include <stdlib.h>
 
 static bool
-is_before(const struct test_event *a, const struct test_event *b)
+is_before(const struct event *a, const struct event *b)
 {
     return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
 }
 
 static void
-heap_swap(struct test_schedule *s, size_t a, size_t b)
+heap_swap(struct events *s, size_t a, size_t b)
 {
-    struct test_event event = s->heap[a];
+    struct event event = s->heap[a];
     s->heap[a] = s->heap[b];
     s->heap[b] = event;
 }
@@ -19,7 +19,7 @@ heap_swap(struct test_schedule *s, size_t a, size_t b)
 static void
 at(void *ctx, int64_t due_us, void (*fn)(void *, uint64_t), void *arg, uint64_t n)
 {
-    struct test_schedule *s = ctx;
+    struct events *s = ctx;
     CHECK(due_us >= s->now_us);
     if (s->count == s->capacity) {
         s->capacity = s->capacity == 0 ? 64 : s->capacity * 2;
@@ -27,7 +27,7 @@ at(void *ctx, int64_t due_us, void (*fn)(void *, uint64_t), void *arg, uint64_t 
         CHECK(s->heap != NULL);
     }
     size_t i = s->count++;
-    s->heap[i] = (struct test_event){due_us, s->asked++, fn, arg, n};
+    s->heap[i] = (struct event){due_us, s->asked++, fn, arg, n};
     for (; i > 0 && is_before(&s->heap[i], &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         heap_swap(s, i, (i - 1) / 2);
 }
@@ -35,7 +35,7 @@ at(void *ctx, int64_t due_us, void (*fn)(void *, uint64_t), void *arg, uint64_t 
 static int64_t
 now_us(void *ctx)
 {
-    return ((struct test_schedule *)ctx)->now_us;
+    return ((struct events *)ctx)->now_us;
 }
 
 static int64_t
@@ -47,37 +47,37 @@ world_ms(void *ctx)
 static uint64_t
 draw(void *ctx)
 {
-    return rand_next(&((struct test_schedule *)ctx)->rand);
+    return rand_next(&((struct events *)ctx)->rand);
 }
 
 void
-test_schedule_init(struct test_schedule *s, uint64_t seed)
+events_init(struct events *s, uint64_t seed)
 {
-    *s = (struct test_schedule){.now_us = 1000000};
+    *s = (struct events){.now_us = 1000000};
     rand_seed(&s->rand, seed);
 }
 
 void
-test_schedule_fini(struct test_schedule *s)
+events_fini(struct events *s)
 {
     free(s->heap);
-    *s = (struct test_schedule){0};
+    *s = (struct events){0};
 }
 
 struct sim_schedule
-test_schedule_port(struct test_schedule *s)
+events_port(struct events *s)
 {
     return (struct sim_schedule){.ctx = s, .at = at, .now_us = now_us, .random = draw};
 }
 
 struct env_clock
-test_schedule_clock(struct test_schedule *s)
+events_clock(struct events *s)
 {
     return (struct env_clock){.ctx = s, .mono_us = now_us, .world_ms = world_ms, .random = draw};
 }
 
 static void
-heap_sink(struct test_schedule *s)
+heap_sink(struct events *s)
 {
     for (size_t i = 0;;) {
         size_t least = i;
@@ -92,11 +92,11 @@ heap_sink(struct test_schedule *s)
 }
 
 bool
-test_schedule_step(struct test_schedule *s)
+events_step(struct events *s)
 {
     if (s->count == 0)
         return false;
-    struct test_event event = s->heap[0];
+    struct event event = s->heap[0];
     s->heap[0] = s->heap[--s->count];
     heap_sink(s);
     CHECK(event.due_us >= s->now_us);
@@ -106,10 +106,10 @@ test_schedule_step(struct test_schedule *s)
 }
 
 void
-test_schedule_run(struct test_schedule *s, int64_t until_us)
+events_run(struct events *s, int64_t until_us)
 {
     CHECK(until_us >= s->now_us);
     while (s->count > 0 && s->heap[0].due_us <= until_us)
-        (void)test_schedule_step(s);
+        (void)events_step(s);
     s->now_us = until_us;
 }
