@@ -162,6 +162,21 @@ def test_kill_9_loses_at_most_a_second(seom):
             assert world.stop() == 0
 
 
+def test_who_stays_away_stands_still(seom):
+    """Their last motion ended when the world went down; later starts must not walk them on."""
+    with tempfile.TemporaryDirectory(prefix="seom-restart-") as data:
+        with up_with_bots(seom, data) as world:
+            time.sleep(3)
+            world.kill()
+        stood = listing(seom, data)
+        assert len(stood) == BOTS, len(stood)
+        for start in range(2):
+            with World(seom, data) as world:
+                time.sleep(2)
+                assert world.stop() == 0
+            everywhere_the_same(stood, listing(seom, data), 0, f"start {start + 1} without them")
+
+
 def goes_politely(seom, signal_number):
     with tempfile.TemporaryDirectory(prefix="seom-restart-") as data:
         with up_with_bots(seom, data) as world, Line(world.address).hello() as walker, \
