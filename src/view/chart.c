@@ -38,8 +38,8 @@ chart_density(struct gate *g, const struct link_density *density)
         struct conn *c = &g->conns[i];
         if (g->hot[i].state == CONN_SPECTATOR &&
             (c->camera.island == 0 || c->camera.island == density->island)) {
-            c->camera.chart_next = 0;
-            c->camera.chart_pending = g->hot[i].urgent = true;
+            c->camera.chart_left = g->chart_count;
+            g->hot[i].urgent = true;
         }
     }
 }
@@ -49,8 +49,12 @@ chart_pieces(struct gate *g, struct conn *c, struct slice *pieces, uint32_t max,
 {
     uint32_t count = 0;
     size_t told = 0;
-    for (; c->camera.chart_next < g->chart_count; c->camera.chart_next++) {
-        const struct chart_island *island = &g->chart_islands[c->camera.chart_next];
+    if (g->chart_count == 0) {
+        c->camera.chart_left = 0; /* the only record of this second found no room */
+    }
+    for (; c->camera.chart_left > 0; c->camera.chart_left--, c->camera.chart_next++) {
+        const struct chart_island *island =
+            &g->chart_islands[c->camera.chart_next % g->chart_count];
         if (c->camera.island != 0 && c->camera.island != island->island) {
             continue;
         }
@@ -66,6 +70,5 @@ chart_pieces(struct gate *g, struct conn *c, struct slice *pieces, uint32_t max,
         told += island->bytes;
         *bytes += island->bytes;
     }
-    c->camera.chart_pending = false;
     return count;
 }

@@ -323,11 +323,11 @@ feed_conn(struct gate *g, uint32_t conn)
         }
         g->stats.crowd_served++;
     }
-    if (f.c->camera.chart_pending && f.budget > 0) {
+    if (f.c->camera.chart_left > 0 && f.budget > 0) {
         f.count += chart_pieces(g, f.c, &f.pieces[f.count], PIECES_MAX - f.count, &f.bytes);
     }
     CHECK(writer_ok(&f.own));
-    f.hot->urgent = f.more || f.c->camera.chart_pending;
+    f.hot->urgent = f.more || f.c->camera.chart_left > 0;
     if (told(&f) > 0) {
         send_feed(&f);
     }

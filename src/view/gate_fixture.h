@@ -32,9 +32,10 @@ struct scene_client {
     bool open;
     size_t room; /* what its socket still takes */
     bool wants_writable;
-    uint32_t sends; /* gathered sends of which something was taken */
-    size_t used;    /* bytes of frames that are not whole yet */
-    uint8_t *bytes; /* owned */
+    uint64_t density_islands; /* a bit per island that was told */
+    uint32_t sends;           /* gathered sends of which something was taken */
+    size_t used;              /* bytes of frames that are not whole yet */
+    uint8_t *bytes;           /* owned */
     struct replica replica;
     uint32_t welcomes, answers, results, pongs, goodbyes;
     uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
@@ -167,7 +168,10 @@ scene_client_record(struct scene *s, struct scene_client *c, const struct record
         assert_int_equal(replica_thing(&c->replica, &r->as.thing, scene_ms(s), &known), OK);
         c->things++;
         break;
-    case RECORD_DENSITY: c->densities++; break;
+    case RECORD_DENSITY:
+        c->densities++;
+        c->density_islands |= UINT64_C(1) << (r->as.density.island % 64);
+        break;
     case RECORD_ISLAND:
         while ((known = replica_next(&c->replica, &cursor)) != NULL) {
             replica_drop(&c->replica, known->entity);

@@ -180,7 +180,8 @@ struct conn {
         uint32_t w_mm, h_mm;
         uint32_t topics[GATE_SPECTATOR_CHUNKS];
         uint32_t topic_count;
-        bool chart_pending; /* this second's chart is still to be told, from here: */
+        uint32_t
+            chart_left; /* islands of this second's chart that are still to be told, from here: */
         uint32_t chart_next;
     } camera;
 };
