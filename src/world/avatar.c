@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#define SPAWN_TILES 1024 /* new guests stand on one of so many land tiles around the harbour */
+#define SPAWN_TILES 64 /* new guests stand on one of so many land tiles around the harbour */
 
 void
 avatar_write_motion(const struct avatar *a, struct writer *out)
