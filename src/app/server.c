@@ -105,6 +105,7 @@ hang_up_figures(struct server *s, int64_t now_us)
     gather_begin(&s->metrics);
     gather_world(&s->metrics, w);
     gather_store(&s->metrics, &store, lmdb_store_under_way(s->store));
+    gather_scans(&s->metrics, world_store_stats(s->world));
     gather_places(&s->metrics, &places);
     gather_log(&s->metrics, &log);
     for (uint32_t i = 0; i < s->gate_count; i++) {

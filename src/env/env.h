@@ -43,15 +43,22 @@ struct env_links {
 };
 
 #define STORE_KEY_MAX          64
-#define STORE_VALUE_MAX        16384
+#define STORE_VALUE_MAX        16384      /* what users may rely on */
+#define STORE_VALUE_ENGINE_MAX 34816      /* two of them and what stands around them */
 #define STORE_COMMIT_MAX       1024       /* documents in one commit */
 #define STORE_COMMIT_BYTES_MAX (4U << 20) /* keys and values of one commit together */
+#define STORE_SCAN_MAX         64         /* documents in one answer to a scan */
+#define STORE_WATCHES_MAX      65536      /* watched keys of one engine */
 
 /* Documents. Versions are never reused and grow per document, also across deletes: each put and
  * each delete raises the version by exactly one; 0 = was never there. A commit happens as a whole
  * or not at all. Commits that are under way at the same time take effect in any order; what was
- * answered STORE_OK is durable and is seen by every get after it. */
-enum store_op { STORE_PUT, STORE_DELETE, STORE_CHECK };
+ * answered STORE_OK is durable and is seen by every get after it.
+ *
+ * STORE_FORGET removes a document together with its version, so that afterwards it was never there.
+ * Only for documents whose keys are never used twice, like the records of commits: a late duplicate
+ * of such a document's first write brings it back. */
+enum store_op { STORE_PUT, STORE_DELETE, STORE_CHECK, STORE_FORGET };
 
 /* Any version will do: only for documents with one writer, which feel pages are. */
 #define STORE_ANY_VERSION UINT64_MAX
@@ -61,7 +68,7 @@ struct store_write {
     uint64_t
         expected_version; /* 0 = must not be there; after a delete: the version the delete left */
     enum store_op op;
-    struct slice value; /* STORE_PUT only, at most STORE_VALUE_MAX bytes */
+    struct slice value; /* STORE_PUT only, at most value_max bytes */
 };
 
 enum store_result { STORE_OK, STORE_CONFLICT, STORE_UNKNOWN, STORE_UNAVAILABLE };
@@ -72,20 +79,38 @@ struct store_doc {
     struct slice value; /* borrowed until the call-back returns */
 };
 
+struct store_found {
+    struct slice key; /* borrowed, like the value, until the call-back returns */
+    struct store_doc doc;
+};
+
 /* Answers come back on the env's thread through the call-back, exactly once per accepted call. */
 struct store_done {
     void *ctx;
     void (*got)(void *ctx, uint64_t token, enum store_result result,
                 const struct store_doc *doc); /* doc NULL unless STORE_OK */
     void (*committed)(void *ctx, uint64_t token, enum store_result result);
+    void (*scanned)(void *ctx, uint64_t token, enum store_result result,
+                    const struct store_found *found, uint32_t count);
+    /* A watched document may have changed: a hint, which can be missing, late or needless. */
+    void (*changed)(void *ctx, struct slice key);
 };
 
 struct env_store {
     void *ctx;
+    uint32_t value_max;  /* bytes of a value, at least STORE_VALUE_MAX */
+    uint32_t commit_max; /* documents in a commit, up to STORE_COMMIT_MAX; 1: one key at a time */
     /* Both copy what they are given. ERR_FULL: too many under way, nothing was accepted. */
     enum err (*get)(void *ctx, uint64_t token, struct slice key) MUST_USE;
     enum err (*commit)(void *ctx, uint64_t token, const struct store_write *writes,
                        uint32_t count) MUST_USE;
+    /* Those that exist of the keys that begin with prefix (empty: of all) and stand behind `after`
+     * (empty: from the first), in the order of their bytes, at most limit of 1..STORE_SCAN_MAX;
+     * fewer than limit: there are no more. For tools and for recovery, never for play. */
+    enum err (*scan)(void *ctx, uint64_t token, struct slice prefix, struct slice after,
+                     uint32_t limit) MUST_USE;
+    /* ERR_FULL: STORE_WATCHES_MAX are watched; nothing may depend on hints. */
+    enum err (*watch)(void *ctx, struct slice key, bool on) MUST_USE;
 };
 
 struct env {

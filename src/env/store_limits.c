@@ -20,18 +20,19 @@ store_key_check(struct slice key)
 }
 
 static enum err
-write_check(const struct store_write *write)
+write_check(const struct store_write *write, uint32_t value_max)
 {
     enum err error = store_key_check(write->key);
     if (error != OK)
         return error;
     switch (write->op) {
-    case STORE_PUT: return write->value.bytes > STORE_VALUE_MAX ? ERR_TOO_LARGE : OK;
+    case STORE_PUT: return write->value.bytes > value_max ? ERR_TOO_LARGE : OK;
     case STORE_CHECK:
         if (write->expected_version == STORE_ANY_VERSION)
             return ERR_RANGE; /* would check nothing: surely not what was meant */
         return write->value.bytes == 0 ? OK : ERR_FORMAT;
-    case STORE_DELETE: return write->value.bytes == 0 ? OK : ERR_FORMAT;
+    case STORE_DELETE:
+    case STORE_FORGET: return write->value.bytes == 0 ? OK : ERR_FORMAT;
     }
     return ERR_RANGE;
 }
@@ -65,13 +66,15 @@ keys_check_distinct(const struct store_write *writes, uint32_t count)
 }
 
 enum err
-store_commit_check(const struct store_write *writes, uint32_t count)
+store_commit_check(const struct store_write *writes, uint32_t count, uint32_t value_max,
+                   uint32_t commit_max)
 {
-    if (count == 0 || count > STORE_COMMIT_MAX)
+    CHECK(value_max >= STORE_VALUE_MAX && commit_max >= 1 && commit_max <= STORE_COMMIT_MAX);
+    if (count == 0 || count > commit_max)
         return ERR_RANGE;
     size_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        enum err error = write_check(&writes[i]);
+        enum err error = write_check(&writes[i], value_max);
         if (error != OK)
             return error;
         bytes += writes[i].key.bytes + writes[i].value.bytes;
@@ -79,4 +82,15 @@ store_commit_check(const struct store_write *writes, uint32_t count)
     if (bytes > STORE_COMMIT_BYTES_MAX)
         return ERR_TOO_LARGE;
     return count == 1 ? OK : keys_check_distinct(writes, count);
+}
+
+enum err
+store_scan_check(struct slice prefix, struct slice after, uint32_t limit)
+{
+    enum err error = prefix.bytes == 0 ? OK : store_key_check(prefix);
+    if (error == OK && after.bytes > 0)
+        error = store_key_check(after);
+    if (error != OK)
+        return error;
+    return limit == 0 || limit > STORE_SCAN_MAX ? ERR_RANGE : OK;
 }

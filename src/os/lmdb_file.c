@@ -28,7 +28,7 @@ record_checksum(struct slice key, struct record_head head, struct slice value)
 void
 lmdb_record_write(uint8_t *at, struct slice key, struct record_head head, struct slice value)
 {
-    CHECK(head.version > 0 && value.bytes <= STORE_VALUE_MAX);
+    CHECK(head.version > 0 && value.bytes <= STORE_VALUE_ENGINE_MAX);
     struct writer w = writer_over(at, RECORD_HEAD_BYTES + value.bytes);
     write_u64(&w, head.version);
     write_u64(&w, record_checksum(key, head, value));

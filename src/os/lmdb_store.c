@@ -146,7 +146,7 @@ static enum err
 port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_t count)
 {
     struct lmdb_store *store = ctx;
-    enum err error = store_commit_check(writes, count);
+    enum err error = store_commit_check(writes, count, STORE_VALUE_ENGINE_MAX, STORE_COMMIT_MAX);
     if (error == OK)
         error = call_take(store);
     if (error != OK)
@@ -171,12 +171,36 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
     return error == OK ? OK : call_refuse(store);
 }
 
+static enum err
+port_scan(void *ctx, uint64_t token, struct slice prefix, struct slice after, uint32_t limit)
+{
+    struct lmdb_store *store = ctx;
+    CHECK(store->done.scanned != NULL);
+    (void)token;
+    enum err error = store_scan_check(prefix, after, limit);
+    return error == OK ? ERR_UNAVAILABLE : error;
+}
+
+static enum err
+port_watch(void *ctx, struct slice key, bool on)
+{
+    (void)ctx;
+    (void)on;
+    return store_key_check(key); /* a hint may always be missing */
+}
+
 struct env_store
 lmdb_store_port(struct lmdb_store *store, struct store_done done)
 {
     CHECK(done.got != NULL && done.committed != NULL);
     store->done = done;
-    return (struct env_store){.ctx = store, .get = port_get, .commit = port_commit};
+    return (struct env_store){.ctx = store,
+                              .value_max = STORE_VALUE_ENGINE_MAX,
+                              .commit_max = STORE_COMMIT_MAX,
+                              .get = port_get,
+                              .commit = port_commit,
+                              .scan = port_scan,
+                              .watch = port_watch};
 }
 
 int

@@ -123,7 +123,8 @@ open_store(struct fixture *f)
 {
     if (try_open(f, &f->store) != OK)
         fail_msg("%s", f->why);
-    f->port = lmdb_store_port(f->store, (struct store_done){f, on_got, on_committed});
+    f->port = lmdb_store_port(
+        f->store, (struct store_done){.ctx = f, .got = on_got, .committed = on_committed});
 }
 
 static void

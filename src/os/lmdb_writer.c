@@ -92,6 +92,14 @@ commit_try(struct lmdb_store *store, MDB_txn *txn, struct reader r, uint32_t cou
 }
 
 static int
+document_forget(struct lmdb_store *store, MDB_txn *txn, const struct store_write *write)
+{
+    MDB_val key = {.mv_size = write->key.bytes, .mv_data = (void *)(uintptr_t)write->key.at};
+    int code = mdb_del(txn, store->file.documents, &key, NULL);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+static int
 document_write(struct lmdb_store *store, MDB_txn *txn, const struct store_write *write)
 {
     uint64_t version = write->expected_version;
@@ -119,7 +127,8 @@ commit_apply(struct lmdb_store *store, MDB_txn *txn, struct reader r, uint32_t c
         struct store_write write = write_read(&r);
         if (write.op == STORE_CHECK)
             continue;
-        int code = document_write(store, txn, &write);
+        int code = write.op == STORE_FORGET ? document_forget(store, txn, &write)
+                                            : document_write(store, txn, &write);
         if (code != MDB_SUCCESS)
             return code;
         (*written)++;

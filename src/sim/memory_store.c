@@ -21,7 +21,7 @@ struct document {
     uint32_t value_bytes;
 };
 
-enum call_kind { CALL_GET, CALL_COMMIT };
+enum call_kind { CALL_GET, CALL_COMMIT, CALL_SCAN };
 
 /* What will become of a call, drawn when it is made. */
 enum fate { FATE_FINE, FATE_UNKNOWN_DONE, FATE_UNKNOWN_LOST, FATE_UNKNOWN_LATE, FATE_UNAVAILABLE };
@@ -33,9 +33,10 @@ struct call {
     enum fate fate;
     enum store_result result;
     uint64_t token;
-    uint32_t count;
+    uint32_t count; /* of writes; of a scan: its limit */
     struct store_write
-        *writes; /* owned, with the bytes they point to behind them; a get is a write of its key */
+        *writes; /* owned, with the bytes they point to behind them; a get is a write of its key, a
+                    scan one of its place to go on from with the prefix as value */
     bool happened, answered; /* the two moments */
     bool orphan;             /* the caller died: no answer */
 };
@@ -67,8 +68,8 @@ static int64_t
 draw_latency(struct memory_store *store, enum call_kind kind)
 {
     const struct memory_store_knobs *k = &store->knobs;
-    uint32_t low = kind == CALL_GET ? k->get_us_min : k->commit_us_min;
-    uint32_t high = kind == CALL_GET ? k->get_us_max : k->commit_us_max;
+    uint32_t low = kind != CALL_COMMIT ? k->get_us_min : k->commit_us_min;
+    uint32_t high = kind != CALL_COMMIT ? k->get_us_max : k->commit_us_max;
     return (int64_t)(low + draw(store, (uint64_t)(high - low) + 1));
 }
 
@@ -127,6 +128,18 @@ document_write(struct document *d, const struct store_write *write)
     }
 }
 
+static void
+document_forget(struct memory_store *store, struct document *d)
+{
+    uint32_t *link = &store->buckets[bucket_of((struct slice){d->key, d->key_bytes})];
+    while (pool_at(&store->documents, *link) != d)
+        link = &((struct document *)pool_at(&store->documents, *link))->next;
+    uint32_t index = *link;
+    *link = d->next;
+    free(d->value);
+    pool_give(&store->documents, index);
+}
+
 struct store_doc
 memory_store_look(const struct memory_store *store, struct slice key)
 {
@@ -148,7 +161,7 @@ commit_apply(struct memory_store *store, const struct call *call)
         uint64_t version = d == NULL ? 0 : d->version;
         if (w->expected_version != STORE_ANY_VERSION && w->expected_version != version)
             return STORE_CONFLICT;
-        missing += d == NULL && w->op != STORE_CHECK;
+        missing += d == NULL && (w->op == STORE_PUT || w->op == STORE_DELETE);
     }
     if (store->documents.limit - store->documents.used < missing)
         return STORE_UNAVAILABLE; /* the disk is full */
@@ -157,10 +170,15 @@ commit_apply(struct memory_store *store, const struct call *call)
         if (w->op == STORE_CHECK)
             continue;
         struct document *d = document_find(store, w->key);
-        if (d == NULL)
-            d = document_make(store, w->key);
-        CHECK(d != NULL);
-        document_write(d, w);
+        if (w->op == STORE_FORGET) {
+            if (d != NULL)
+                document_forget(store, d);
+        } else {
+            if (d == NULL)
+                d = document_make(store, w->key);
+            CHECK(d != NULL);
+            document_write(d, w);
+        }
         store->stats.documents++;
     }
     return STORE_OK;
@@ -181,7 +199,7 @@ static void
 call_free_when_over(struct memory_store *store, uint64_t handle)
 {
     const struct call *call = pool_find(&store->calls, handle);
-    if (call->answered && (call->happened || call->kind == CALL_GET))
+    if (call->answered && (call->happened || call->kind != CALL_COMMIT))
         call_free(store, handle);
 }
 
@@ -194,6 +212,48 @@ get_answer(struct memory_store *store, const struct call *call)
     }
     struct store_doc doc = memory_store_look(store, call->writes[0].key);
     store->done.got(store->done.ctx, call->token, STORE_OK, &doc);
+}
+
+static int
+key_compare(struct slice a, struct slice b)
+{
+    size_t both = a.bytes < b.bytes ? a.bytes : b.bytes;
+    int order = both == 0 ? 0 : memcmp(a.at, b.at, both);
+    return order != 0 ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
+}
+
+static bool
+is_wanted(const struct document *d, struct slice prefix, struct slice after)
+{
+    struct slice key = {d->key, d->key_bytes};
+    return d->exists && key.bytes >= prefix.bytes &&
+           (prefix.bytes == 0 || memcmp(key.at, prefix.at, prefix.bytes) == 0) &&
+           key_compare(key, after) > 0;
+}
+
+/* Documents lie in no order: the smallest keys are sorted in one by one. */
+static void
+scan_answer(struct memory_store *store, const struct call *call)
+{
+    if (call->fate == FATE_UNAVAILABLE || store->away) {
+        store->done.scanned(store->done.ctx, call->token, STORE_UNAVAILABLE, NULL, 0);
+        return;
+    }
+    struct store_found found[STORE_SCAN_MAX + 1];
+    uint32_t count = 0;
+    for (uint32_t i = pool_next(&store->documents, POOL_NONE); i != POOL_NONE;
+         i = pool_next(&store->documents, i)) {
+        const struct document *d = pool_at(&store->documents, i);
+        if (!is_wanted(d, call->writes[0].value, call->writes[0].key))
+            continue;
+        struct slice key = {d->key, d->key_bytes};
+        uint32_t at = count;
+        for (; at > 0 && key_compare(found[at - 1].key, key) > 0; at--)
+            found[at] = found[at - 1];
+        found[at] = (struct store_found){key, memory_store_look(store, key)};
+        count += count < call->count;
+    }
+    store->done.scanned(store->done.ctx, call->token, STORE_OK, found, count);
 }
 
 static void
@@ -215,10 +275,11 @@ on_answer(void *argument, uint64_t handle)
     CHECK(!call->answered);
     call->answered = true;
     if (!call->orphan) {
-        if (call->kind == CALL_GET)
-            get_answer(store, call);
-        else
-            commit_answer(store, call);
+        switch (call->kind) {
+        case CALL_GET: get_answer(store, call); break;
+        case CALL_COMMIT: commit_answer(store, call); break;
+        case CALL_SCAN: scan_answer(store, call); break;
+        }
     }
     call_free_when_over(store, handle);
 }
@@ -260,7 +321,7 @@ fate_draw(struct memory_store *store, enum call_kind kind)
     if (n < k->unavailable_ppm)
         return FATE_UNAVAILABLE;
     n -= k->unavailable_ppm;
-    if (kind == CALL_GET)
+    if (kind != CALL_COMMIT)
         return FATE_FINE;
     if (n < k->unknown_done_ppm)
         return FATE_UNKNOWN_DONE;
@@ -284,7 +345,8 @@ writes_copy(const struct store_write *writes, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         copy[i] = writes[i];
         copy[i].key.at = w.at;
-        write_bytes(&w, writes[i].key.at, writes[i].key.bytes);
+        if (writes[i].key.bytes > 0)
+            write_bytes(&w, writes[i].key.at, writes[i].key.bytes);
         copy[i].value.at = w.at;
         if (writes[i].value.bytes > 0)
             write_bytes(&w, writes[i].value.at, writes[i].value.bytes);
@@ -334,7 +396,7 @@ static enum err
 port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_t count)
 {
     struct memory_store *store = ctx;
-    enum err error = store_commit_check(writes, count);
+    enum err error = store_commit_check(writes, count, STORE_VALUE_ENGINE_MAX, STORE_COMMIT_MAX);
     uint64_t handle;
     if (error == OK)
         error = call_make(store, CALL_COMMIT, token, writes, count, &handle);
@@ -349,6 +411,32 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
     store->schedule.at(store->schedule.ctx, effect_us, on_effect, store, handle);
     store->schedule.at(store->schedule.ctx, answer_us, on_answer, store, handle);
     return OK;
+}
+
+static enum err
+port_scan(void *ctx, uint64_t token, struct slice prefix, struct slice after, uint32_t limit)
+{
+    struct memory_store *store = ctx;
+    CHECK(store->done.scanned != NULL);
+    enum err error = store_scan_check(prefix, after, limit);
+    struct store_write range = {.key = after, .op = STORE_CHECK, .value = prefix};
+    uint64_t handle;
+    if (error == OK)
+        error = call_make(store, CALL_SCAN, token, &range, 1, &handle);
+    if (error != OK)
+        return error;
+    ((struct call *)pool_find(&store->calls, handle))->count = limit;
+    store->schedule.at(store->schedule.ctx, now_us(store) + draw_latency(store, CALL_SCAN),
+                       on_answer, store, handle);
+    return OK;
+}
+
+static enum err
+port_watch(void *ctx, struct slice key, bool on)
+{
+    (void)ctx;
+    (void)on;
+    return store_key_check(key); /* a hint may always be missing */
 }
 
 void
@@ -410,7 +498,13 @@ memory_store_port(struct memory_store *store, struct store_done done)
 {
     CHECK(done.got != NULL && done.committed != NULL);
     store->done = done;
-    return (struct env_store){.ctx = store, .get = port_get, .commit = port_commit};
+    return (struct env_store){.ctx = store,
+                              .value_max = STORE_VALUE_ENGINE_MAX,
+                              .commit_max = STORE_COMMIT_MAX,
+                              .get = port_get,
+                              .commit = port_commit,
+                              .scan = port_scan,
+                              .watch = port_watch};
 }
 
 void

@@ -41,7 +41,8 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
 static void
 connect_store(struct fixture *f)
 {
-    f->port = memory_store_port(f->store, (struct store_done){f, on_got, on_committed});
+    f->port = memory_store_port(
+        f->store, (struct store_done){.ctx = f, .got = on_got, .committed = on_committed});
 }
 
 static struct fixture *

@@ -20,7 +20,7 @@ struct answer {
     uint64_t version;
     bool exists;
     uint32_t value_bytes;
-    uint8_t value[STORE_VALUE_MAX];
+    uint8_t value[STORE_VALUE_ENGINE_MAX];
 };
 
 struct suite {
@@ -46,7 +46,7 @@ on_got(void *ctx, uint64_t token, enum store_result result, const struct store_d
         return;
     a->version = doc->version;
     a->exists = doc->exists;
-    assert_true(doc->value.bytes <= STORE_VALUE_MAX);
+    assert_true(doc->value.bytes <= s->port.value_max);
     a->value_bytes = (uint32_t)doc->value.bytes;
     if (a->value_bytes > 0)
         memcpy(a->value, doc->value.at, a->value_bytes);
@@ -283,15 +283,16 @@ values_may_be_empty_or_large(void **state)
     struct suite *s = *state;
     assert_int_equal(commit_one(s, put("0001/a/1", 0, "")), STORE_OK);
     assert_doc(get(s, "0001/a/1"), 1, "");
-    uint8_t large[STORE_VALUE_MAX];
+    uint8_t large[STORE_VALUE_ENGINE_MAX];
     for (size_t i = 0; i < sizeof large; i++)
         large[i] = (uint8_t)rand_mix(i, 7);
     struct store_write write = put("0001/a/2", 0, "");
-    write.value = (struct slice){large, sizeof large};
+    assert_in_range(s->port.value_max, STORE_VALUE_MAX, sizeof large);
+    write.value = (struct slice){large, s->port.value_max};
     assert_int_equal(commit_one(s, write), STORE_OK);
     const struct answer *a = get(s, "0001/a/2");
-    assert_int_equal(a->value_bytes, sizeof large);
-    assert_memory_equal(a->value, large, sizeof large);
+    assert_int_equal(a->value_bytes, s->port.value_max);
+    assert_memory_equal(a->value, large, s->port.value_max);
     assert_int_equal(commit_one(s, put("0001/a/2", 1, "")), STORE_OK);
     assert_doc(get(s, "0001/a/2"), 2, "");
 }
@@ -306,13 +307,14 @@ static void
 what_is_outside_the_limits_is_refused(void **state)
 {
     struct suite *s = *state;
-    static uint8_t bytes[STORE_VALUE_MAX + 1];
+    static uint8_t bytes[STORE_VALUE_ENGINE_MAX + 1];
     char long_key[STORE_KEY_MAX + 2];
     memset(long_key, 'k', sizeof long_key);
     long_key[STORE_KEY_MAX + 1] = '\0';
     struct store_write write = put("0001/a/1", 0, "x");
     assert_refused(s, &write, 0, ERR_RANGE);
-    write.value = (struct slice){bytes, sizeof bytes};
+    assert_true(s->port.value_max < sizeof bytes);
+    write.value = (struct slice){bytes, s->port.value_max + 1};
     assert_refused(s, &write, 1, ERR_TOO_LARGE);
     write = put("", 0, "x");
     assert_refused(s, &write, 1, ERR_FORMAT);

@@ -91,6 +91,7 @@ struct places {
     bool flushing,
         flushed_clock; /* flushing: the clock goes out once more, and not every second for ever */
     bool failed_since_turn; /* the next try was put off already */
+    bool more;              /* all batches are under way and pages still wait */
     struct places_stats stats;
     /* Room for the commit that is being put together. */
     struct clock_document clock;
@@ -568,7 +569,8 @@ batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
     uint32_t count = 0;
     if (has_clock)
         places->writes[count++] = clock_write(&places->clock, places->world, now_ms);
-    while (places->dirty.count > 0 && batch->pages.count < BATCH_PAGES_MAX) {
+    uint32_t commit_max = places->store->env->store.commit_max;
+    while (places->dirty.count > 0 && batch->pages.count < BATCH_PAGES_MAX && count < commit_max) {
         batch_take(places, batch, &places->writes[count], &places->keys[count]);
         count++;
     }
@@ -617,7 +619,8 @@ places_turn(struct places *places, int64_t now_ms)
     int64_t now_us = env_mono_us(places->store->env);
     bool hurry = places->flushing && places->retry_us == 0 &&
                  (places->dirty.count > 0 || clock_is_due(places));
-    if (now_us < places->next_save_us && !hurry)
+    bool more = places->more && places->retry_us == 0; /* what found no free batch goes on */
+    if (now_us < places->next_save_us && !hurry && !more)
         return 0;
     places_lag(places, now_us - oldest_unsaved_us(places, now_us));
     places->next_save_us = now_us + SAVE_US;
@@ -627,6 +630,7 @@ places_turn(struct places *places, int64_t now_ms)
     while (batch_send(places, now_ms, &pages))
         if (places->dirty.count == 0)
             break;
+    places->more = places->dirty.count > 0 && places->retry_us == 0;
     return pages;
 }
 

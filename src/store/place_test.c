@@ -526,7 +526,11 @@ what_a_second_of_walking_costs(void **state)
     struct env env = f->desk->env;
     store_init(&store, &env, 1024);
     engine.done = store_done(&store);
-    env.store = (struct env_store){.ctx = &engine, .get = null_get, .commit = null_commit};
+    env.store = (struct env_store){.ctx = &engine,
+                                   .value_max = STORE_VALUE_MAX,
+                                   .commit_max = STORE_COMMIT_MAX,
+                                   .get = null_get,
+                                   .commit = null_commit};
     struct places *places = places_alloc(&store, DESK_WORLD, NULL);
     double us = 0;
     for (int32_t s = 0; s < 6; s++) {

@@ -5,8 +5,9 @@
 #define CALLS_BLOCK 256
 
 struct call {
-    store_got *got; /* one of the two */
+    store_got *got; /* one of the three */
     store_committed *committed;
+    store_scanned *scanned;
     void *ctx;
     uint64_t n;
     int64_t asked_us;
@@ -27,7 +28,7 @@ store_fini(struct store *store)
     *store = (struct store){0};
 }
 
-/* Frees the call before its owner hears of it: he may ask again at once. */
+/* Frees the call before its owner hears of it: he may ask again at once. took_us: may be NULL. */
 static struct call
 call_end(struct store *store, uint64_t token, struct hist *took_us)
 {
@@ -36,7 +37,8 @@ call_end(struct store *store, uint64_t token, struct hist *took_us)
     struct call copy = *call;
     pool_give(&store->calls, (uint32_t)token);
     int64_t took = env_mono_us(store->env) - copy.asked_us;
-    hist_add(took_us, took < 0 ? 0 : (uint64_t)took);
+    if (took_us != NULL)
+        hist_add(took_us, took < 0 ? 0 : (uint64_t)took);
     return copy;
 }
 
@@ -60,10 +62,33 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
     call.committed(call.ctx, call.n, result);
 }
 
+static void
+on_scanned(void *ctx, uint64_t token, enum store_result result, const struct store_found *found,
+           uint32_t count)
+{
+    struct store *store = ctx;
+    struct call call = call_end(store, token, NULL);
+    CHECK(call.scanned != NULL && (result == STORE_OK || count == 0));
+    call.scanned(call.ctx, call.n, result, found, count);
+}
+
+static void
+on_changed(void *ctx, struct slice key)
+{
+    struct store *store = ctx;
+    store->stats.hints++;
+    if (store->hint != NULL)
+        store->hint(store->hint_ctx, key);
+}
+
 struct store_done
 store_done(struct store *store)
 {
-    return (struct store_done){.ctx = store, .got = on_got, .committed = on_committed};
+    return (struct store_done){.ctx = store,
+                               .got = on_got,
+                               .committed = on_committed,
+                               .scanned = on_scanned,
+                               .changed = on_changed};
 }
 
 static enum err
@@ -112,6 +137,9 @@ store_commit(struct store *store, const struct store_write *writes, uint32_t cou
 {
     CHECK(committed != NULL);
     const struct env_store *port = &store->env->store;
+    for (uint32_t i = 0; i < count; i++)
+        if (writes[i].value.bytes > STORE_VALUE_MAX)
+            return ERR_TOO_LARGE;
     uint64_t token;
     enum err error =
         call_begin(store, &(struct call){.committed = committed, .ctx = ctx, .n = n}, &token);
@@ -123,6 +151,38 @@ store_commit(struct store *store, const struct store_write *writes, uint32_t cou
     store->stats.commits++;
     store->stats.documents += count;
     return OK;
+}
+
+enum err
+store_scan(struct store *store, enum store_role role, struct slice prefix, struct slice after,
+           uint32_t limit, store_scanned *scanned, void *ctx, uint64_t n)
+{
+    CHECK(scanned != NULL && (uint32_t)role < STORE_ROLES);
+    const struct env_store *port = &store->env->store;
+    uint64_t token;
+    enum err error =
+        call_begin(store, &(struct call){.scanned = scanned, .ctx = ctx, .n = n}, &token);
+    if (error != OK)
+        return error;
+    error = port->scan(port->ctx, token, prefix, after, limit);
+    if (error != OK)
+        return call_refused(store, token, error);
+    store->stats.scans[role]++;
+    return OK;
+}
+
+enum err
+store_watch(struct store *store, struct slice key, bool on)
+{
+    const struct env_store *port = &store->env->store;
+    return port->watch(port->ctx, key, on);
+}
+
+void
+store_set_hints(struct store *store, store_hint *hint, void *ctx)
+{
+    store->hint = hint;
+    store->hint_ctx = ctx;
 }
 
 uint32_t

@@ -5,6 +5,10 @@
 #include <string.h>
 
 static_assert(GATE_CODES == METRIC_CAUSE_COUNT, "a cause for each code");
+static_assert((int)STORE_ROLES == (int)METRIC_ROLE_COUNT &&
+                  (int)ROLE_RECOVERY == (int)METRIC_NAMED_recovery &&
+                  (int)ROLE_TOOL == (int)METRIC_NAMED_tool,
+              "a row for each role");
 
 void
 gather_begin(struct metrics *m)
@@ -123,6 +127,13 @@ gather_store(struct metrics *m, const struct lmdb_store_stats *s, uint32_t under
     set(m, METRIC_STORE_BYTES, s->used_bytes);
     set(m, METRIC_STORE_FAILED, s->failed);
     m->histograms_us[METRIC_STORE_GROUP] = s->group_us;
+}
+
+void
+gather_scans(struct metrics *m, const struct store_stats *s)
+{
+    for (int role = 0; role < METRIC_ROLE_COUNT; role++)
+        set(m, (enum metric)(METRIC_STORE_SCANS + role), s->scans[role]);
 }
 
 void

@@ -26,6 +26,7 @@ void gather_send_queues(struct metrics *m, const struct hist *sampled_bytes, uin
 void gather_rings(struct metrics *m, enum metric_ring out, const struct rings_stats *s);
 /* group_us of the store is kept since its start: it replaces what stood there. */
 void gather_store(struct metrics *m, const struct lmdb_store_stats *s, uint32_t under_way);
+void gather_scans(struct metrics *m, const struct store_stats *s);
 void gather_places(struct metrics *m, const struct places_stats *s);
 void gather_log(struct metrics *m, const struct log_stats *s);
 void gather_process(struct metrics *m, int64_t started_mono_us, int64_t world_ms);

@@ -169,6 +169,19 @@ unsaved_places_are_told_in_seconds(void **state)
     free(m);
 }
 
+static void
+scans_are_told_by_role(void **state)
+{
+    (void)state;
+    struct metrics *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    gather_scans(m, &(struct store_stats){.scans = {[ROLE_RECOVERY] = 2, [ROLE_TOOL] = 5}});
+    assert_true(m->values[METRIC_STORE_SCANS + METRIC_NAMED_play] == 0);
+    assert_true(m->values[METRIC_STORE_SCANS + METRIC_NAMED_recovery] == 2);
+    assert_true(m->values[METRIC_STORE_SCANS + METRIC_NAMED_tool] == 5);
+    free(m);
+}
+
 int
 main(void)
 {
@@ -177,6 +190,7 @@ main(void)
         cmocka_unit_test(the_world_is_copied_and_its_histograms_are_merged),
         cmocka_unit_test(rings_tell_the_deepest_and_all_that_was_full),
         cmocka_unit_test(send_queues_are_estimated_from_a_sample),
+        cmocka_unit_test(scans_are_told_by_role),
         cmocka_unit_test(the_process_tells_about_itself),
         cmocka_unit_test(lately_forgets),
         cmocka_unit_test(unsaved_places_are_told_in_seconds),

@@ -8,7 +8,7 @@
 
 enum value_type { VALUE_COUNTER, VALUE_GAUGE };
 
-enum value_label { LABEL_NONE, LABEL_CAUSE, LABEL_RING, LABEL_BUILD };
+enum value_label { LABEL_NONE, LABEL_CAUSE, LABEL_RING, LABEL_ROLE, LABEL_BUILD };
 
 struct value_row {
     const char *name, *doc;
@@ -37,6 +37,7 @@ static const struct label_row histogram_rows[] = {METRIC_HISTOGRAMS(HISTOGRAM_RO
 #define LABEL_ROW(number, name_, doc_) [number] = {.name = #name_, .doc = (doc_)},
 static const struct label_row cause_rows[] = {METRIC_CAUSES(LABEL_ROW)};
 static const struct label_row ring_rows[] = {METRIC_RINGS(LABEL_ROW)};
+static const struct label_row role_rows[] = {METRIC_ROLES(LABEL_ROW)};
 
 /* Upper edges of the buckets that are told. struct hist counts finer; what shares a bucket of it
  * with an edge is told in the next one, so a figure at an edge is at most 1/16 off. */
@@ -105,6 +106,9 @@ put_value(struct writer *w, const struct metrics *m, const struct value_row *row
     case LABEL_RING:
         put(w, "%s{%s,ring=\"%s\"} %.15g\n", row->name, labels, ring_rows[n].name, value);
         return;
+    case LABEL_ROLE:
+        put(w, "%s{%s,role=\"%s\"} %.15g\n", row->name, labels, role_rows[n].name, value);
+        return;
     case LABEL_BUILD: {
         char version[ESCAPED_MAX];
         char revision[ESCAPED_MAX];
@@ -161,6 +165,7 @@ metrics_reference(struct writer *w)
     static const char *const labels[] = {[LABEL_NONE] = "",
                                          [LABEL_CAUSE] = "`cause`",
                                          [LABEL_RING] = "`ring`",
+                                         [LABEL_ROLE] = "`role`",
                                          [LABEL_BUILD] = "`version`, `revision`"};
     put(w, "# Metrics\n\n"
            "<!-- Written by `seom config --metrics` from the table in src/watch/metrics.h. -->\n\n"
@@ -177,6 +182,7 @@ metrics_reference(struct writer *w)
         put(w, "| `%s` | histogram | | %s |\n", histogram_rows[i].name, histogram_rows[i].doc);
     put_label_table(w, "Causes of `seom_drops_total`", cause_rows, METRIC_CAUSE_COUNT);
     put_label_table(w, "Rings", ring_rows, METRIC_RING_COUNT);
+    put_label_table(w, "Roles of `seom_store_scan_total`", role_rows, METRIC_ROLE_COUNT);
 }
 
 void

@@ -44,11 +44,19 @@
     X(0, gate_to_logic, "from gate threads to the logic thread") \
     X(1, logic_to_gate, "from the logic thread to gate threads")
 
+/* Who walks over documents instead of asking for them by key. X(number, name, doc) */
+#define METRIC_ROLES(X)                                            \
+    X(0, play, "the game itself: 0 unless something is wrong")     \
+    X(1, recovery, "what finishes that which a death interrupted") \
+    X(2, tool, "commands of a person")
+
 #define METRIC_NAME(number, name, doc) METRIC_NAMED_##name = (number),
 
 enum metric_cause { METRIC_CAUSES(METRIC_NAME) METRIC_CAUSE_COUNT };
 
 enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
+
+enum metric_role { METRIC_ROLES(METRIC_NAME) METRIC_ROLE_COUNT };
 
 #undef METRIC_NAME
 
@@ -112,6 +120,8 @@ enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
     X(STORE_CORRUPT, COUNTER, "store_corrupt_total", NONE, 1, "Checksums that did not fit.")       \
     X(STORE_REFUSED, COUNTER, "store_refused_total", NONE, 1,                                      \
       "Requests refused because too many were under way.")                                         \
+    X(STORE_SCANS, COUNTER, "store_scan_total", ROLE, METRIC_ROLE_COUNT,                           \
+      "Times documents were walked over, by who asked for it.")                                    \
     X(STORE_BYTES, GAUGE, "store_used_bytes", NONE, 1, "What the store takes of its file.")        \
     X(STORE_FAILED, GAUGE, "store_failed", NONE, 1,                                                \
       "1 when a write failed and the store serves nothing any more.")                              \

@@ -203,6 +203,12 @@ world_places_stats(const struct world *w)
     return places_stats(w->places);
 }
 
+const struct store_stats *
+world_store_stats(const struct world *w)
+{
+    return &w->store.stats;
+}
+
 void
 world_stats_reset_histograms(struct world *w)
 {

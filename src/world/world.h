@@ -85,6 +85,7 @@ bool world_stopped(const struct world *w);
 const struct world_stats *world_stats(const struct world *w);
 void world_stats_reset_histograms(struct world *w);
 struct places_stats world_places_stats(const struct world *w);
+const struct store_stats *world_store_stats(const struct world *w);
 
 /* Of what a gate has subscribed here; see gate_digest(). */
 uint64_t world_digest(const struct world *w, uint32_t gate, bool wakes);
