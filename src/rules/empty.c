@@ -1,24 +1,11 @@
 #include "rules/empty.h"
 #include "rules/sample.h"
-#include "seom.pb-c.h"
 
 static void
 empty_come_or_go(const struct game_player *player, int64_t now_ms)
 {
     (void)player;
     (void)now_ms;
-}
-
-static uint32_t
-empty_command(const struct game_player *player, struct slice body, int64_t now_ms,
-              uint8_t result[256], uint32_t *result_bytes)
-{
-    (void)player;
-    (void)body;
-    (void)now_ms;
-    (void)result;
-    *result_bytes = 0;
-    return SEOM__CODE__REFUSED;
 }
 
 static int32_t
@@ -29,12 +16,13 @@ empty_reach(uint8_t look)
 }
 
 static uint32_t
-empty_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_thing *out,
-             uint32_t max, int64_t *changes_ms)
+empty_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk,
+             int64_t now_ms, struct game_thing *out, uint32_t max, int64_t *changes_ms)
 {
     (void)chunk_seed;
     (void)cx;
     (void)cy;
+    (void)chunk;
     (void)now_ms;
     (void)out;
     (void)max;
@@ -47,7 +35,6 @@ const struct game empty_game = {
     .speed_mm_s = sample_speed_mm_s,
     .enter = empty_come_or_go,
     .leave = empty_come_or_go,
-    .command = empty_command,
     .reach_mm = empty_reach,
     .things = empty_things,
 };

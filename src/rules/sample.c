@@ -2,7 +2,6 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/rand.h"
-#include "seom.pb-c.h"
 #include "wire/batch.h"
 
 #define REACH_MM 3000
@@ -58,19 +57,6 @@ sample_leave(const struct game_player *player, int64_t now_ms)
 {
     (void)player;
     (void)now_ms;
-}
-
-/* There is nothing of value yet. */
-static uint32_t
-sample_command(const struct game_player *player, struct slice body, int64_t now_ms,
-               uint8_t result[256], uint32_t *result_bytes)
-{
-    (void)player;
-    (void)body;
-    (void)now_ms;
-    (void)result;
-    *result_bytes = 0;
-    return SEOM__CODE__REFUSED;
 }
 
 static int32_t
@@ -194,9 +180,10 @@ animal_at(uint64_t seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_t
 }
 
 static uint32_t
-sample_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_thing *out,
-              uint32_t max, int64_t *changes_ms)
+sample_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk,
+              int64_t now_ms, struct game_thing *out, uint32_t max, int64_t *changes_ms)
 {
+    (void)chunk;
     uint32_t count = things_in_ten[chance(chunk_seed, USE_COUNT, 10)];
 
     count = count < max ? count : max;
@@ -220,7 +207,6 @@ const struct game sample_game = {
     .speed_mm_s = sample_speed_mm_s,
     .enter = sample_enter,
     .leave = sample_leave,
-    .command = sample_command,
     .reach_mm = sample_reach,
     .things = sample_things,
 };

@@ -312,18 +312,17 @@ input_look(struct world *w, const struct avatar *a, const struct link_input *inp
     home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
+/* Nothing runs deeds yet: no effect, ask again. */
 static void
 input_command(struct world *w, const struct avatar *a, const struct link_input *input)
 {
-    struct game_player gp = {.entity = a->id,
-                             .island = island_id(a->island),
-                             .motion = a->mover.motion,
-                             .look = a->mover.look};
-    uint8_t result[256];
-    uint32_t result_bytes = 0;
-    uint32_t code =
-        w->options.game->command(&gp, input->bytes, env_world_ms(w->env), result, &result_bytes);
-    CHECK(result_bytes <= sizeof result);
+    const struct game *game = w->options.game;
+    uint8_t code = SEOM__CODE__RETRY_AFTER;
+    if (game->society == NULL) {
+        code = SEOM__CODE__REFUSED;
+    } else if (game->deed(input->bytes) == NULL) {
+        code = SEOM__CODE__MALFORMED;
+    }
     w->stats.commands++;
     home_send(w, a->gate,
               &(struct link_message){.kind = LINK_SELF,
@@ -331,8 +330,7 @@ input_command(struct world *w, const struct avatar *a, const struct link_input *
                                                  .session_epoch = a->session_epoch,
                                                  .kind = SELF_RESULT,
                                                  .seq = input->seq,
-                                                 .code = (uint8_t)code,
-                                                 .bytes = {.at = result, .bytes = result_bytes}}});
+                                                 .code = code}});
 }
 
 /* Input of a session that is over: its gate missed the end and is told once more. */

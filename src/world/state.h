@@ -18,8 +18,6 @@
 #define TOPIC_CHUNKS        (BLOCK_CHUNKS * BLOCK_CHUNKS)
 #define TOPIC_PAGE_BYTES    4096
 #define DENSITY_EVERY_TICKS 10
-#define THING_ENTITY_FLAG \
-    (UINT64_C(1) << 47) /* ids of closed-form things are computed, not leased */
 
 enum timer_kind { TIMER_CROSSING, TIMER_LINGER, TIMER_STEWARD };
 
@@ -163,7 +161,6 @@ typedef void thing_sink(void *ctx, const struct record_thing *thing,
                         const struct record_motion *mover);
 void steward_tell(struct world *w, struct topic *t, uint8_t chunk, int64_t at_ms, thing_sink *sink,
                   void *ctx);
-uint64_t thing_entity(uint16_t world, uint32_t island, uint32_t chunk_index, uint32_t n);
 
 /* density.c */
 void density_publish(struct world *w);

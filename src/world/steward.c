@@ -5,27 +5,8 @@
  * differs is published.
  */
 #include "base/check.h"
-#include "base/rand.h"
 #include "world/state.h"
 #include <string.h>
-
-#define THING_INDEX_BITS  4 /* GAME_THINGS_PER_CHUNK_MAX things */
-#define THING_CHUNK_BITS  27
-#define THING_ISLAND_BITS 16
-
-_Static_assert(GAME_THINGS_PER_CHUNK_MAX <= 1 << THING_INDEX_BITS,
-               "a thing's number must fit its id");
-
-/* world 16 | 1 | island 16 | chunk 27 | number 4: computed, never leased; the flag keeps them apart
- * from leased ids. */
-uint64_t
-thing_entity(uint16_t world, uint32_t island, uint32_t chunk_index, uint32_t n)
-{
-    CHECK(island < 1U << THING_ISLAND_BITS && chunk_index < 1U << THING_CHUNK_BITS);
-    return (uint64_t)world << 48 | THING_ENTITY_FLAG |
-           (uint64_t)island << (THING_CHUNK_BITS + THING_INDEX_BITS) |
-           (uint64_t)chunk_index << THING_INDEX_BITS | n;
-}
 
 static void
 chunk_place(const struct topic *t, uint8_t chunk, uint16_t *cx, uint16_t *cy)
@@ -50,8 +31,9 @@ things_at(const struct world *w, const struct topic *t, uint8_t chunk, int64_t a
     uint16_t cx, cy;
     chunk_place(t, chunk, &cx, &cy);
     uint64_t seed =
-        rand_mix(w->options.seed, rand_mix(island_id(t->island), chunk_index_of(t, chunk)));
-    return w->options.game->things(seed, cx, cy, at_ms, out, GAME_THINGS_PER_CHUNK_MAX, changes_ms);
+        game_chunk_seed(w->options.seed, island_id(t->island), chunk_index_of(t, chunk));
+    return w->options.game->things(seed, cx, cy, NULL, at_ms, out, GAME_THINGS_PER_CHUNK_MAX,
+                                   changes_ms);
 }
 
 /* Games know nothing of the shore: what stands stays on land, and animals keep to chunks that are
@@ -103,8 +85,8 @@ steward_tell(struct world *w, struct topic *t, uint8_t chunk, int64_t at_ms, thi
     for (uint32_t n = 0; n < count; n++) {
         if (thing_belongs(t, chunk, &things[n])) {
             tell(&things[n],
-                 thing_entity(w->options.world_id, island_id(t->island), chunk_index_of(t, chunk),
-                              n),
+                 game_thing_entity(w->options.world_id, island_id(t->island),
+                                   chunk_index_of(t, chunk), n),
                  sink, ctx);
         }
     }
@@ -140,8 +122,8 @@ tell_changes(struct world *w, struct topic *t, uint8_t chunk, int64_t now_ms)
         if (thing_belongs(t, chunk, &now[n]) && !same_thing(&before[n], &now[n])) {
             w->stats.changes++;
             tell(&now[n],
-                 thing_entity(w->options.world_id, island_id(t->island), chunk_index_of(t, chunk),
-                              n),
+                 game_thing_entity(w->options.world_id, island_id(t->island),
+                                   chunk_index_of(t, chunk), n),
                  publish_thing, &(struct publishing){.world = w, .topic = t});
         }
     }

@@ -207,11 +207,11 @@ static void
 test_ids_of_things(void **state)
 {
     (void)state;
-    uint64_t id = thing_entity(3, 65535, (1U << 27) - 1, 15);
+    uint64_t id = game_thing_entity(3, 65535, (1U << 27) - 1, 15);
     assert_int_equal(id >> 48, 3);
-    assert_true((id & THING_ENTITY_FLAG) != 0);
-    assert_true(thing_entity(3, 2, 1, 0) != thing_entity(3, 1, 2, 0));
-    assert_true(thing_entity(3, 1, 1, 0) != thing_entity(3, 1, 0, 1));
+    assert_true((id & GAME_THING_FLAG) != 0);
+    assert_true(game_thing_entity(3, 2, 1, 0) != game_thing_entity(3, 1, 2, 0));
+    assert_true(game_thing_entity(3, 1, 1, 0) != game_thing_entity(3, 1, 0, 1));
 }
 
 int

@@ -63,17 +63,6 @@ scene_came_or_went(const struct game_player *player, int64_t now_ms)
     (void)now_ms;
 }
 
-static inline uint32_t
-scene_command(const struct game_player *player, struct slice body, int64_t now_ms,
-              uint8_t result[256], uint32_t *result_bytes)
-{
-    (void)player;
-    (void)now_ms;
-    memcpy(result, body.at, body.bytes < 256 ? body.bytes : 256);
-    *result_bytes = (uint32_t)(body.bytes < 256 ? body.bytes : 256);
-    return SEOM__CODE__FINE;
-}
-
 static inline int32_t
 scene_reach(uint8_t look)
 {
@@ -84,9 +73,10 @@ scene_reach(uint8_t look)
 /* Every second chunk has a plant that grows a stage every 20 s and an animal that walks 8 m to and
  * fro. */
 static inline uint32_t
-scene_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_thing *out,
-             uint32_t max, int64_t *changes_ms)
+scene_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk,
+             int64_t now_ms, struct game_thing *out, uint32_t max, int64_t *changes_ms)
 {
+    (void)chunk;
     (void)chunk_seed;
     *changes_ms = INT64_MAX;
     if ((cx + cy) % 2 != 0 || max < 2) {
@@ -114,7 +104,6 @@ static const struct game scene_game = {.name = "scene",
                                        .speed_mm_s = scene_speed,
                                        .enter = scene_came_or_went,
                                        .leave = scene_came_or_went,
-                                       .command = scene_command,
                                        .reach_mm = scene_reach,
                                        .things = scene_things};
 
