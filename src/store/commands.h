@@ -32,10 +32,10 @@ enum commands_mutant {
     COMMANDS_MUTANT_UNKNOWN_IS_FAILURE /* UNKNOWN is told as a refusal */
 };
 
-/* Told of each document that a commit wrote, in the order of the keys. message: as it stands now,
- * NULL when it is gone; borrowed. */
-typedef void commands_wrote(void *ctx, const struct key *key, const ProtobufCMessage *message,
-                            uint64_t version);
+/* Told of each document that a commit wrote. value: what stands there now, borrowed; exists false:
+ * it is gone. version 0: it was written, but nobody knows what stands there by now: read it. */
+typedef void commands_wrote(void *ctx, const struct key *key, uint64_t version, bool exists,
+                            struct slice value);
 
 struct commands_options {
     uint16_t world;

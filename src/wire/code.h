@@ -31,7 +31,10 @@
     X(CONFLICT, "Somebody else was quicker.", "다른 사람이 먼저 바꾸었습니다.")                  \
     X(NOT_FOUND, "That is not there any more.", "더 이상 존재하지 않습니다.")                    \
     X(REFUSED, "That is not allowed here.", "여기서는 할 수 없습니다.")                          \
-    X(LEFT, "Good-bye.", "안녕히 가세요.")
+    X(LEFT, "Good-bye.", "안녕히 가세요.")                                                       \
+    X(CLOSED, "This is closed for the moment.", "지금은 이용할 수 없습니다.")                    \
+    X(UNREADABLE, "Your belongings cannot be read at the moment. We are looking into it.",       \
+      "지금은 소지품을 읽을 수 없습니다. 확인하고 있습니다.")
 
 enum language { LANGUAGE_ENGLISH, LANGUAGE_KOREAN, LANGUAGE_COUNT };
 
