@@ -13,6 +13,7 @@ export * from "./sea/play";
 export * from "./sea/line";
 export * from "./chart/geometry";
 export * from "./chart/camera";
+export * from "./page/input";
 export * from "./page/texts";
 export * from "./page/address";
 export * from "./page/gazetteer";

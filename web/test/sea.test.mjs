@@ -170,6 +170,27 @@ test("a correction is taken, smoothly, unless newer moves are on their way", () 
   assert.equal(sent.length, 3);
 });
 
+test("who is held up on the way to a place tries again while that brings him closer, and stands when it does not", () => {
+  const { a, sent } = avatarAt(0, 0);
+  const correct = (x_mm, t) => a.told(1, sent.length, { entity: 1n, look: 0, motion: stands(x_mm, 0, t) }, t);
+  a.wish({ kind: "to", place: { x_mm: 9000, y_mm: 0 } }, 0, NOW);
+  correct(0, NOW + 300); // the move came late: not a step was made
+  a.turn(NOW + 500);
+  assert.equal(sent.length, 1, "not at once");
+  a.turn(NOW + 700);
+  assert.equal(sent.length, 2);
+  assert.equal(sent[1].motion.vx, 2500);
+  correct(4000, NOW + 1500); // half of the way, then the shore
+  a.turn(NOW + 1900);
+  assert.equal(sent.length, 3);
+  correct(4000, NOW + 1950);
+  for (let t = NOW + 1950; t < NOW + 6000; t += 16) a.turn(t);
+  assert.equal(sent.length, 3, "the sea does not give way");
+  assert.equal(a.target(), undefined);
+  a.wish({ kind: "to", place: { x_mm: 9000, y_mm: 0 } }, 0, NOW + 6000);
+  assert.equal(sent.length, 4, "asked again it tries again");
+});
+
 test("a confirmation without a flag changes nothing", () => {
   const { a } = avatarAt(0, 0);
   a.told(0, 9, { entity: 1n, look: 0, motion: stands(777, 0) }, NOW);

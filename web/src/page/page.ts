@@ -101,10 +101,12 @@ export class Page {
   report(): object {
     const now_ms = this.play.line.now();
     const own = this.play.avatar;
-    const others = (r: Replica, at: number) => [...r.movers.values()].map((m) => ({ entity: String(m.entity), look: m.look, ...moverDrawnAt(m, at) }));
+    const others = (r: Replica, at: number) =>
+      [...r.movers.values()].map((m) => ({ entity: String(m.entity), look: m.look, ...moverDrawnAt(m, at), told: m.motion }));
     return {
-      phase: this.phase, watching: this.watch.line.state, people: this.watch.people, scale: this.camera.scale,
-      island: this.play.island, own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms) },
+      phase: this.phase, watching: this.watch.line.state, playing: this.play.line.state, now_ms, people: this.watch.people,
+      scale: this.camera.scale, flying: this.camera.flying, island: this.play.island,
+      own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target() },
       near: others(this.play.replica, now_ms), seen: others(this.watch.replica, this.watch.line.now()),
       things: this.replica().things.size, density: this.density,
     };

@@ -91,6 +91,8 @@ const en: Texts = {
     NOT_FOUND: "That is not there any more.",
     REFUSED: "That is not allowed here.",
     LEFT: "Good-bye.",
+    CLOSED: "This is closed for the moment.",
+    UNREADABLE: "Your belongings cannot be read at the moment. We are looking into it.",
   },
 };
 
@@ -145,6 +147,8 @@ const ko: Texts = {
     NOT_FOUND: "더 이상 존재하지 않습니다.",
     REFUSED: "여기서는 할 수 없습니다.",
     LEFT: "안녕히 가세요.",
+    CLOSED: "지금은 이용할 수 없습니다.",
+    UNREADABLE: "지금은 소지품을 읽을 수 없습니다. 확인하고 있습니다.",
   },
 };
 

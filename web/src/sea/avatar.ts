@@ -29,6 +29,7 @@ export class Avatar {
   private move_no = 0;
   private sent_ms = -Infinity;
   private blocked_until_ms = -Infinity;
+  private held_up_mm = Infinity; // how far it was to the place when the server last disagreed on the way there
   private dirty = false;
   private shift_x = 0;
   private shift_y = 0;
@@ -69,6 +70,7 @@ export class Avatar {
     if (!same) {
       this.dirty = true;
       this.blocked_until_ms = -Infinity;
+      this.held_up_mm = Infinity;
     }
     this.turn(now_ms);
   }
@@ -108,15 +110,27 @@ export class Avatar {
     this.shift_x = near && !anew ? was.x_mm - is.x_mm : 0;
     this.shift_y = near && !anew ? was.y_mm - is.y_mm : 0;
     this.shift_at = now_ms;
-    // Somebody who walks to a place and is held up there will not get through by trying.
-    if (this.will.kind === "to") this.will = STAND;
-    if (anew) this.will = STAND;
+    if (anew || !this.getsCloser(now_ms)) this.will = STAND;
+  }
+
+  // Somebody who walks to a place is held up by the sea, or because a move came late. He tries again as long as that brings
+  // him closer: through the sea nobody gets by trying.
+  private getsCloser(now_ms: number): boolean {
+    const left_mm = this.leftTo(now_ms);
+    const closer = left_mm === undefined || left_mm < this.held_up_mm - ARRIVED_MM;
+    this.held_up_mm = left_mm ?? Infinity;
+    return closer;
+  }
+
+  private leftTo(now_ms: number): number | undefined {
+    if (this.will.kind !== "to") return undefined;
+    const at = this.placeAt(now_ms);
+    return Math.hypot(this.will.place.x_mm - at.x_mm, this.will.place.y_mm - at.y_mm);
   }
 
   private reached(now_ms: number): boolean {
-    if (this.will.kind !== "to") return false;
-    const at = this.placeAt(now_ms);
-    return Math.hypot(this.will.place.x_mm - at.x_mm, this.will.place.y_mm - at.y_mm) <= ARRIVED_MM;
+    const left_mm = this.leftTo(now_ms);
+    return left_mm !== undefined && left_mm <= ARRIVED_MM;
   }
 
   private step(now_ms: number): void {

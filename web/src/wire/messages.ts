@@ -11,7 +11,7 @@ export const FRAME_BATCH = 1;
 // The closed list; texts for people stand in page/texts.ts.
 export const CODES = [
   "FINE", "MALFORMED", "TOO_LARGE", "UNKNOWN_MESSAGE", "TOO_FAST", "TOO_SLOW", "SILENT", "PROTOCOL", "BAD_TICKET",
-  "REPLACED", "SERVER_STOPS", "FULL", "RETRY_AFTER", "CONFLICT", "NOT_FOUND", "REFUSED", "LEFT",
+  "REPLACED", "SERVER_STOPS", "FULL", "RETRY_AFTER", "CONFLICT", "NOT_FOUND", "REFUSED", "LEFT", "CLOSED", "UNREADABLE",
 ] as const;
 export type Code = (typeof CODES)[number];
 
