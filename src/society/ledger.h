@@ -12,6 +12,7 @@
 
 #define KEY_CLASS_LEDGER "ledger"
 #define LEDGER_TAIL_MAX  16 /* lines in the player's document before they move */
+#define LEDGER_PAGES_MAX (1U << 28)
 
 /* Why. Numbers stand in documents: only ever added. */
 #define REASONS(X)                                                       \

@@ -15,6 +15,8 @@ struct purse {
     struct account account;
     Seom__Holdings *holds; /* NULL: the world */
     uint32_t slots_max;
+    const void *document; /* the message of deed_open() it stands in: is written when something
+                             moves. NULL: left to whoever made the purse */
 };
 
 static inline struct purse
@@ -29,8 +31,8 @@ struct purse purse_of_player(struct deed *deed, Seom__PlayerDocument *player, ui
 
 /* FINE; REFUSED: not there, no room, or beyond a limit; MALFORMED: no such kind, count 0;
  * DEED_MORE. Refused: nothing was changed. what: of a stacking kind {kind, count}, of a single
- * thing {kind, 1, uid} (uid 0 when it comes from the world: it gets a fresh id, written into what).
- * From a purse with holdings any slots that have it. */
+ * thing {kind, 1, uid}; uid 0: a fresh one when it comes from the world, else any of that kind;
+ * which one is written into what. From a purse with holdings any slots that have it. */
 uint32_t purse_move(struct deed *deed, const struct purse *from, const struct purse *to,
                     Seom__Stack *what, enum reason reason);
 /* The same out of one slot of from; *what tells what went. */
@@ -38,10 +40,11 @@ uint32_t purse_move_slot(struct deed *deed, const struct purse *from, uint32_t s
                          const struct purse *to, enum reason reason, Seom__Stack *what);
 uint32_t purse_move_coins(struct deed *deed, const struct purse *from, const struct purse *to,
                           uint64_t coins, enum reason reason);
-/* All that is in from. */
+/* All that is in from. Refused half-way: what went before has gone, by the ledger, so the deed
+ * refuses too or keeps from's document. */
 uint32_t purse_move_all(struct deed *deed, const struct purse *from, const struct purse *to,
                         enum reason reason);
-/* Within one purse; no line. */
+/* Within one purse, to an empty slot or one of the same kind; no line. */
 uint32_t purse_split(struct deed *deed, const struct purse *purse, uint32_t from, uint32_t to,
                      uint32_t count);
 bool purse_has_room(const struct deed *deed, const struct purse *purse, const Seom__Stack *what);
