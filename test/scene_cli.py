@@ -17,7 +17,7 @@ import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMANDS = ["dev", "bots", "bench", "sim", "islands", "players", "tree", "decode", "config", "version", "help"]
-GROUPS = {"bench": ["limit", "world", "crowd"], "islands": ["import", "show"]}
+GROUPS = {"bench": ["limit", "world", "crowd", "store"], "islands": ["import", "show"]}
 SECONDS = 20
 
 seom = None

@@ -4,7 +4,6 @@
 #include "app/output.h"
 #include "base/check.h"
 #include "os/process.h"
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -21,21 +20,6 @@
 #define READY_MAX_S   30
 #define READY_STEP_US 10000
 #define LIMIT_S       5
-
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int signal_number)
-{
-    (void)signal_number;
-    stop = 1;
-}
-
-bool
-bench_stopped(void)
-{
-    return stop != 0;
-}
 
 int
 bench_fail(struct bench_shared *shared, enum err error, const char *format, ...)
@@ -95,13 +79,6 @@ run_child(struct bench_shared *shared, int (*run)(void *ctx))
     return shared->error;
 }
 
-static bool
-is_running(pid_t pid)
-{
-    siginfo_t info = {.si_pid = 0};
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
-}
-
 static enum err
 wait_until_ready(struct bench_shared *shared, pid_t server)
 {
@@ -109,7 +86,7 @@ wait_until_ready(struct bench_shared *shared, pid_t server)
         if (atomic_load(&shared->port) != 0) {
             return OK;
         }
-        if (!is_running(server) || stop != 0) {
+        if (!scratch_child_runs(server) || scratch_stopped()) {
             return shared->error != OK ? shared->error : ERR_IO;
         }
         wait_us(READY_STEP_US);
@@ -166,41 +143,22 @@ run_limit(struct bench_shared *shared)
     return r->limit.error;
 }
 
-/* The store's files lie flat in the directory. */
-static void
-remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    for (struct dirent *e; directory != NULL && (e = readdir(directory)) != NULL;) {
-        char file[512];
-        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
-        (void)unlink(file); /* "." and ".." refuse */
-    }
-    if (directory != NULL) {
-        closedir(directory);
-    }
-    if (rmdir(path) != 0) {
-        output_progress("%s could not be removed: %s", path, strerror(errno));
-    }
-}
-
 static enum err
 run_all(struct bench_shared *shared)
 {
     const char *temporary = getenv("TMPDIR");
-    snprintf(shared->data, sizeof shared->data, "%s/seom-bench-XXXXXX",
-             temporary != NULL && temporary[0] != 0 ? temporary : "/tmp");
-    if (mkdtemp(shared->data) == NULL) {
+    if (scratch_make(temporary != NULL && temporary[0] != 0 ? temporary : "/tmp", shared->data) !=
+        OK) {
         bench_fail(shared, ERR_IO, "%s: %s", shared->data, strerror(errno));
         return ERR_IO;
     }
     enum err error = run_child(shared, bench_seed);
     error = error == OK ? run_world(shared) : error;
-    if (error == OK && stop == 0 && !shared->options.without_limit) {
+    if (error == OK && !scratch_stopped() && !shared->options.without_limit) {
         error = run_limit(shared);
     }
-    remove_directory(shared->data);
-    return stop != 0 ? ERR_CLOSED : error;
+    scratch_remove(shared->data);
+    return scratch_stopped() ? ERR_CLOSED : error;
 }
 
 enum err
@@ -214,9 +172,8 @@ bench_run(const struct bench_options *options, struct bench_result *out, char wh
         snprintf(why, BENCH_WHY_MAX, "out of memory");
         return ERR_FULL;
     }
-    struct sigaction action = {.sa_handler = on_signal}, before_int, before_term;
-    CHECK(sigaction(SIGINT, &action, &before_int) == 0);
-    CHECK(sigaction(SIGTERM, &action, &before_term) == 0);
+    struct scratch_signals before;
+    scratch_signals_take(&before);
     shared->options = *options;
     enum err error = run_all(shared);
     *out = shared->result;
@@ -225,7 +182,6 @@ bench_run(const struct bench_options *options, struct bench_result *out, char wh
              : shared->why[0] != 0 ? shared->why
                                    : err_text(error));
     munmap(shared, bytes);
-    CHECK(sigaction(SIGINT, &before_int, NULL) == 0);
-    CHECK(sigaction(SIGTERM, &before_term, NULL) == 0);
+    scratch_signals_give_back(&before);
     return error;
 }

@@ -11,6 +11,7 @@
 #ifndef SEOM_APP_BENCH_H
 #define SEOM_APP_BENCH_H
 
+#include "app/bench_scratch.h"
 #include "app/limit.h"
 #include "base/hist.h"
 #include "bots/herd.h"
@@ -51,10 +52,10 @@ struct bench_result {
  * time. */
 struct bench_shared {
     struct bench_options options;
-    char data[256];         /* directory of the store */
-    _Atomic uint32_t port;  /* 0: the server is not ready yet */
-    _Atomic bool measuring; /* set by the herd; the server counts meanwhile */
-    enum err error;         /* of whichever process failed, with why */
+    char data[SCRATCH_PATH_MAX]; /* directory of the store */
+    _Atomic uint32_t port;       /* 0: the server is not ready yet */
+    _Atomic bool measuring;      /* set by the herd; the server counts meanwhile */
+    enum err error;              /* of whichever process failed, with why */
     char why[BENCH_WHY_MAX];
     struct bench_result result;
     uint8_t tickets[][TICKET_BYTES]; /* of options.players */
@@ -71,7 +72,6 @@ int bench_herd(void *shared);
 /* Fills shared->error and why, and returns the exit code 1. */
 int bench_fail(struct bench_shared *shared, enum err error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-bool bench_stopped(void); /* a signal asked for the end */
 /* The people of a recording, or made-up ones. false: the file cannot be read; bench_fail() was
  * told. The tracks belong to the caller and must outlive the plan. */
 bool bench_plan(struct bench_shared *shared, struct tracks **tracks,

@@ -31,10 +31,10 @@ second(void *ctx, const struct herd_second *s)
                     s->seconds, phases[s->phase], s->playing, s->wanted, s->lost, s->moves_per_s,
                     s->bytes_per_s / 1000, s->age_p50_ms, s->age_p99_ms, s->others);
     if (s->phase != HERD_MEASURING) {
-        return !bench_stopped();
+        return !scratch_stopped();
     }
     bool enough =
-        h->measured_s++ > h->shared->options.seconds || s->playing == 0 || bench_stopped();
+        h->measured_s++ > h->shared->options.seconds || s->playing == 0 || scratch_stopped();
     atomic_store(&h->shared->measuring, !enough);
     return !enough;
 }

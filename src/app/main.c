@@ -24,6 +24,9 @@ static const struct command bench_commands[] = {
      .help = "a world full of bots: cost, age and loss",
      .run = bench_world_command},
     {.name = "crowd", .help = "everybody in one chunk", .run = bench_crowd_command},
+    {.name = "store",
+     .help = "durable commits beside what disk and engine can do",
+     .run = bench_store_command},
     {.name = NULL},
 };
 
