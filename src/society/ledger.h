@@ -35,7 +35,8 @@
     X(CLAIMED, 16, "claimed")          /* mail -> player */              \
     X(OVERFLOW, 17, "no room, mailed") /* anywhere -> mail */            \
     X(EXPIRED, 18, "expired")          /* mail -> world */               \
-    X(OPERATOR, 19, "by the operator")
+    X(OPERATOR, 19, "by the operator")                                   \
+    X(BUILT, 20, "built") /* player -> ground */
 
 #define REASON_ENUM(id, n, text) REASON_##id = n,
 

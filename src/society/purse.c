@@ -30,6 +30,22 @@ purse_of_player(struct deed *deed, Seom__PlayerDocument *player, uint64_t id)
     return purse;
 }
 
+struct purse
+purse_over(struct deed *deed, Seom__AccountKind kind, uint64_t id, Seom__Holdings **holds,
+           uint32_t slots_max, const void *document)
+{
+    CHECK(kind != SEOM__ACCOUNT_KIND__ACCOUNT_WORLD);
+    if (*holds == NULL) {
+        *holds = deed_alloc(deed, sizeof **holds);
+        if (*holds != NULL)
+            seom__holdings__init(*holds);
+    }
+    return (struct purse){.account = {.kind = kind, .id = id},
+                          .holds = *holds,
+                          .slots_max = slots_max,
+                          .document = document};
+}
+
 /* ---- slots ---- */
 
 static bool
@@ -123,6 +139,14 @@ purse_has_room(const struct deed *deed, const struct purse *purse, const Seom__S
 {
     const struct kind *kind = kind_find(society_of(deed), what->kind);
     return purse->holds == NULL || (kind != NULL && has_room(purse, what, kind->stack_max));
+}
+
+bool
+purse_has_coins_room(const struct purse *purse, uint64_t coins)
+{
+    uint64_t sum;
+    return purse->holds == NULL ||
+           (!__builtin_add_overflow(purse->holds->coins, coins, &sum) && sum <= COINS_MAX);
 }
 
 bool
@@ -286,18 +310,15 @@ purse_move_coins(struct deed *deed, const struct purse *from, const struct purse
     CHECK(from->holds != to->holds);
     if (coins == 0)
         return SEOM__CODE__MALFORMED;
-    uint64_t left = 0, sum = 0;
+    uint64_t left = 0;
     if (from->holds != NULL && __builtin_sub_overflow(from->holds->coins, coins, &left))
         return SEOM__CODE__REFUSED;
-    if (to->holds != NULL &&
-        (__builtin_add_overflow(to->holds->coins, coins, &sum) || sum > COINS_MAX))
-        return SEOM__CODE__REFUSED;
-    if (coins > COINS_MAX)
+    if (coins > COINS_MAX || !purse_has_coins_room(to, coins))
         return SEOM__CODE__REFUSED;
     if (from->holds != NULL)
         from->holds->coins = left;
     if (to->holds != NULL)
-        to->holds->coins = sum;
+        to->holds->coins += coins;
     purse_changed(deed, from);
     purse_changed(deed, to);
     return ledger_write(deed, reason, from->account, to->account, NULL, coins) ? SEOM__CODE__FINE

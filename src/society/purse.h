@@ -29,6 +29,11 @@ purse_world(void)
  * is none yet, ledgered. holds NULL: return DEED_MORE. */
 struct purse purse_of_player(struct deed *deed, Seom__PlayerDocument *player, uint64_t id);
 
+/* Any other: *holds is a field of document (may be NULL, see above), made empty where there is
+ * none. holds NULL: return DEED_MORE. */
+struct purse purse_over(struct deed *deed, Seom__AccountKind kind, uint64_t id,
+                        Seom__Holdings **holds, uint32_t slots_max, const void *document);
+
 /* FINE; REFUSED: not there, no room, or beyond a limit; MALFORMED: no such kind, count 0;
  * DEED_MORE. Refused: nothing was changed. what: of a stacking kind {kind, count}, of a single
  * thing {kind, 1, uid}; uid 0: a fresh one when it comes from the world, else any of that kind;
@@ -48,6 +53,7 @@ uint32_t purse_move_all(struct deed *deed, const struct purse *from, const struc
 uint32_t purse_split(struct deed *deed, const struct purse *purse, uint32_t from, uint32_t to,
                      uint32_t count);
 bool purse_has_room(const struct deed *deed, const struct purse *purse, const Seom__Stack *what);
+bool purse_has_coins_room(const struct purse *purse, uint64_t coins);
 bool purse_has(const struct purse *purse, const Seom__Stack *what);
 bool purse_is_empty(const struct purse *purse);
 
