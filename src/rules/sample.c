@@ -2,6 +2,9 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/rand.h"
+#include "rules/grove.h"
+#include "rules/sample_deeds.h"
+#include "rules/sample_kinds.h"
 #include "wire/batch.h"
 
 #define REACH_MM 3000
@@ -94,9 +97,8 @@ corner_mm(uint16_t chunk)
     return (int32_t)chunk * CHUNK_MM;
 }
 
-static void
-tree_at(uint64_t seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_thing *out,
-        int64_t *changes_ms)
+static struct sample_tree
+tree_form(uint64_t seed, uint16_t cx, uint16_t cy, int64_t now_ms)
 {
     const uint32_t room_mm = CHUNK_MM - 2 * TREE_MARGIN_MM;
     int64_t stage_ms[STAGE_COUNT], year_ms = 0, start_ms;
@@ -106,23 +108,38 @@ tree_at(uint64_t seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_thi
         year_ms += stage_ms[stage];
     }
     round_of(now_ms, chance(seed, USE_PHASE, (uint32_t)year_ms), year_ms, &start_ms);
-    uint32_t stage = STAGE_BARE;
+    enum sample_stage stage = STAGE_BARE;
     int64_t next_ms = start_ms + stage_ms[stage];
     while (next_ms <= now_ms) {
         next_ms += stage_ms[++stage];
         CHECK(stage < STAGE_COUNT);
     }
-    *out = (struct game_thing){
-        .kind = SAMPLE_TREE,
+    return (struct sample_tree){
         .place = {.x_mm = corner_mm(cx) + TREE_MARGIN_MM + (int32_t)chance(seed, USE_X, room_mm),
                   .y_mm = corner_mm(cy) + TREE_MARGIN_MM + (int32_t)chance(seed, USE_Y, room_mm)},
-        .attributes_bytes = SAMPLE_PLANT_ATTRIBUTES,
+        .stage = stage,
+        .next_ms = next_ms,
+        .bare_until_ms = start_ms + year_ms + stage_ms[STAGE_BARE],
     };
+}
+
+/* A picked tree is bare until it buds again: when the fruit would have fallen, nothing changes. */
+static void
+tree_at(uint64_t seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk, uint32_t n,
+        int64_t now_ms, struct game_thing *out, int64_t *changes_ms)
+{
+    struct sample_tree tree = tree_form(seed, cx, cy, now_ms);
+    if (tree.stage == STAGE_FRUIT && !grove_bears(chunk, n, tree.next_ms)) {
+        tree.stage = STAGE_BARE;
+        tree.next_ms = tree.bare_until_ms;
+    }
+    *out = (struct game_thing){
+        .kind = SAMPLE_TREE, .place = tree.place, .attributes_bytes = SAMPLE_PLANT_ATTRIBUTES};
     struct writer w = writer_over(out->attributes, SAMPLE_PLANT_ATTRIBUTES);
-    write_u8(&w, (uint8_t)stage);
-    write_i64(&w, next_ms);
+    write_u8(&w, (uint8_t)tree.stage);
+    write_i64(&w, tree.next_ms);
     CHECK(writer_ok(&w));
-    *changes_ms = next_ms;
+    *changes_ms = tree.next_ms;
 }
 
 /* Where an animal grazes for the n-th time. */
@@ -179,25 +196,73 @@ animal_at(uint64_t seed, uint16_t cx, uint16_t cy, int64_t now_ms, struct game_t
     *changes_ms = out->motion.since_ms + out->motion.lasts_ms;
 }
 
+/* What was laid down or built here. */
+static void
+goods_at(const Seom__ChunkThing *thing, struct game_thing *out)
+{
+    const Seom__Holdings *holds = thing->holds;
+    const Seom__Stack *stack = holds != NULL && holds->n_slots > 0 ? holds->slots[0] : NULL;
+
+    *out = (struct game_thing){.entity = thing->id,
+                               .kind = (uint8_t)thing->kind,
+                               .place = {.x_mm = thing->x_mm, .y_mm = thing->y_mm},
+                               .attributes_bytes = SAMPLE_GOODS_ATTRIBUTES};
+    struct writer w = writer_over(out->attributes, SAMPLE_GOODS_ATTRIBUTES);
+    write_u8(&w, stack != NULL ? (uint8_t)stack->kind : GOODS_NONE);
+    write_u32(&w, stack != NULL ? stack->count : 0);
+    CHECK(writer_ok(&w));
+}
+
+static uint32_t
+closed_forms(uint64_t chunk_seed)
+{
+    return things_in_ten[chance(chunk_seed, USE_COUNT, 10)];
+}
+
+static uint64_t
+seed_of(uint64_t chunk_seed, uint32_t n)
+{
+    return rand_mix(chunk_seed, (uint64_t)n + 1000);
+}
+
+static bool
+is_tree(uint64_t seed)
+{
+    return chance(seed, USE_KIND, 10) < TREES_IN_TEN;
+}
+
+bool
+sample_tree(uint64_t chunk_seed, uint16_t cx, uint16_t cy, uint32_t n, int64_t now_ms,
+            struct sample_tree *out)
+{
+    uint64_t seed = seed_of(chunk_seed, n);
+    if (n >= closed_forms(chunk_seed) || !is_tree(seed)) {
+        return false;
+    }
+    *out = tree_form(seed, cx, cy, now_ms);
+    return true;
+}
+
 static uint32_t
 sample_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk,
               int64_t now_ms, struct game_thing *out, uint32_t max, int64_t *changes_ms)
 {
-    (void)chunk;
-    uint32_t count = things_in_ten[chance(chunk_seed, USE_COUNT, 10)];
+    uint32_t forms = closed_forms(chunk_seed), count = 0;
 
-    count = count < max ? count : max;
     *changes_ms = INT64_MAX;
-    for (uint32_t n = 0; n < count; n++) {
-        uint64_t seed = rand_mix(chunk_seed, (uint64_t)n + 1000);
+    for (; count < forms && count < max; count++) {
+        uint64_t seed = seed_of(chunk_seed, count);
         int64_t thing_changes_ms;
-        if (chance(seed, USE_KIND, 10) < TREES_IN_TEN) {
-            tree_at(seed, cx, cy, now_ms, &out[n], &thing_changes_ms);
+        if (is_tree(seed)) {
+            tree_at(seed, cx, cy, chunk, count, now_ms, &out[count], &thing_changes_ms);
         } else {
-            animal_at(seed, cx, cy, now_ms, &out[n], &thing_changes_ms);
+            animal_at(seed, cx, cy, now_ms, &out[count], &thing_changes_ms);
         }
         CHECK(thing_changes_ms > now_ms);
         *changes_ms = thing_changes_ms < *changes_ms ? thing_changes_ms : *changes_ms;
+    }
+    for (size_t i = 0; chunk != NULL && i < chunk->n_things && count < max; i++) {
+        goods_at(chunk->things[i], &out[count++]);
     }
     return count;
 }
@@ -209,4 +274,8 @@ const struct game sample_game = {
     .leave = sample_leave,
     .reach_mm = sample_reach,
     .things = sample_things,
+    .society = &sample_society,
+    .deed = sample_deed,
+    .regrow = &sample_regrow,
+    .regrow_due_ms = grove_due_ms,
 };
