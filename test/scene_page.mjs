@@ -5,6 +5,10 @@
 //   scene_page.mjs [PATH_TO_SEOM]     prints TAP; screenshots stand in build/page-shots/
 //   SEOM_SHOT=docs/page.png           only takes the picture of a fuller world for the docs
 //
+// It must say the same on two busy cores that draw three frames a second as on a fast machine. So it waits for what has to
+// come instead of for a while, judges movement by world time and by the motions that were told, and lets its avatars walk
+// where the chart says that there is nothing but land.
+//
 // check: full
 
 import { execFileSync, spawn } from "node:child_process";
@@ -21,7 +25,9 @@ const CHROMIUM = "/usr/bin/chromium";
 const SHOTS = join(ROOT, "build/page-shots");
 const SHOT = process.env.SEOM_SHOT;
 const BOTS = SHOT ? 200 : 20;
-const PATIENCE_MS = 30_000; // the graphics are drawn by the processor here
+const PATIENCE_MS = 60_000; // the graphics are drawn by the processor here
+const SCENE_MS = 560_000;   // ./check ends a scene after ten minutes; before that it shall say what is missing
+const SCENE_END = Date.now() + SCENE_MS;
 const SKIPPED = 77;
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
@@ -29,6 +35,13 @@ const FLAGS = [
 ];
 const DESKTOP = { width: 800, height: 560 };
 const PHONE = { width: 390, height: 760 };
+const FREE_M = 40;          // so far from a meadow's middle there is land all around: two seconds on horseback
+const REACH_M = 120;        // so far from the harbour the meadow is looked for
+const CLICK_PX = [240, 140]; // so far from the middle a click meets no card
+const SHIFT_HALF_LIFE_MS = 90; // the page's: how fast the difference between drawn and told fades
+const WAYS = [
+  { key: "KeyW", dx: 0, dy: 1 }, { key: "KeyD", dx: 1, dy: 0 }, { key: "KeyS", dx: 0, dy: -1 }, { key: "KeyA", dx: -1, dy: 0 },
+];
 
 if (!existsSync(CHROMIUM)) {
   console.log(`1..0 # skip there is no ${CHROMIUM}`);
@@ -45,12 +58,82 @@ function assert(truth, ...what) {
 
 // Asks again until look() answers something true; fails with the last answer of tell().
 async function until(what, look, tell = look, patience_ms = PATIENCE_MS) {
-  const end = Date.now() + patience_ms;
+  const end = Math.min(Date.now() + patience_ms, SCENE_END);
   for (;;) {
     const answer = await look();
     if (answer) return answer;
     if (Date.now() > end) throw new Error(`${what}: never came; last: ${JSON.stringify(await tell())}`);
     await pause(100);
+  }
+}
+
+const distance = (a, b) => Math.hypot(a.x_mm - b.x_mm, a.y_mm - b.y_mm);
+const along = (from, to, way) => (to.x_mm - from.x_mm) * way.dx + (to.y_mm - from.y_mm) * way.dy;
+const opposite = (way) => WAYS.find((w) => w.dx === -way.dx && w.dy === -way.dy);
+const speedOf = (motion) => Math.hypot(motion.vx, motion.vy) * 2; // velocities count 2 mm/s
+
+// The motion of docs/protocol.md, at a time.
+function placeOf(motion, at_ms) {
+  const dt = Math.min(Math.max(at_ms - motion.since_ms, 0), motion.lasts_ms);
+  return { x_mm: motion.x_mm + (motion.vx * 2 * dt) / 1000, y_mm: motion.y_mm + (motion.vy * 2 * dt) / 1000 };
+}
+
+// ---- land ----
+
+// The outline of an island, as every page gets it.
+class Land {
+  static async of(world, island) {
+    const { islands } = await fetch(`${world.http}/islands.json`).then((r) => r.json());
+    const land = new Land();
+    land.rings = islands.find((i) => i.id === island).rings;
+    return land;
+  }
+
+  // By the even-odd rule.
+  has({ x_mm, y_mm }) {
+    let odd = false;
+    for (const r of this.rings) {
+      for (let i = 0, j = r.length - 2; i < r.length; j = i, i += 2) {
+        if (r[i + 1] > y_mm !== r[j + 1] > y_mm && x_mm < ((r[j] - r[i]) * (y_mm - r[i + 1])) / (r[j + 1] - r[i + 1]) + r[i]) odd = !odd;
+      }
+    }
+    return odd;
+  }
+
+  // How far one gets from there in a direction with land to both hands, in m.
+  free(from, dx, dy, most_m) {
+    for (let m = 1; m <= most_m; m++) {
+      for (const side of m > 2 ? [-2, 0, 2] : [0]) {
+        if (!this.has({ x_mm: from.x_mm + (m * dx - side * dy) * 1000, y_mm: from.y_mm + (m * dy + side * dx) * 1000 })) return m - 1;
+      }
+    }
+    return most_m;
+  }
+
+  around(place, most_m) {
+    const ways = Array.from({ length: 16 }, (_, i) => [Math.cos((i * Math.PI) / 8), Math.sin((i * Math.PI) / 8)]);
+    return Math.min(...ways.map(([dx, dy]) => this.free(place, dx, dy, most_m)));
+  }
+
+  reaches(from, to) {
+    const mm = distance(from, to);
+    return mm < 1 || this.free(from, (to.x_mm - from.x_mm) / mm, (to.y_mm - from.y_mm) / mm, Math.ceil(mm / 1000)) >= mm / 1000;
+  }
+
+  // The nearest place with free land all around to which all of them can walk straight on.
+  meadow(walkers) {
+    let best;
+    for (let r = 0; r <= REACH_M; r += 8) {
+      for (let i = 0; i < (r === 0 ? 1 : 32); i++) {
+        const angle = (i * Math.PI) / 16;
+        const place = { x_mm: Math.round(walkers[0].x_mm + Math.cos(angle) * r * 1000), y_mm: Math.round(walkers[0].y_mm + Math.sin(angle) * r * 1000) };
+        if (!this.has(place) || !walkers.every((w) => this.reaches(w, place))) continue;
+        const free_m = this.around(place, FREE_M);
+        if (best === undefined || free_m > best.free_m) best = { ...place, free_m };
+      }
+      if (best?.free_m === FREE_M) break;
+    }
+    return best;
   }
 }
 
@@ -87,7 +170,9 @@ class World {
     const log = openSync(this.log, "a");
     const play = ["--play", `127.0.0.1:${this.play_port}`, "--http", `127.0.0.1:${this.http_port}`];
     this.process = spawn(SEOM, ["dev", "--data", join(this.data, "world"), ...play, "--bots", String(BOTS)], { stdio: ["ignore", log, log] });
-    this.ended = once(this.process, "exit");
+    this.ended_by = undefined;
+    this.told_to_end = false;
+    this.ended = once(this.process, "exit").then(([code, signal]) => (this.ended_by = signal ?? code));
     await until("the world opens", async () => (await this.status()) !== undefined, () => readFileSync(this.log, "utf8"));
   }
 
@@ -96,12 +181,13 @@ class World {
   }
 
   async end(signal) {
+    this.told_to_end = true;
     this.process.kill(signal);
     await this.ended;
   }
 
   async close() {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.end("SIGTERM");
+    if (this.ended_by === undefined) await this.end("SIGTERM");
     rmSync(this.data, { recursive: true, force: true });
   }
 }
@@ -112,6 +198,7 @@ class Visitor {
   static async open(browser, url, options = {}) {
     const v = new Visitor();
     v.context = await browser.newContext({ viewport: DESKTOP, locale: "en-US", ...options });
+    v.context.setDefaultTimeout(PATIENCE_MS);
     await v.visit(url);
     return v;
   }
@@ -122,7 +209,12 @@ class Visitor {
     this.page.on("pageerror", (e) => this.errors.push(e.message));
     this.page.on("console", (m) => m.type() === "error" && this.errors.push(m.text()));
     await this.page.goto(url);
-    await this.page.waitForFunction(() => globalThis.seom !== undefined, undefined, { timeout: PATIENCE_MS });
+    await this.ready();
+  }
+
+  // A page that was loaded has not begun yet: it fetches the islands first.
+  ready() {
+    return this.page.waitForFunction(() => globalThis.seom !== undefined);
   }
 
   report() {
@@ -135,14 +227,41 @@ class Visitor {
 
   async enter() {
     await this.page.click("#enter");
-    return this.until("an avatar", (r) => r.phase === "in" && r.own && r);
+    return this.inside();
   }
 
-  async hold(code, ms) {
-    await this.page.keyboard.down(code);
-    await pause(ms);
-    await this.page.keyboard.up(code);
-    return this.until("it stands", (r) => r.own && !r.own.moves && r.own);
+  inside() {
+    return this.until("an avatar", (r) => r.phase === "in" && r.playing === "open" && r.own && r);
+  }
+
+  stands() {
+    return this.until("it stands", (r) => r.own && !r.own.moves && !r.own.target && r.own);
+  }
+
+  // Holds a key until the avatar came so far.
+  async hold(way, mm) {
+    const { own } = await this.report();
+    await this.page.keyboard.down(way.key);
+    try {
+      await this.until(`${mm} mm of way by ${way.key} from ${JSON.stringify(own)}`, (r) => r.own && along(own, r.own, way) >= mm);
+    } finally {
+      await this.page.keyboard.up(way.key);
+    }
+    return this.stands();
+  }
+
+  // Walks there by as many clicks as it takes.
+  async goTo(place, within_mm) {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const own = await this.stands();
+      if (distance(own, place) <= within_mm) return own;
+      assert(Date.now() < end, "it never came to", place, "but stands at", own);
+      const { scale } = await this.report();
+      const px = [((place.x_mm - own.x_mm) / 1000) * scale, ((own.y_mm - place.y_mm) / 1000) * scale];
+      const cut = Math.min(1, CLICK_PX[0] / Math.max(Math.abs(px[0]), 1), CLICK_PX[1] / Math.max(Math.abs(px[1]), 1));
+      await this.page.mouse.click(DESKTOP.width / 2 + px[0] * cut, DESKTOP.height / 2 + px[1] * cut);
+    }
   }
 
   sees(own) {
@@ -150,19 +269,22 @@ class Visitor {
       r.near.find((m) => m.entity === own.entity && Math.hypot(m.x_mm - own.x_mm, m.y_mm - own.y_mm) < 500));
   }
 
-  // Where somebody is drawn, frame by frame.
-  watchPlaces(entity, lasts_ms) {
-    return this.page.evaluate(([who, lasts]) => new Promise((done) => {
-      const places = [];
-      const end = performance.now() + lasts;
-      const frame = (ms) => {
-        const m = globalThis.seom().near.find((o) => o.entity === who);
-        if (m) places.push({ ms, x_mm: m.x_mm, y_mm: m.y_mm });
-        if (performance.now() < end) requestAnimationFrame(frame);
-        else done(places);
+  // Notes from now on, frame by frame, where somebody is drawn and what motion was told of him.
+  watch(entity) {
+    return this.page.evaluate((who) => {
+      const frames = (globalThis.watched = []);
+      const frame = () => {
+        const { now_ms, near } = globalThis.seom();
+        const m = near.find((o) => o.entity === who);
+        if (m) frames.push({ now_ms, x_mm: m.x_mm, y_mm: m.y_mm, look: m.look, told: m.told });
+        if (globalThis.watched === frames) requestAnimationFrame(frame);
       };
       requestAnimationFrame(frame);
-    }), [entity, lasts_ms]);
+    }, entity);
+  }
+
+  watched() {
+    return this.page.evaluate(() => globalThis.watched);
   }
 
   // By the list, as a person does; who makes an avatar then arrives there.
@@ -174,12 +296,7 @@ class Visitor {
   }
 
   landed() {
-    return until("the flight ends", async () => {
-      await pause(300);
-      const before = (await this.report()).scale;
-      await pause(500);
-      return before === (await this.report()).scale;
-    });
+    return this.until("the flight ends", (r) => !r.flying);
   }
 
   shot(name) {
@@ -228,9 +345,11 @@ const s = {}; // what the points hand on: world, browser, ada, ben
 point("the chart is drawn: sea, islands and people", async () => {
   s.ada = await Visitor.open(s.browser, s.world.http);
   await s.ada.until("people", (r) => r.people >= BOTS);
-  await pause(800);
-  const c = await colours(s.browser, await s.ada.shot("chart"));
-  assert(c.kinds > 150 && c.sea > 0.4 && c.land > 0.005 && c.glow > 30, "the chart looks wrong", c);
+  let c;
+  await until("a chart that looks right", async () => {
+    c = await colours(s.browser, await s.ada.shot("chart"));
+    return c.kinds > 150 && c.sea > 0.4 && c.land > 0.005 && c.glow > 30;
+  }, () => c);
   assert(/\d+ people/.test(await s.ada.page.textContent("#people")), "no number of people");
   await s.ada.page.click("#panel-open");
   const rows = await s.ada.page.locator("#islands li").count();
@@ -248,13 +367,19 @@ point("zooming in shows people move", async () => {
   await closer();
   await s.ada.until("people in sight", (r) => r.seen.some((m) => m.look < 2));
   await s.ada.shot("crowd");
-  await closer();
-  const { seen } = await s.ada.until("a person", (r) => r.scale > 5 && r.seen.some((m) => m.look < 2) && r);
+  // Who is looked for may have walked away from where most are: then the button leads there once more.
+  const { seen } = await until("a person", async () => {
+    await closer();
+    const r = await s.ada.report();
+    return r.scale > 5 && r.seen.some((m) => m.look < 2) && r;
+  }, () => s.ada.report());
   await s.ada.until("one of them walks", (r) => r.seen.some((m) => {
     const was = seen.find((o) => o.entity === m.entity);
     return was && m.look < 2 && Math.hypot(m.x_mm - was.x_mm, m.y_mm - was.y_mm) > 300;
   }));
   await s.ada.shot("people");
+  await s.ada.page.click("#panel-open"); // closed again: it lies over a part of the chart
+  assert(await s.ada.page.isHidden("#islands"), "the list of islands does not close");
 });
 
 point("one click makes an avatar, and another browser sees it", async () => {
@@ -268,64 +393,135 @@ point("one click makes an avatar, and another browser sees it", async () => {
   await s.ada.sees(ben.own);
 });
 
+// Both of them on free land, within a few steps of each other and in each other's sight.
+async function together() {
+  await s.ada.landed();
+  await s.ben.landed();
+  const [ada, ben] = [await s.ada.stands(), await s.ben.stands()];
+  if (s.meadow === undefined) {
+    const land = await Land.of(s.world, (await s.ada.report()).island);
+    s.meadow = land.meadow([ada, ben]);
+    assert(s.meadow?.free_m >= FREE_M / 2, "no free land to walk on near", ada, "and", ben, s.meadow ?? "");
+  }
+  const beside = { x_mm: s.meadow.x_mm, y_mm: s.meadow.y_mm + 3000 };
+  const [a, b] = await Promise.all([s.ada.goTo(s.meadow, 1000), s.ben.goTo(beside, 1000)]);
+  await s.ben.sees(a);
+  await s.ada.sees(b);
+  return a;
+}
+
+// Nobody jumps: from frame to frame a mover goes as far as its motions say, plus what has faded meanwhile of the difference
+// between where it was drawn and what was told since. That holds at any number of frames and however late the news.
+function assertSmooth(frames) {
+  frames.slice(1).forEach((f, i) => {
+    const before = frames[i];
+    const dt = Math.max(f.now_ms - before.now_ms, 0);
+    const went = distance(f, before);
+    const faded = (1 - Math.pow(0.5, dt / SHIFT_HALF_LIFE_MS)) * (distance(before, placeOf(f.told, before.now_ms)) + distance(before, placeOf(before.told, before.now_ms)));
+    const most = (Math.max(speedOf(f.told), speedOf(before.told)) * 1.1 * dt) / 1000 + faded + 100;
+    assert(went <= most, `a jump of ${Math.round(went)} mm in ${Math.round(dt)} ms, where ${Math.round(most)} are explained`, before, f);
+  });
+}
+
 point("walking moves the avatar on the second browser, smoothly", async () => {
-  const before = (await s.ada.report()).own;
-  const ben = (await s.ben.report()).own;
-  // Towards each other, so that nobody walks out of sight.
-  const key = before.x_mm > ben.x_mm ? "KeyA" : "KeyD";
-  const watching = s.ben.watchPlaces(before.entity, 4000);
-  const after = await s.ada.hold(key, 2000);
-  const places = await watching;
-  const walked = Math.abs(after.x_mm - before.x_mm);
-  assert(walked > 3000 && Math.sign(after.x_mm - before.x_mm) === (key === "KeyD" ? 1 : -1), "it did not walk", before, after);
-  // The second browser shows the way, frame by frame, not only its end.
-  const steps = places.slice(1).map((p, i) => Math.hypot(p.x_mm - places[i].x_mm, p.y_mm - places[i].y_mm) / Math.max(p.ms - places[i].ms, 1));
-  const moving = steps.filter((mm_per_ms) => mm_per_ms > 0.5).length;
-  assert(moving >= 8, `only ${moving} frames of ${places.length} show a step`);
-  assert(Math.max(...steps) < 20, `a jump of ${Math.max(...steps)} m/s`);
-  await s.ben.sees(after);
+  let before = await together();
+  await s.ben.watch(before.entity);
+  // There and back, until the second browser had frames enough to show the way and not only its ends.
+  const end = Date.now() + PATIENCE_MS;
+  for (let way = WAYS[1]; ; way = opposite(way)) {
+    const after = await s.ada.hold(way, 8000);
+    const aside = distance(before, after) - along(before, after, way);
+    assert(aside < 500, "it did not walk straight", before, after);
+    await s.ben.sees(after);
+    before = after;
+    const frames = await s.ben.watched();
+    const steps = frames.slice(1).filter((f, i) => distance(f, frames[i]) > 50);
+    s.walking_mm_s = Math.max(...frames.map((f) => speedOf(f.told)));
+    assertSmooth(frames);
+    const halts = frames.slice(1).filter((f, i) => {
+      const told = frames[i].told; // one motion over both frames, so the way cannot stand still between them
+      const both = told.since_ms === f.told.since_ms && told.since_ms + 500 < frames[i].now_ms && f.now_ms < told.since_ms + told.lasts_ms;
+      return both && speedOf(told) > 0 && distance(f, frames[i]) < (speedOf(told) * (f.now_ms - frames[i].now_ms)) / 2000;
+    });
+    assert(halts.length === 0, `${halts.length} of ${frames.length} frames stand still on the way`, halts[0] ?? "");
+    if (steps.length >= 8 && way === WAYS[3]) break;
+    assert(Date.now() < end, `only ${steps.length} frames of ${frames.length} show a step`);
+  }
+  assert(s.walking_mm_s > 1000 && s.walking_mm_s < 10000, `walks at ${s.walking_mm_s} mm/s`);
   await s.ada.shot("walk");
 });
 
+// One ride: how fast the server let it be, from the first motion on horseback to the next standing, by its own times.
+async function ride(way) {
+  const before = await together();
+  await s.ada.page.click("#ride");
+  assert((await s.ada.page.getAttribute("#ride", "aria-pressed")) === "true", "the button does not say that it rides");
+  await s.ben.watch(before.entity);
+  const after = await s.ada.hold(way, 8000);
+  assert(along(before, after, way) > 7000, `it did not ride by ${way.key}`, before, after);
+  await s.ben.sees(after).catch(() => undefined); // a late key lets it ride out of sight
+  const frames = await s.ben.watched();
+  const first = frames.find((f) => f.look === 1 && speedOf(f.told) > 0);
+  const last = frames.find((f) => first && f.now_ms > first.now_ms && f.told.since_ms > first.told.since_ms && speedOf(f.told) === 0);
+  await s.ada.page.click("#ride");
+  await s.ada.until("it walks again", (r) => r.own);
+  if (first === undefined || last === undefined) return { mm_s: 0, told_mm_s: 0 };
+  const lasted_ms = last.told.since_ms - first.told.since_ms;
+  return { mm_s: (distance(first.told, last.told) / lasted_ms) * 1000, told_mm_s: speedOf(first.told), look: last.look };
+}
+
 point("riding is faster and a click walks to its place", async () => {
-  await s.ada.page.click("#ride");
-  const before = (await s.ada.report()).own;
-  const started = Date.now();
-  const after = await s.ada.hold("KeyW", 900);
-  const mm_per_s = (Math.hypot(after.x_mm - before.x_mm, after.y_mm - before.y_mm) / (Date.now() - started)) * 1000;
-  assert(after.y_mm > before.y_mm, "it did not ride north", before, after);
-  assert(mm_per_s > 5500, `only ${Math.round(mm_per_s)} mm/s on horseback`);
-  const seen = await s.ben.until("a rider", (r) => r.near.find((m) => m.entity === after.entity)?.look === 1 || !r.near.some((m) => m.entity === after.entity));
-  assert(seen, "ben sees a walker");
-  await s.ada.page.click("#ride");
+  // A late key lets an avatar ride on to the shore and stand there: the best of a few rides says how fast they are.
+  const rides = [];
+  const fast = (r) => r.mm_s > 5500 && r.mm_s > 1.5 * s.walking_mm_s && r.told_mm_s > 1.5 * s.walking_mm_s && r.look === 1;
+  for (let i = 0; i < 6 && !rides.some(fast); i++) rides.push(await ride(WAYS[(2 * i) % 4]));
+  assert(rides.some(fast), `no ride was faster than walking at ${s.walking_mm_s} mm/s:`, rides);
+  const from = await together();
   const { scale } = await s.ada.report();
   await s.ada.page.mouse.click(DESKTOP.width / 2, DESKTOP.height / 2 + 120);
-  await s.ada.until("it went south", (r) => r.own && !r.own.moves && Math.abs(after.y_mm - r.own.y_mm - (120 / scale) * 1000) < 400);
+  const there = { x_mm: from.x_mm, y_mm: from.y_mm - (120 / scale) * 1000 };
+  const came = await s.ada.until("it went south", (r) => r.own && !r.own.moves && !r.own.target && distance(r.own, there) < 400 && r.own);
+  const seen = await s.ben.sees(came);
+  assert(seen.look === 0, "ben sees a rider", seen);
 });
 
 point("what is said stands above the head on the second browser, as text and nothing else", async () => {
-  // Back into each other's sight, whatever was ridden before.
-  const target = (await s.ben.report()).own;
-  await s.ada.until("in sight", (r) => r.near.some((m) => m.entity === target.entity));
+  const ada = await together();
   for (let i = 0; i < 3; i++) await s.ben.page.click("#zoom-out"); // until the whole neighbourhood is in the picture
   const line = `<img src=x onerror="alert(1)"> 안녕`;
+  // A line stands for some seconds only: the page itself notes it in the first frame that shows it, whenever that is.
+  await s.ben.page.evaluate(([text, who]) => {
+    globalThis.heard = undefined;
+    const lines = () => [...document.querySelectorAll(".bubble")];
+    const frame = () => {
+      const bubble = lines().find((b) => b.textContent === text && b.style.transform !== "" && getComputedStyle(b).visibility === "visible");
+      if (bubble === undefined) return void requestAnimationFrame(frame);
+      const { x, y, width, height } = bubble.getBoundingClientRect();
+      const { near, own, scale } = globalThis.seom();
+      const m = near.find((o) => o.entity === who);
+      const head = m && { x: innerWidth / 2 + ((m.x_mm - own.x_mm) / 1000) * scale, y: innerHeight / 2 - ((m.y_mm - own.y_mm) / 1000) * scale };
+      globalThis.heard = { x, y, width, height, head, elements: document.querySelectorAll("#bubbles *").length - lines().length };
+    };
+    requestAnimationFrame(frame);
+  }, [line, ada.entity]);
   await s.ada.page.keyboard.press("Enter");
   await s.ada.page.keyboard.type(line);
   await s.ada.page.keyboard.press("Enter");
-  await until("the line at ben's", async () => (await s.ben.page.locator(".bubble").allTextContents()).includes(line),
-    () => s.ben.page.locator(".bubble").allTextContents());
-  await s.ben.page.locator(".bubble", { hasText: "안녕" }).waitFor({ state: "visible", timeout: PATIENCE_MS });
-  const box = await s.ben.page.locator(".bubble", { hasText: "안녕" }).boundingBox();
+  const box = await until("the line at ben's", () => s.ben.page.evaluate(() => globalThis.heard), () => s.ben.page.locator(".bubble").allTextContents());
+  assert(box.elements === 0, "text became an element", box);
   assert(box.x > -box.width && box.x < DESKTOP.width && box.y > -box.height && box.y < DESKTOP.height, "the line is outside of the picture", box);
-  assert((await s.ben.page.locator("#bubbles img").count()) === 0, "text became an element");
+  const up = box.head && box.head.y - (box.y + box.height);
+  assert(box.head && Math.abs(box.x + box.width / 2 - box.head.x) < 12 && up > 0 && up < 60, "the line does not stand above the head", box);
+  const log = await s.ben.page.evaluate(() => ({ text: document.getElementById("heard").textContent, images: document.images.length }));
+  assert(log.text.includes(line) && log.images === 0, "who listens hears something else", log);
   await s.ben.shot("say");
 });
 
 point("a reload brings the same avatar back to where it stood", async () => {
   const before = (await s.ada.report()).own;
   await s.ada.page.reload();
-  await s.ada.page.waitForFunction(() => globalThis.seom !== undefined);
-  const after = await s.ada.until("the avatar again", (r) => r.phase === "in" && r.own && r);
+  await s.ada.ready();
+  const after = await s.ada.inside();
   assert(after.own.entity === before.entity, "somebody else came", before, after.own);
   assert(Math.hypot(after.own.x_mm - before.x_mm, after.own.y_mm - before.y_mm) < 1000, "it stands elsewhere", before, after.own);
 });
@@ -334,39 +530,42 @@ point("the newer of two windows wins, and says so in the older", async () => {
   const second = new Visitor();
   second.context = s.ada.context;
   await second.visit(s.world.http);
-  await second.until("the avatar in the second window", (r) => r.phase === "in");
-  await s.ada.page.waitForSelector("#banner:not([hidden])", { timeout: PATIENCE_MS });
+  await second.inside();
+  await s.ada.page.waitForSelector("#banner:not([hidden])");
   assert((await s.ada.page.textContent("#banner-text")).includes("somewhere else"), "the banner says something else");
   await second.page.close();
   await s.ada.page.click("#banner-act");
-  await s.ada.until("back in the first", (r) => r.phase === "in" && r.own);
+  await s.ada.inside();
 });
 
 point("after kill -9 of the world the page waits, comes back by itself and stands where it stood", async () => {
   await pause(1500); // at most a second of movement may be lost: let the last step be kept
   const before = (await s.ada.report()).own;
   await s.world.end("SIGKILL");
-  await s.ada.page.waitForSelector("#banner:not([hidden])", { timeout: PATIENCE_MS });
+  await s.ada.page.waitForSelector("#banner:not([hidden])");
   const wait = await s.ada.page.textContent("#banner-wait");
   assert(/again in \d+ s|Connecting/.test(wait), `no countdown: ${wait}`);
   await s.ada.shot("lost");
   await s.world.start();
-  const after = await s.ada.until("the avatar again", (r) => r.watching === "open" && r.phase === "in" && r.own && r.near && r.own.entity === before.entity && r);
-  await s.ada.page.waitForSelector("#banner", { state: "hidden", timeout: PATIENCE_MS });
+  await s.ada.until("both lines again", (r) => r.watching === "open" && r.playing === "open");
+  await s.ada.page.waitForSelector("#banner", { state: "hidden" });
+  const after = await s.ada.inside();
+  assert(after.own.entity === before.entity, "somebody else came back", before, after.own);
   assert(Math.hypot(after.own.x_mm - before.x_mm, after.own.y_mm - before.y_mm) < 1500, "it stands elsewhere", before, after.own);
-  const walked = await s.ada.hold("KeyS", 700);
-  assert(walked.y_mm < after.own.y_mm - 500 || Math.hypot(walked.x_mm - after.own.x_mm, walked.y_mm - after.own.y_mm) > 0, "it cannot walk any more");
+  const walked = await s.ada.hold(WAYS[2], 2000);
+  await s.ben.inside();
+  await s.ben.sees(walked);
 });
 
 point("when the world stops for maintenance the page says so and comes back when it may", async () => {
   await s.world.end("SIGTERM");
-  assert(s.world.process.exitCode === 0, "the world did not end well", s.world.process.exitCode, s.world.process.signalCode);
-  await s.ada.page.waitForSelector("#banner:not([hidden])", { timeout: PATIENCE_MS });
+  assert(s.world.ended_by === 0, "the world did not end well", s.world.ended_by);
+  await s.ada.page.waitForSelector("#banner:not([hidden])");
   const text = await s.ada.page.textContent("#banner-text");
   assert(/stopping|lost/.test(text), text);
   await s.world.start();
-  await s.ada.until("the avatar again", (r) => r.watching === "open" && r.phase === "in" && r.own);
-  await s.ada.page.waitForSelector("#banner", { state: "hidden", timeout: PATIENCE_MS });
+  await s.ada.until("both lines again", (r) => r.watching === "open" && r.playing === "open" && r.own);
+  await s.ada.page.waitForSelector("#banner", { state: "hidden" });
 });
 
 point("a phone: everything fits, a finger walks", async () => {
@@ -377,11 +576,15 @@ point("a phone: everything fits, a finger walks", async () => {
   assert(box.x >= 0 && box.x + box.width <= PHONE.width && box.y + box.height <= PHONE.height, "the button is outside", box);
   assert(await phone.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways");
   await phone.page.tap("#enter");
-  const { own } = await phone.until("an avatar", (r) => r.phase === "in" && r.own && r);
+  await phone.inside();
   await phone.landed();
-  const { scale } = await phone.report();
-  await phone.page.touchscreen.tap(PHONE.width / 2 + 60, PHONE.height / 2);
-  await phone.until("it went east", (r) => r.own && !r.own.moves && Math.abs(r.own.x_mm - own.x_mm - (60 / scale) * 1000) < 400);
+  const { own, scale, island } = await phone.report();
+  const land = await Land.of(s.world, island);
+  const way = WAYS.reduce((a, b) => (land.free(own, b.dx, b.dy, 20) > land.free(own, a.dx, a.dy, 20) ? b : a));
+  await phone.page.touchscreen.tap(PHONE.width / 2 + 60 * way.dx, PHONE.height / 2 - 60 * way.dy);
+  const mm = (60 / scale) * 1000;
+  const there = { x_mm: own.x_mm + way.dx * mm, y_mm: own.y_mm + way.dy * mm };
+  await phone.until(`it went by ${JSON.stringify(way)}`, (r) => r.own && !r.own.moves && !r.own.target && distance(r.own, there) < 400);
   for (const id of ["ride", "say", "say-send", "leave"]) {
     const b = await phone.page.locator(`#${id}`).boundingBox();
     assert(b && b.x >= 0 && b.x + b.width <= PHONE.width && b.height >= 38, `#${id} is outside or too small`, b ?? "not there");
@@ -396,11 +599,11 @@ point("Korean by the browser's language, and back by a switch; every button has 
   await kim.until("people", (r) => r.people >= BOTS);
   assert((await kim.page.textContent("#enter")) === "아바타 만들기", "the button is not Korean");
   assert((await kim.page.getAttribute("html", "lang")) === "ko", "the page does not say that it is Korean");
-  await pause(500);
   await kim.shot("korean-night");
   await kim.page.click("#language");
   assert((await kim.page.textContent("#enter")) === "Make an avatar", "the switch does nothing");
   await kim.page.reload();
+  await kim.ready();
   assert((await kim.page.textContent("#enter")) === "Make an avatar", "the choice is forgotten");
   const nameless = await kim.page.evaluate(() =>
     [...document.querySelectorAll("button, input, canvas")].filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim())).map((e) => e.id));
@@ -410,6 +613,7 @@ point("Korean by the browser's language, and back by a switch; every button has 
 
 point("no page complained", async () => {
   // What a browser says about the lines that the test itself cut is no complaint of the page.
+  assert(s.world.ended_by === undefined, "the world ended by itself:", s.world.ended_by);
   const complaints = [...s.ada.errors, ...s.ben.errors].filter((e) => !/WebSocket connection|ERR_CONNECTION/.test(e));
   assert(complaints.length === 0, ...complaints);
 });
@@ -448,7 +652,11 @@ try {
   if (SHOT) await picture();
   else console.log(`1..${points.length}`);
   for (const [n, { name, run }] of SHOT ? [] : points.entries()) {
+    const started = Date.now();
     try {
+      const { ended_by, told_to_end } = s.world;
+      if (ended_by !== undefined) await s.world.start(); // a point before this one failed half way
+      assert(ended_by === undefined || told_to_end, "the world ended by itself:", ended_by);
       await run();
       console.log(`ok ${n + 1} - ${name}`);
     } catch (error) {
@@ -457,6 +665,7 @@ try {
       console.log(String(error.stack).replace(/^/gm, "# "));
       for (const v of ["ada", "ben"]) await s[v]?.shot(`failed-${n + 1}-${v}`).catch(() => undefined);
     }
+    console.log(`# ${((Date.now() - started) / 1000).toFixed(1)} s`);
   }
 } catch (error) {
   failed += 1;
