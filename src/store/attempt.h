@@ -8,12 +8,11 @@
 #ifndef SEOM_STORE_ATTEMPT_H
 #define SEOM_STORE_ATTEMPT_H
 
-#include "base/pool.h"
+#include "store/buffers.h"
 #include "store/deed.h"
 #include "store/ids.h"
 
 #define WORKSPACE_BYTES (1U << 20)
-#define BUFFER_CLASSES  3
 
 /* Why a deed said DEED_MORE without naming a document. */
 enum trouble {
@@ -25,24 +24,14 @@ enum trouble {
 
 enum change { CHANGE_NONE, CHANGE_PUT, CHANGE_DELETE };
 
-struct buffers {
-    struct pool pools[BUFFER_CLASSES];
-};
-
-struct buffer {
-    uint8_t *at; /* NULL: none */
-    uint32_t bytes;
-    uint32_t index;
-    uint8_t class;
-};
-
 struct document {
     struct key key;
     uint64_t hash; /* of the key, never 0 */
     bool is_read;
     bool exists;
     uint64_t version;
-    struct buffer value; /* as read; once it is being written, what is written */
+    struct buffer buffer;
+    struct slice value; /* in the buffer: as read; once it is being written, what is written */
     /* While the deed is being asked: */
     ProtobufCMessage *message;
     const ProtobufCMessageDescriptor *type; /* stays for the answer */
@@ -87,11 +76,5 @@ void deed_restart(struct deed *deed);
 /* The place of a document in the table, made when new. NULL: the table is full, in trouble. */
 struct document *deed_name(struct deed *deed, const struct key *key);
 bool deed_changes(const struct deed *deed); /* something */
-
-void buffers_init(struct buffers *buffers, uint32_t commands_max);
-void buffers_fini(struct buffers *buffers);
-/* ERR_FULL: none of that size is left. Room for bytes, which are not set. */
-enum err buffer_take(struct buffers *buffers, size_t bytes, struct buffer *out) MUST_USE;
-void buffer_give(struct buffers *buffers, struct buffer *buffer); /* also when there is none */
 
 #endif

@@ -102,8 +102,7 @@ deed_open(struct deed *deed, const struct key *key, const ProtobufCMessageDescri
             type->message_init(d->message);
         return d->message;
     }
-    d->message =
-        deed_unpack(deed, type, (struct slice){.at = d->value.at, .bytes = d->value.bytes});
+    d->message = deed_unpack(deed, type, d->value);
     if (d->message == NULL)
         in_trouble(deed, deed->workspace->exhausted ? TROUBLE_ROOM : TROUBLE_UNREADABLE);
     return d->message;

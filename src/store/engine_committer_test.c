@@ -1,0 +1,86 @@
+/* The conformance suite against the committer, over the simulator's engine used one key at a time,
+ * on virtual time. */
+#include "sim/events.h"
+#include "sim/memory_store.h"
+#include "store/committer.h"
+#include "store/conformance.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define CALLS_MAX 512
+
+struct committer_engine {
+    struct events schedule;
+    struct env env;
+    struct memory_store *memory; /* stays over a close: that is what is on the disk */
+    struct committer *committer;
+    uint64_t epoch;
+};
+
+static void
+engine_open(void *ctx, bool fresh)
+{
+    struct committer_engine *e = ctx;
+    if (fresh) {
+        if (e->memory != NULL) {
+            memory_store_free(&e->memory);
+            events_fini(&e->schedule);
+        }
+        events_init(&e->schedule, 11);
+        struct memory_store_options options = {.schedule = events_port(&e->schedule),
+                                               .calls_max = 2 * CALLS_MAX};
+        e->memory = memory_store_alloc(&options);
+        e->env.clock = events_clock(&e->schedule);
+    }
+    struct committer_options options = {
+        .env = &e->env, .world = 1, .node_epoch = ++e->epoch, .calls_max = CALLS_MAX};
+    e->committer = committer_alloc(&options);
+    struct env_store engine = memory_store_port(e->memory, committer_done(e->committer));
+    committer_connect(e->committer, &engine);
+}
+
+static void
+engine_close(void *ctx)
+{
+    struct committer_engine *e = ctx;
+    memory_store_crash(e->memory);
+    committer_free(&e->committer);
+}
+
+static struct env_store
+engine_connect(void *ctx, struct store_done done)
+{
+    return committer_port(((struct committer_engine *)ctx)->committer, done);
+}
+
+static void
+engine_wait(void *ctx)
+{
+    struct committer_engine *e = ctx;
+    int64_t turn_us = committer_turn(e->committer);
+    if (e->schedule.count > 0 && e->schedule.heap[0].due_us <= turn_us)
+        (void)events_step(&e->schedule);
+    else
+        events_run(&e->schedule, turn_us);
+}
+
+int
+main(void)
+{
+    struct committer_engine e = {0};
+    struct conformance_engine engine = {.name = "engine_committer",
+                                        .ctx = &e,
+                                        .open = engine_open,
+                                        .close = engine_close,
+                                        .connect = engine_connect,
+                                        .wait = engine_wait,
+                                        .calls_max = CALLS_MAX};
+    int failed = conformance_run(&engine);
+    memory_store_free(&e.memory);
+    events_fini(&e.schedule);
+    return failed;
+}
