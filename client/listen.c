@@ -165,6 +165,8 @@ take_message(struct seom_client *c, struct slice frame)
             client_clock_sample(c, c->clock.ping_us, m->pong->world_ms);
         }
         return OK;
+    case SEOM__SERVER_MESSAGE__WHAT_CHANGED:
+    case SEOM__SERVER_MESSAGE__WHAT_LOBBY:
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }

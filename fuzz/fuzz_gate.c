@@ -343,7 +343,7 @@ static struct link_self
 any_self(struct scene *s, struct reader *in)
 {
     struct link_self self = {.player = 1 + extreme_below(in, PLAYERS), .session_epoch = 1};
-    self.kind = (enum self_kind)(SELF_MOTION + extreme_below(in, SELF_END));
+    self.kind = (enum self_kind)(SELF_MOTION + extreme_below(in, SELF_LOBBY));
     self.flags = (uint8_t)extreme_u32(in);
     self.look = (uint8_t)extreme_u32(in);
     self.number = extreme_u32(in);

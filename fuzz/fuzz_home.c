@@ -185,7 +185,7 @@ input(struct home *h, struct reader *in)
     uint32_t gate = extreme_below(in, GATES);
     const struct session *s = session(h, in);
     struct link_input i = {.player = s->player, .session_epoch = s->epoch};
-    i.kind = (enum input_kind)(INPUT_MOVE + extreme_below(in, INPUT_LEFT));
+    i.kind = (enum input_kind)(INPUT_MOVE + extreme_below(in, INPUT_SHOW));
     if (read_u8(in) >= 240) {
         i.player = extreme_u64(in);
         i.session_epoch = extreme_u64(in);

@@ -21,8 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 60
 SEEDS = 20
 KINDS = {
-    ">": {"hello", "move", "request.say", "request.look", "request.camera", "command", "ping", "goodbye"},
-    "<": {"welcome", "answer", "result", "goodbye", "pong", "motion", "leave", "say", "forget", "range", "range.entry", "self",
+    ">": {"hello", "move", "request.say", "request.look", "request.camera", "request.show", "command", "ping", "goodbye"},
+    "<": {"welcome", "answer", "result", "goodbye", "changed", "lobby", "pong", "motion", "leave", "say", "forget", "range", "range.entry", "self",
           "thing", "density", "density.cell", "island", "unknown"},
 }
 

@@ -1,10 +1,14 @@
 /* Connections: bytes in, frames out, deadlines, and the one way in which a connection ends.
  *
  *   FREE -> HELLO -> ENTERING -> PLAYING
- *               \--> SPECTATOR
+ *               \       ^  \       |
+ *                \      |   v      v
+ *                 \     +--- LOBBY
+ *                  \--> SPECTATOR
  *
- * HELLO: connected, at most 5 s and 1 KiB a frame. From each state back to FREE, by conn_close() or
- * gate_closed().
+ * HELLO: connected, at most 5 s and 1 KiB a frame. LOBBY: the session is over, as what is kept of
+ * its player cannot be had; the connection stays and may say Hello again. From each state back to
+ * FREE, by conn_close() or gate_closed().
  */
 #include "view/gate.h"
 
@@ -29,8 +33,9 @@ static const struct bucket_rate byte_rate = {.per_s = BYTES_PER_S, .burst = BYTE
 static const uint8_t conn_moves[CONN_STATES] = {
     [CONN_FREE] = 1 << CONN_HELLO,
     [CONN_HELLO] = 1 << CONN_ENTERING | 1 << CONN_SPECTATOR | 1 << CONN_FREE,
-    [CONN_ENTERING] = 1 << CONN_PLAYING | 1 << CONN_FREE,
-    [CONN_PLAYING] = 1 << CONN_FREE,
+    [CONN_ENTERING] = 1 << CONN_PLAYING | 1 << CONN_LOBBY | 1 << CONN_FREE,
+    [CONN_PLAYING] = 1 << CONN_LOBBY | 1 << CONN_FREE,
+    [CONN_LOBBY] = 1 << CONN_ENTERING | 1 << CONN_SPECTATOR | 1 << CONN_FREE,
     [CONN_SPECTATOR] = 1 << CONN_FREE,
 };
 
@@ -43,6 +48,9 @@ conn_move_state(struct gate *g, uint32_t conn, enum conn_state to)
     g->stats.players -= from == CONN_PLAYING;
     g->stats.spectators += to == CONN_SPECTATOR;
     g->stats.spectators -= from == CONN_SPECTATOR;
+    g->stats.lobby += to == CONN_LOBBY;
+    g->stats.lobby -= from == CONN_LOBBY;
+    g->stats.lobbied += to == CONN_LOBBY;
     g->hot[conn].state = (uint8_t)to;
 }
 
@@ -156,17 +164,30 @@ give_out_buffer(struct gate *g, uint32_t conn)
     }
 }
 
+void
+conn_forget_session(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    struct conn_hot *hot = &g->hot[conn];
+    interest_clear(g, conn);
+    if (c->player != 0 && map_get(&g->conn_by_player, c->player) == conn) {
+        map_remove(&g->conn_by_player, c->player);
+    }
+    g->moves_owed -= c->move_owed;
+    c->move_owed = c->self_pending = c->island_pending = c->lacks = c->near_valid = false;
+    c->player = c->entity = c->session_epoch = 0;
+    c->forget_count = 0;
+    hot->dirty = 0;
+    hot->urgent = hot->crowd = false;
+}
+
 /* Everything a connection held is given back; the socket is somebody else's. */
 static void
 release(struct gate *g, uint32_t conn)
 {
     struct conn *c = &g->conns[conn];
     bool spectator = g->hot[conn].state == CONN_SPECTATOR;
-    interest_clear(g, conn);
-    if (c->player != 0 && map_get(&g->conn_by_player, c->player) == conn) {
-        map_remove(&g->conn_by_player, c->player);
-    }
-    g->moves_owed -= c->move_owed;
+    conn_forget_session(g, conn);
     give_in_buffer(g, c);
     give_out_buffer(g, conn);
     conn_move_state(g, conn, CONN_FREE);
@@ -248,7 +269,7 @@ conn_send(struct gate *g, uint32_t conn, struct slice *pieces, uint32_t count, s
 static enum err
 write_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
 {
-    uint8_t frame[2048], head[FRAME_HEAD_MAX];
+    uint8_t frame[SHOWN_BYTES_MAX + 1024], head[FRAME_HEAD_MAX];
     size_t bytes = message_write_server(m, frame, sizeof frame);
     CHECK(bytes > 0);
     size_t head_bytes = frame_head(g->conns[conn].framing.kind, bytes, head);

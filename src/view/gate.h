@@ -53,7 +53,7 @@ struct gate_options {
     enum gate_mutant mutant;
 };
 
-#define GATE_CODES 17 /* of proto/seom.proto */
+#define GATE_CODES 21 /* of proto/seom.proto */
 
 struct gate_stats {
     uint64_t closed_by_code[GATE_CODES]; /* why we closed connections */
@@ -66,7 +66,8 @@ struct gate_stats {
     uint64_t ranges, crowd_served;
     uint64_t limits_reached; /* a pool was empty */
     uint64_t subscribes, subscribes_whole;
-    uint32_t connections, players, spectators;
+    uint64_t lobbied; /* sessions that ended in the lobby */
+    uint32_t connections, players, spectators, lobby;
     uint32_t topics, chunks, entities, crowded_chunks;
     uint32_t out_buffers; /* clients with unsent bytes of ours */
 };

@@ -138,19 +138,21 @@ send_owed_moves(struct gate *g)
 }
 
 static void
-answer(struct gate *g, uint32_t conn, uint32_t number, uint32_t code, Seom__Look *look)
+send_answer(struct gate *g, uint32_t conn, Seom__Answer *answer)
+{
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_ANSWER;
+    m.answer = answer;
+    conn_send_message(g, conn, &m);
+}
+
+static void
+answer_code(struct gate *g, uint32_t conn, uint32_t number, uint32_t code)
 {
     Seom__Answer a = SEOM__ANSWER__INIT;
     a.number = number;
     a.code = (Seom__Code)code;
-    if (look != NULL) {
-        a.what_case = SEOM__ANSWER__WHAT_LOOK;
-        a.look = look;
-    }
-    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
-    m.what_case = SEOM__SERVER_MESSAGE__WHAT_ANSWER;
-    m.answer = &a;
-    conn_send_message(g, conn, &m);
+    send_answer(g, conn, &a);
 }
 
 /* An island of this world, or the whole sea. */
@@ -175,13 +177,20 @@ request(struct gate *g, uint32_t conn, const Seom__Request *r)
         m.as.input.kind = INPUT_LOOK;
         m.as.input.entity = r->look->entity;
         send_input(g, &m);
+    } else if (r->what_case == SEOM__REQUEST__WHAT_SHOW && plays) {
+        m.as.input.kind = INPUT_SHOW;
+        m.as.input.look = (uint8_t)r->show->what;
+        m.as.input.entity = r->show->id;
+        if (gate_tell_home(g, &m) != OK) {
+            answer_code(g, conn, r->number, SEOM__CODE__RETRY_AFTER);
+        }
     } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays &&
                is_there(g, r->camera->island)) {
         interest_camera(g, conn, r->camera);
     } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays) {
-        answer(g, conn, r->number, SEOM__CODE__NOT_FOUND, NULL);
+        answer_code(g, conn, r->number, SEOM__CODE__NOT_FOUND);
     } else {
-        answer(g, conn, r->number, SEOM__CODE__REFUSED, NULL);
+        answer_code(g, conn, r->number, SEOM__CODE__REFUSED);
     }
 }
 
@@ -216,6 +225,44 @@ ping(struct gate *g, uint32_t conn, const Seom__Ping *ping)
 }
 
 static void
+send_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+{
+    Seom__Lobby lobby = SEOM__LOBBY__INIT;
+    lobby.code = (Seom__Code)code;
+    lobby.retry_after_ms = retry_after_ms;
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_LOBBY;
+    m.lobby = &lobby;
+    conn_send_message(g, conn, &m);
+}
+
+/* The session is over through no fault of the client: it keeps its line. */
+static void
+enter_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+{
+    conn_forget_session(g, conn);
+    conn_move_state(g, conn, CONN_LOBBY);
+    g->conns[conn].lobby_until_us = env_mono_us(g->env) + retry_after_ms * INT64_C(1000);
+    send_lobby(g, conn, code, retry_after_ms);
+}
+
+/* What the client says in the lobby before it has heard that it is there belongs to the session
+ * that is over. */
+static void
+message_in_lobby(struct gate *g, uint32_t conn, const Seom__ClientMessage *m)
+{
+    int64_t left_us = g->conns[conn].lobby_until_us - env_mono_us(g->env);
+    if (m->what_case != SEOM__CLIENT_MESSAGE__WHAT_HELLO) {
+        return;
+    }
+    if (left_us > 0) {
+        send_lobby(g, conn, SEOM__CODE__RETRY_AFTER, (uint32_t)(left_us / 1000 + 1));
+    } else {
+        hello(g, conn, m->hello);
+    }
+}
+
+static void
 message(struct gate *g, uint32_t conn, const Seom__ClientMessage *m)
 {
     enum conn_state state = g->hot[conn].state;
@@ -233,6 +280,8 @@ message(struct gate *g, uint32_t conn, const Seom__ClientMessage *m)
         ping(g, conn, m->ping);
     } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_GOODBYE) {
         conn_close(g, conn, SEOM__CODE__LEFT, 0);
+    } else if (state == CONN_LOBBY) {
+        message_in_lobby(g, conn, m);
     } else {
         conn_close(g, conn, SEOM__CODE__UNKNOWN_MESSAGE, 0);
     }
@@ -303,6 +352,10 @@ session_home(struct gate *g, const struct link_home *home)
         }
         return;
     }
+    if (home->code == SEOM__CODE__UNREADABLE) {
+        enter_lobby(g, conn, home->code, home->retry_after_ms);
+        return;
+    }
     if (home->code != SEOM__CODE__FINE || home->player == 0) {
         conn_close(g, conn,
                    home->code != SEOM__CODE__FINE && code_is_known(home->code)
@@ -370,7 +423,39 @@ self_answer(struct gate *g, uint32_t conn, const struct link_self *self)
     look.entity = self->entity;
     look.look = self->look;
     look.name = name;
-    answer(g, conn, self->number, self->code, self->code == SEOM__CODE__FINE ? &look : NULL);
+    Seom__Answer a = SEOM__ANSWER__INIT;
+    a.number = self->number;
+    a.code = (Seom__Code)self->code;
+    if (self->code == SEOM__CODE__FINE) {
+        a.what_case = SEOM__ANSWER__WHAT_LOOK;
+        a.look = &look;
+    }
+    send_answer(g, conn, &a);
+}
+
+static void
+self_shown(struct gate *g, uint32_t conn, const struct link_self *self)
+{
+    Seom__Answer a = SEOM__ANSWER__INIT;
+    a.number = self->number;
+    a.code = (Seom__Code)self->code;
+    if (self->code == SEOM__CODE__FINE) {
+        a.what_case = SEOM__ANSWER__WHAT_SHOWN;
+        a.shown.data = (uint8_t *)(uintptr_t)self->bytes.at;
+        a.shown.len = self->bytes.bytes;
+    }
+    send_answer(g, conn, &a);
+}
+
+static void
+self_changed(struct gate *g, uint32_t conn, const struct link_self *self)
+{
+    Seom__Changed changed = SEOM__CHANGED__INIT;
+    changed.what = (Seom__ShowKind)self->look;
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_CHANGED;
+    m.changed = &changed;
+    conn_send_message(g, conn, &m);
 }
 
 static void
@@ -398,6 +483,12 @@ session_self(struct gate *g, const struct link_self *self)
     case SELF_MOTION: self_motion(g, conn, self); break;
     case SELF_ANSWER: self_answer(g, conn, self); break;
     case SELF_RESULT: self_result(g, conn, self); break;
+    case SELF_SHOWN: self_shown(g, conn, self); break;
+    case SELF_CHANGED: self_changed(g, conn, self); break;
+    case SELF_LOBBY:
+        enter_lobby(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,
+                    self->number);
+        break;
     case SELF_END:
         g->conns[conn].session_epoch = 0; /* the home ended it and need not be told */
         conn_close(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,

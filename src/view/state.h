@@ -128,7 +128,15 @@ struct near_cell {
     bool fresh;
 };
 
-enum conn_state { CONN_FREE, CONN_HELLO, CONN_ENTERING, CONN_PLAYING, CONN_SPECTATOR, CONN_STATES };
+enum conn_state {
+    CONN_FREE,
+    CONN_HELLO,
+    CONN_ENTERING,
+    CONN_PLAYING,
+    CONN_LOBBY,
+    CONN_SPECTATOR,
+    CONN_STATES
+};
 
 /* Touched at every slot of every client: kept small and side by side. */
 struct conn_hot {
@@ -144,6 +152,7 @@ struct conn {
     struct framing framing;
     uint32_t generation;
     int64_t opened_us, stuck_us;
+    int64_t lobby_until_us; /* while in the lobby: an earlier Hello is told to wait */
     struct bucket messages, bytes;
     uint32_t in_buffer, in_used; /* POOL_NONE: nothing half-received */
     bool in_large;
@@ -250,6 +259,8 @@ void conn_close(struct gate *g, uint32_t conn, uint32_t code,
                 uint32_t retry_after_ms); /* says good-bye, counts, closes */
 void conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m);
 void conn_move_state(struct gate *g, uint32_t conn, enum conn_state to);
+/* What it saw and who it was; call it before its state moves on. */
+void conn_forget_session(struct gate *g, uint32_t conn);
 uint64_t conn_handle(const struct gate *g, uint32_t conn);
 enum err conn_send(struct gate *g, uint32_t conn, struct slice *pieces, uint32_t count,
                    size_t bytes) MUST_USE;

@@ -37,7 +37,11 @@
     X(13, conflict, "somebody else changed it first")                         \
     X(14, not_found, "something asked for is not there")                      \
     X(15, refused, "the rules of the game said no")                           \
-    X(16, left, "the client said goodbye")
+    X(16, left, "the client said goodbye")                                    \
+    X(17, closed, "this class of commands is closed")                         \
+    X(18, unreadable, "a document that cannot be read")                       \
+    X(19, too_far, "out of reach")                                            \
+    X(20, no_room, "no room for it")
 
 /* The rings between threads, all gate threads together. X(number, name, doc) */
 #define METRIC_RINGS(X)                                          \

@@ -34,7 +34,9 @@
     X(LEFT, "Good-bye.", "안녕히 가세요.")                                                       \
     X(CLOSED, "This is closed for the moment.", "지금은 이용할 수 없습니다.")                    \
     X(UNREADABLE, "Your belongings cannot be read at the moment. We are looking into it.",       \
-      "지금은 소지품을 읽을 수 없습니다. 확인하고 있습니다.")
+      "지금은 소지품을 읽을 수 없습니다. 확인하고 있습니다.")                                    \
+    X(TOO_FAR, "That is too far away.", "너무 멀리 있습니다.")                                   \
+    X(NO_ROOM, "There is no room for it.", "넣을 공간이 없습니다.")
 
 enum language { LANGUAGE_ENGLISH, LANGUAGE_KOREAN, LANGUAGE_COUNT };
 

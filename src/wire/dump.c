@@ -154,6 +154,10 @@ tell_request(struct text *t, const Seom__Request *r)
     } else if (r->what_case == SEOM__REQUEST__WHAT_LOOK) {
         begin(t, "request.look");
         add(t, " number=%" PRIu32 " entity=%" PRIu64, r->number, r->look->entity);
+    } else if (r->what_case == SEOM__REQUEST__WHAT_SHOW) {
+        begin(t, "request.show");
+        add(t, " number=%" PRIu32 " what=%d id=%" PRIu64, r->number, (int)r->show->what,
+            r->show->id);
     } else {
         begin(t, "request.camera");
         const Seom__Camera *c = r->camera;
@@ -247,7 +251,18 @@ tell_answer(struct text *t, const Seom__Answer *a)
     if (a->what_case == SEOM__ANSWER__WHAT_LOOK) {
         add(t, " entity=%" PRIu64 " look=%" PRIu32, a->look->entity, a->look->look);
         add_string(t, "name", a->look->name);
+    } else if (a->what_case == SEOM__ANSWER__WHAT_SHOWN && a->shown.len > 0) {
+        add_hex(t, "shown", slice_of(&a->shown));
     }
+    end(t);
+}
+
+static void
+tell_lobby(struct text *t, const Seom__Lobby *l)
+{
+    begin(t, "lobby");
+    add_code(t, l->code);
+    add(t, " retry_after_ms=%" PRIu32, l->retry_after_ms);
     end(t);
 }
 
@@ -276,6 +291,12 @@ tell_server(struct text *t, const Seom__ServerMessage *m)
         t->work->world_ms = m->pong->world_ms;
         t->work->world_at_us = t->mono_us;
         break;
+    case SEOM__SERVER_MESSAGE__WHAT_CHANGED:
+        begin(t, "changed");
+        add(t, " what=%d", (int)m->changed->what);
+        end(t);
+        break;
+    case SEOM__SERVER_MESSAGE__WHAT_LOBBY: tell_lobby(t, m->lobby); break;
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }

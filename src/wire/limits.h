@@ -22,6 +22,7 @@
 #define TICKET_BYTES_MAX      64 /* of any format, now and later */
 #define COMMAND_BYTES_MAX     2048
 #define RESULT_BYTES_MAX      256
+#define SHOWN_BYTES_MAX       8192 /* of a view: the largest is a full inbox with its names */
 #define NAME_BYTES_MAX        64
 #define GATES_MAX             8
 #define GATE_BYTES_MAX        64

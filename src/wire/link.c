@@ -108,7 +108,7 @@ home_head(const struct link_home *h, uint8_t *at)
 static size_t
 input_head(const struct link_input *i, uint8_t *at)
 {
-    CHECK(i->kind >= INPUT_MOVE && i->kind <= INPUT_LEFT);
+    CHECK(i->kind >= INPUT_MOVE && i->kind <= INPUT_SHOW);
     CHECK(i->bytes.bytes <= COMMAND_BYTES_MAX);
     store_u64(at + 1, i->player);
     store_u64(at + 9, i->session_epoch);
@@ -123,9 +123,16 @@ input_head(const struct link_input *i, uint8_t *at)
 }
 
 static size_t
+self_bytes_max(uint8_t kind)
+{
+    return kind == SELF_SHOWN ? SHOWN_BYTES_MAX : RESULT_BYTES_MAX;
+}
+
+static size_t
 self_head(const struct link_self *s, uint8_t *at)
 {
-    CHECK(s->kind >= SELF_MOTION && s->kind <= SELF_END && s->bytes.bytes <= RESULT_BYTES_MAX);
+    CHECK(s->kind >= SELF_MOTION && s->kind <= SELF_LOBBY);
+    CHECK(s->bytes.bytes <= self_bytes_max((uint8_t)s->kind));
     store_u64(at + 1, s->player);
     store_u64(at + 9, s->session_epoch);
     at[17] = (uint8_t)s->kind;
@@ -279,7 +286,7 @@ static enum err
 input_read(const uint8_t *at, struct slice tail, struct link_input *i)
 {
     uint8_t kind = at[25];
-    if (kind < INPUT_MOVE || kind > INPUT_LEFT || tail.bytes > COMMAND_BYTES_MAX ||
+    if (kind < INPUT_MOVE || kind > INPUT_SHOW || tail.bytes > COMMAND_BYTES_MAX ||
         (kind == INPUT_SAY && tail.bytes > SAY_BYTES_MAX)) {
         return ERR_FORMAT;
     }
@@ -299,7 +306,7 @@ static enum err
 self_read(const uint8_t *at, struct slice tail, struct link_self *s)
 {
     uint8_t kind = at[17];
-    if (kind < SELF_MOTION || kind > SELF_END || tail.bytes > RESULT_BYTES_MAX) {
+    if (kind < SELF_MOTION || kind > SELF_LOBBY || tail.bytes > self_bytes_max(kind)) {
         return ERR_FORMAT;
     }
     s->player = load_u64(at + 1);

@@ -67,7 +67,8 @@ enum input_kind {
     INPUT_LOOK = 3,
     INPUT_COMMAND = 4,
     INPUT_GONE = 5,
-    INPUT_LEFT = 6
+    INPUT_LEFT = 6,
+    INPUT_SHOW = 7
 };
 
 struct link_input {
@@ -76,26 +77,34 @@ struct link_input {
     enum input_kind kind;
     uint32_t number;      /* move_no, request number */
     uint64_t seq;         /* command */
-    uint8_t look;         /* move */
+    uint8_t look;         /* move; show: what */
     struct motion motion; /* move */
-    uint64_t entity;      /* look */
+    uint64_t entity;      /* look; show: id */
     struct slice bytes;   /* say: text; command: body; points into the message */
 };
 
-enum self_kind { SELF_MOTION = 1, SELF_ANSWER = 2, SELF_RESULT = 3, SELF_END = 4 };
+enum self_kind {
+    SELF_MOTION = 1,
+    SELF_ANSWER = 2,
+    SELF_RESULT = 3,
+    SELF_END = 4,
+    SELF_SHOWN = 5,
+    SELF_CHANGED = 6,
+    SELF_LOBBY = 7
+};
 
 struct link_self {
     uint64_t player, session_epoch;
     enum self_kind kind;
-    uint8_t flags; /* enum self_flag; 0: the gate alone needs to know */
-    uint8_t look;
-    uint32_t number; /* move_no or request number */
+    uint8_t flags;   /* enum self_flag; 0: the gate alone needs to know */
+    uint8_t look;    /* shown, changed: what */
+    uint32_t number; /* move_no or request number; end, lobby: retry_after_ms */
     uint32_t island; /* motion */
     struct motion motion;
-    uint8_t code;       /* answer, result, end */
+    uint8_t code;       /* answer, result, end, shown, lobby */
     uint64_t seq;       /* result */
     uint64_t entity;    /* answer to look */
-    struct slice bytes; /* answer: name; result: body */
+    struct slice bytes; /* answer: name; result: body; shown: the view */
 };
 
 /* {epoch, version, set} as deltas or whole. count topics follow, each u64; the top bit is not used,

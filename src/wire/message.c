@@ -81,6 +81,13 @@ check_camera(const Seom__Camera *c)
     return fits ? OK : ERR_RANGE;
 }
 
+/* Kinds that only newer ones know are let through: who asks for one is refused. */
+static enum err
+check_show_kind(Seom__ShowKind kind)
+{
+    return (int)kind >= 0 && (int)kind <= UINT8_MAX ? OK : ERR_RANGE;
+}
+
 static enum err
 check_request(const Seom__Request *r)
 {
@@ -88,6 +95,7 @@ check_request(const Seom__Request *r)
     case SEOM__REQUEST__WHAT_SAY: return check_text(r->say->text, SAY_BYTES_MAX);
     case SEOM__REQUEST__WHAT_CAMERA: return check_camera(r->camera);
     case SEOM__REQUEST__WHAT_LOOK: return OK;
+    case SEOM__REQUEST__WHAT_SHOW: return check_show_kind(r->show->what);
     case SEOM__REQUEST__WHAT__NOT_SET:
     case _SEOM__REQUEST__WHAT__CASE_IS_INT_SIZE: break;
     }
@@ -162,8 +170,11 @@ static enum err
 check_answer(const Seom__Answer *a)
 {
     enum err error = check_code(a->code);
-    if (error != OK || a->what_case != SEOM__ANSWER__WHAT_LOOK) {
+    if (error != OK || a->what_case == SEOM__ANSWER__WHAT__NOT_SET) {
         return error;
+    }
+    if (a->what_case == SEOM__ANSWER__WHAT_SHOWN) {
+        return a->shown.len <= SHOWN_BYTES_MAX ? OK : ERR_RANGE;
     }
     return a->look->look <= LOOK_KIND_MASK ? check_text(a->look->name, NAME_BYTES_MAX) : ERR_RANGE;
 }
@@ -184,6 +195,8 @@ check_server(const Seom__ServerMessage *m)
     case SEOM__SERVER_MESSAGE__WHAT_GOODBYE: return check_goodbye(m->goodbye);
     case SEOM__SERVER_MESSAGE__WHAT_PONG:
         return m->pong->world_ms >= 0 && m->pong->world_ms <= WORLD_MS_MAX ? OK : ERR_RANGE;
+    case SEOM__SERVER_MESSAGE__WHAT_CHANGED: return check_show_kind(m->changed->what);
+    case SEOM__SERVER_MESSAGE__WHAT_LOBBY: return check_code(m->lobby->code);
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }

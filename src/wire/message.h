@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESSAGE_ARENA_BYTES 4096
+#define MESSAGE_ARENA_BYTES 12288
 
 /* Holds one decoded message at a time; decoding starts it anew, so it needs no initialisation. */
 struct message_arena {

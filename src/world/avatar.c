@@ -333,6 +333,18 @@ input_command(struct world *w, const struct avatar *a, const struct link_input *
                                                  .code = code}});
 }
 
+static void
+input_show(struct world *w, const struct avatar *a, const struct link_input *input)
+{
+    home_send(w, a->gate,
+              &(struct link_message){.kind = LINK_SELF,
+                                     .as.self = {.player = a->id,
+                                                 .session_epoch = a->session_epoch,
+                                                 .kind = SELF_SHOWN,
+                                                 .number = input->number,
+                                                 .code = SEOM__CODE__RETRY_AFTER}});
+}
+
 /* Input of a session that is over: its gate missed the end and is told once more. */
 static void
 end_stale_session(struct world *w, uint32_t gate, const struct link_input *input)
@@ -364,6 +376,7 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
     case INPUT_SAY: input_say(w, a, input); break;
     case INPUT_LOOK: input_look(w, a, input); break;
     case INPUT_COMMAND: input_command(w, a, input); break;
+    case INPUT_SHOW: input_show(w, a, input); break;
     case INPUT_GONE: avatar_linger(w, index); break;
     case INPUT_LEFT: avatar_remove(w, index); break;
     }

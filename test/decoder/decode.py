@@ -10,7 +10,8 @@ MOTION_LASTS_MAX = 10000
 CHUNK_MM = 30000
 
 CODES = ["FINE", "MALFORMED", "TOO_LARGE", "UNKNOWN_MESSAGE", "TOO_FAST", "TOO_SLOW", "SILENT", "PROTOCOL", "BAD_TICKET",
-         "REPLACED", "SERVER_STOPS", "FULL", "RETRY_AFTER", "CONFLICT", "NOT_FOUND", "REFUSED", "LEFT"]
+         "REPLACED", "SERVER_STOPS", "FULL", "RETRY_AFTER", "CONFLICT", "NOT_FOUND", "REFUSED", "LEFT", "CLOSED", "UNREADABLE",
+         "TOO_FAR", "NO_ROOM"]
 
 
 class Malformed(Exception):
@@ -89,7 +90,8 @@ CLIENT = {
     2: ("move", {1: ("move_no", "uint32"), 2: ("motion", MOTION), 3: ("look", "uint32")}),
     3: ("request", {1: ("number", "uint32"), 2: ("say", {1: ("text", "string")}), 3: ("look", {1: ("entity", "uint64")}),
                     4: ("camera", {1: ("island", "uint32"), 2: ("x_mm", "int32"), 3: ("y_mm", "int32"), 4: ("w_mm", "uint32"),
-                                   5: ("h_mm", "uint32")})}),
+                                   5: ("h_mm", "uint32")}),
+                    5: ("show", {1: ("what", "uint32"), 2: ("id", "uint64")})}),
     4: ("command", {1: ("seq", "uint64"), 2: ("body", "bytes")}),
     5: ("goodbye", GOODBYE),
     6: ("ping", {1: ("client_ms", "int64")}),
@@ -101,10 +103,12 @@ SERVER = {
                     7: ("last_seq", "uint64"), 8: ("ticket", "bytes"), 9: ("island", "uint32"), 10: ("motion", MOTION),
                     11: ("gates", ["string"]), 12: ("speeds", [{1: ("look", "uint32"), 2: ("mm_per_s", "uint32")}])}),
     2: ("answer", {1: ("number", "uint32"), 2: ("code", "uint32"),
-                   3: ("look", {1: ("entity", "uint64"), 2: ("look", "uint32"), 3: ("name", "string")})}),
+                   3: ("look", {1: ("entity", "uint64"), 2: ("look", "uint32"), 3: ("name", "string")}), 4: ("shown", "bytes")}),
     3: ("result", {1: ("seq", "uint64"), 2: ("code", "uint32"), 3: ("body", "bytes")}),
     4: ("goodbye", GOODBYE),
     5: ("pong", {1: ("client_ms", "int64"), 2: ("world_ms", "int64")}),
+    6: ("changed", {1: ("what", "uint32")}),
+    7: ("lobby", {1: ("code", "uint32"), 2: ("retry_after_ms", "uint32")}),
 }
 
 
@@ -190,6 +194,8 @@ def request_line(m):
             raise Malformed("camera")
         return "request.camera" + pairs("number", m["number"], "island", c["island"], "x", c["x_mm"], "y", c["y_mm"],
                                         "w", c["w_mm"], "h", c["h_mm"])
+    if m["show"]:
+        return "request.show" + pairs("number", m["number"], "what", m["show"]["what"], "id", m["show"]["id"])
     raise Unknown
 
 
@@ -205,6 +211,8 @@ def welcome_line(m):
 def answer_line(m):
     look = m["look"]
     seen = pairs("entity", look["entity"], "look", look["look"], "name", quoted(look["name"])) if look else ""
+    if m["shown"]:
+        seen = pairs("shown", hexadecimal(m["shown"]))
     return "answer" + pairs("number", m["number"], "code", code_name(m["code"])) + seen
 
 
@@ -220,6 +228,8 @@ MESSAGE_LINES = {
     "answer": answer_line,
     "result": lambda m: "result" + pairs("seq", m["seq"], "code", code_name(m["code"]), "body", hexadecimal(m["body"])),
     "goodbye": goodbye_line,
+    "changed": lambda m: "changed" + pairs("what", m["what"]),
+    "lobby": lambda m: "lobby" + pairs("code", code_name(m["code"]), "retry_after_ms", m["retry_after_ms"]),
     "pong": lambda m: "pong" + pairs("client_ms", m["client_ms"], "world_ms", m["world_ms"]),
 }
 

@@ -125,7 +125,7 @@ some_motion(struct recording *r)
 static Seom__Code
 some_code(struct recording *r)
 {
-    return (Seom__Code)rand_below(&r->rand, 20); /* three that nobody knows yet */
+    return (Seom__Code)rand_below(&r->rand, 24); /* three that nobody knows yet */
 }
 
 static void
@@ -161,6 +161,11 @@ say_requests(struct recording *r)
     camera.x_mm = signed_number(r), camera.y_mm = signed_number(r);
     camera.w_mm = window(r, camera.x_mm), camera.h_mm = window(r, camera.y_mm);
     request.what_case = SEOM__REQUEST__WHAT_CAMERA, request.camera = &camera;
+    put_client(r, SEOM__CLIENT_MESSAGE__WHAT_REQUEST, &request);
+    Seom__Show show = SEOM__SHOW__INIT;
+    show.what = (Seom__ShowKind)number(r, UINT8_MAX);
+    show.id = number(r, UINT64_MAX);
+    request.what_case = SEOM__REQUEST__WHAT_SHOW, request.show = &show;
     put_client(r, SEOM__CLIENT_MESSAGE__WHAT_REQUEST, &request);
 }
 
@@ -221,7 +226,7 @@ answer_welcome(struct recording *r)
 static void
 answer_rest(struct recording *r)
 {
-    uint8_t body[64];
+    uint8_t body[64], view[1024];
     Seom__Look look = SEOM__LOOK__INIT;
     look.entity = entity(r), look.look = rand_below(&r->rand, 16), look.name = some_text(r);
     Seom__Answer answer = SEOM__ANSWER__INIT;
@@ -231,6 +236,9 @@ answer_rest(struct recording *r)
         rand_below(&r->rand, 2) == 0 ? SEOM__ANSWER__WHAT_LOOK : SEOM__ANSWER__WHAT__NOT_SET;
     answer.look = &look;
     put_server(r, SEOM__SERVER_MESSAGE__WHAT_ANSWER, &answer);
+    answer.what_case = SEOM__ANSWER__WHAT_SHOWN;
+    answer.shown = some_bytes(r, view, sizeof view);
+    put_server(r, SEOM__SERVER_MESSAGE__WHAT_ANSWER, &answer);
     Seom__CommandResult result = SEOM__COMMAND_RESULT__INIT;
     result.seq = number(r, UINT64_MAX);
     result.code = some_code(r);
@@ -239,6 +247,18 @@ answer_rest(struct recording *r)
     Seom__Pong pong = SEOM__PONG__INIT;
     pong.client_ms = (int64_t)number(r, UINT64_MAX), pong.world_ms = r->world_ms;
     put_server(r, SEOM__SERVER_MESSAGE__WHAT_PONG, &pong);
+}
+
+static void
+answer_hints(struct recording *r)
+{
+    Seom__Changed changed = SEOM__CHANGED__INIT;
+    changed.what = (Seom__ShowKind)number(r, UINT8_MAX);
+    put_server(r, SEOM__SERVER_MESSAGE__WHAT_CHANGED, &changed);
+    Seom__Lobby lobby = SEOM__LOBBY__INIT;
+    lobby.code = some_code(r);
+    lobby.retry_after_ms = (uint32_t)number(r, UINT32_MAX);
+    put_server(r, SEOM__SERVER_MESSAGE__WHAT_LOBBY, &lobby);
 }
 
 static struct record_motion
@@ -325,6 +345,7 @@ record(struct recording *r)
             say_requests(r);
         } else if (what == 1) {
             answer_rest(r);
+            answer_hints(r);
         } else if (what < 4) {
             say_rest(r);
         } else {
