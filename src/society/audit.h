@@ -1,9 +1,14 @@
 /* The audit: reads all documents once, in any order, and compares what is held with what the ledger
- * says, account by account and kind by kind, so that nothing can be lost here and doubled there
- * without being seen. Used by `seom audit`, by the simulator at the end of a run and by the torture
- * tests.
+ * says, account by account and kind by kind, and thing by thing for single things, so that nothing
+ * can be lost here and doubled there without being seen. Where the ledger itself has gaps or says
+ * something twice, that is a finding too. Used by `seom audit`, by the simulator at the end of a
+ * run and by the torture tests.
  *
- * Pure; one thread; memory grows with the number of accounts, up to the limit given.
+ * Knows no game: a kind is a number, coins are kind 0, a thing with a uid is single. Accounts are
+ * called as the keys of their documents; the ground is called by its chunk.
+ *
+ * Pure; one thread. Memory: 32 bytes for each kind that an account has, 48 for each single thing
+ * and each player, times at most 3 while it grows; nothing for accounts that are empty again.
  */
 #ifndef SEOM_SOCIETY_AUDIT_H
 #define SEOM_SOCIETY_AUDIT_H
@@ -23,18 +28,22 @@ struct audit_result {
     uint64_t coins_minted, coins_held, coins_consumed;
     uint64_t doubled, lost; /* things and coins held above / below what the ledger says; a uid in
                                two places is doubled */
+    uint64_t faults;        /* documents and lines that cannot be right, whatever the sums say */
+    uint64_t findings;      /* all, also those that were not told */
     uint64_t commands;      /* that were done or refused: the sum of last_seq */
-    bool balanced;
+    bool balanced;          /* no findings */
 };
 
-/* One finding. what: in words, static storage until the next call. */
+/* One finding. what: in words, valid until the call-back returns. */
 typedef void audit_found(void *ctx, const char *what);
 
-struct audit *audit_alloc(uint64_t accounts_max); /* 0 = 50 million */
+/* accounts_max limits each of: kinds of an account, single things, players. 0 = 50 million. */
+struct audit *audit_alloc(uint64_t accounts_max);
 void audit_free(struct audit **audit);
-/* Any document of the store; those of no value are passed over. ERR_FULL: accounts_max. */
+/* Any document of the store; those of no value are passed over. ERR_FULL: accounts_max or no
+ * memory; the audit is over. */
 enum err audit_read(struct audit *audit, const struct key_parts *key, struct slice value) MUST_USE;
-/* After the last one; tells up to findings_max findings. */
+/* After the last one; tells up to findings_max findings. found may be NULL when that is 0. */
 struct audit_result audit_end(struct audit *audit, uint32_t findings_max, audit_found *found,
                               void *ctx);
 
