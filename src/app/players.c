@@ -7,6 +7,7 @@
 #include "app/output.h"
 #include "base/check.h"
 #include "os/lmdb_store.h"
+#include "os/lmdb_tools.h"
 #include "store/clock.h"
 #include "store/keys.h"
 #include "store/place.h"

@@ -142,20 +142,79 @@ format_check(MDB_txn *txn, MDB_dbi documents, bool writable, const char *path, c
 }
 
 int
-lmdb_begin_reading(MDB_env *env, MDB_txn **txn)
+lmdb_file_adopt(struct lmdb_file *file)
 {
-    int code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(env, 0) == MDB_SUCCESS)
-        code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    int code = mdb_env_set_mapsize(file->env, 0);
+    MDB_envinfo info;
+    CHECK(mdb_env_info(file->env, &info) == MDB_SUCCESS);
+    file->map_bytes = info.me_mapsize;
     return code;
+}
+
+int
+lmdb_begin_reading(struct lmdb_file *file, MDB_txn **txn)
+{
+    int code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, txn);
+    if (code == MDB_MAP_RESIZED && lmdb_file_adopt(file) == MDB_SUCCESS)
+        code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, txn);
+    return code;
+}
+
+static bool
+has_prefix(MDB_val key, struct slice prefix)
+{
+    return key.mv_size >= prefix.bytes &&
+           (prefix.bytes == 0 || memcmp(key.mv_data, prefix.at, prefix.bytes) == 0);
+}
+
+/* Onto the first record that is wanted. */
+static int
+walk_begin(MDB_cursor *cursor, struct slice prefix, struct slice after, MDB_val *key,
+           MDB_val *record)
+{
+    size_t both = prefix.bytes < after.bytes ? prefix.bytes : after.bytes;
+    int order = both == 0 ? 0 : memcmp(prefix.at, after.at, both);
+    bool behind = after.bytes > 0 && (order < 0 || (order == 0 && after.bytes >= prefix.bytes));
+    struct slice from = behind ? after : prefix;
+    *key = (MDB_val){.mv_size = from.bytes, .mv_data = (void *)(uintptr_t)from.at};
+    int code = mdb_cursor_get(cursor, key, record, from.bytes == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    if (behind && code == MDB_SUCCESS && key->mv_size == after.bytes &&
+        memcmp(key->mv_data, after.at, after.bytes) == 0)
+        code = mdb_cursor_get(cursor, key, record, MDB_NEXT);
+    return code;
+}
+
+int
+lmdb_walk(MDB_txn *txn, MDB_dbi documents, struct slice prefix, struct slice after,
+          const struct lmdb_walk *walk)
+{
+    MDB_cursor *cursor;
+    MDB_val key, record;
+    int code = mdb_cursor_open(txn, documents, &cursor);
+    if (code != MDB_SUCCESS)
+        return code;
+    code = walk_begin(cursor, prefix, after, &key, &record);
+    for (; code == MDB_SUCCESS; code = mdb_cursor_get(cursor, &key, &record, MDB_NEXT)) {
+        struct slice name = {key.mv_data, key.mv_size};
+        struct store_doc doc;
+        if (key.mv_size == strlen(FORMAT_KEY) && memcmp(key.mv_data, FORMAT_KEY, key.mv_size) == 0)
+            continue;
+        if (!has_prefix(key, prefix))
+            break;
+        if (!lmdb_is_document(key) || !lmdb_record_read(record, name, &doc))
+            walk->damaged(walk->ctx, name);
+        else if (!walk->each(walk->ctx, name, &doc))
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
 static enum err
 documents_open(struct lmdb_file *file, bool writable, const char *path, char *why, size_t why_bytes)
 {
     MDB_txn *txn;
-    int code =
-        writable ? mdb_txn_begin(file->env, NULL, 0, &txn) : lmdb_begin_reading(file->env, &txn);
+    int code = writable ? mdb_txn_begin(file->env, NULL, 0, &txn) : lmdb_begin_reading(file, &txn);
     if (code == MDB_SUCCESS) {
         code = mdb_dbi_open(txn, NULL, 0, &file->documents);
         if (code != MDB_SUCCESS)
@@ -178,15 +237,21 @@ documents_open(struct lmdb_file *file, bool writable, const char *path, char *wh
 }
 
 /* A new file survives a power cut only when its directory's entry does. */
-static enum err
-directory_sync(const char *directory)
+int
+lmdb_file_sync_name(const char *path)
 {
+    char directory[PATH_MAX];
+    const char *name = strrchr(path, '/');
+    size_t bytes = name == NULL ? 0 : (size_t)(name - path);
+    snprintf(directory, sizeof directory, "%.*s", (int)bytes, path);
+    if (bytes == 0)
+        snprintf(directory, sizeof directory, name == NULL ? "." : "/");
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return ERR_IO;
-    int code = fsync(fd);
+        return errno;
+    int code = fsync(fd) == 0 ? 0 : errno;
     close(fd);
-    return code == 0 ? OK : ERR_IO;
+    return code;
 }
 
 /* Pages that are in use lie behind the end of the file: reading them would be the end of us. */
@@ -200,12 +265,13 @@ is_cut_short(MDB_env *env, uint64_t file_bytes)
 }
 
 static enum err
-environment_open(struct lmdb_file *file, const char *path, bool writable, char *why,
+environment_open(struct lmdb_file *file, const char *path, enum lmdb_file_use use, char *why,
                  size_t why_bytes)
 {
     struct stat status = {0};
     bool there = stat(path, &status) == 0;
-    if (there && writable && status.st_size == 0) {
+    bool owner = use == LMDB_FILE_OWNER;
+    if (there && owner && status.st_size == 0) {
         snprintf(why, why_bytes,
                  "%s is empty: restore it from a backup, or remove it if nobody has lived here",
                  path);
@@ -214,14 +280,18 @@ environment_open(struct lmdb_file *file, const char *path, bool writable, char *
     if (there && status.st_size > 0) {
         if ((uint64_t)status.st_size > file->map_bytes)
             file->map_bytes = (uint64_t)status.st_size;
-    } else if (!writable) {
+    } else if (!owner) {
         snprintf(why, why_bytes, "there is no store at %s", path);
         return ERR_NOT_FOUND;
     }
     int code = mdb_env_create(&file->env);
     if (code == MDB_SUCCESS && file->map_bytes > 0)
         code = mdb_env_set_mapsize(file->env, file->map_bytes);
-    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (writable ? 0 : MDB_RDONLY);
+    static const unsigned flags_of[] = {[LMDB_FILE_OWNER] = 0,
+                                        [LMDB_FILE_GUEST] = 0,
+                                        [LMDB_FILE_READER] = MDB_RDONLY,
+                                        [LMDB_FILE_COPY] = MDB_RDONLY | MDB_NOLOCK};
+    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | flags_of[use];
     if (code == MDB_SUCCESS)
         code = mdb_env_open(file->env, path, flags, 0600);
     if (code == MDB_SUCCESS && there && is_cut_short(file->env, (uint64_t)status.st_size)) {
@@ -239,23 +309,32 @@ environment_open(struct lmdb_file *file, const char *path, bool writable, char *
 }
 
 enum err
-lmdb_file_open(struct lmdb_file *file, const char *directory, uint64_t map_bytes, bool writable,
+lmdb_file_path(const char *directory, char path[PATH_MAX], char *why, size_t why_bytes)
+{
+    if ((size_t)snprintf(path, PATH_MAX, "%s/store.mdb", directory) < PATH_MAX)
+        return OK;
+    snprintf(why, why_bytes, "the path of the data directory is too long");
+    return ERR_RANGE;
+}
+
+enum err
+lmdb_file_open(struct lmdb_file *file, const char *path, uint64_t map_bytes, enum lmdb_file_use use,
                char *why, size_t why_bytes)
 {
-    *file = (struct lmdb_file){.map_bytes = map_bytes};
-    char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/store.mdb", directory) >= sizeof path) {
-        snprintf(why, why_bytes, "the path of the data directory is too long");
-        return ERR_RANGE;
-    }
-    enum err error = environment_open(file, path, writable, why, why_bytes);
-    if (error == OK && writable && (error = file_preallocate(file->env, file->map_bytes)) != OK)
+    *file = (struct lmdb_file){.map_bytes = use == LMDB_FILE_OWNER ? map_bytes : 0};
+    bool owner = use == LMDB_FILE_OWNER;
+    bool writable = owner || use == LMDB_FILE_GUEST;
+    enum err error = environment_open(file, path, use, why, why_bytes);
+    if (error == OK && owner && (error = file_preallocate(file->env, file->map_bytes)) != OK)
         snprintf(why, why_bytes, "cannot reserve %llu MiB for %s: %s",
                  (unsigned long long)(file->map_bytes >> 20), path, strerror(errno));
     if (error == OK)
         error = documents_open(file, writable, path, why, why_bytes);
-    if (error == OK && writable && (error = directory_sync(directory)) != OK)
-        snprintf(why, why_bytes, "cannot sync %s: %s", directory, strerror(errno));
+    int code = error == OK && owner ? lmdb_file_sync_name(path) : 0;
+    if (code != 0) {
+        snprintf(why, why_bytes, "cannot sync the directory of %s: %s", path, strerror(code));
+        error = ERR_IO;
+    }
     if (error != OK && file->env != NULL)
         lmdb_file_close(file);
     return error;

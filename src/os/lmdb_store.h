@@ -45,6 +45,8 @@ struct lmdb_store_options {
     uint32_t queue_bytes;     /* at least STORE_COMMIT_BYTES_MAX + 128 KiB; the default is 16 MiB */
     uint64_t map_bytes;       /* at the first start; grows by itself */
     uint64_t map_bytes_limit; /* not beyond this: a full map is STORE_UNAVAILABLE then */
+    bool beside;   /* a tool that writes while a server may run: takes no lock, makes and grows no
+                      file */
     void *log_ctx; /* call-back as in struct env, called from lmdb_store_deliver(); may be NULL */
     void (*log)(void *ctx, enum log_level level, const char *event, const char *text);
 };
@@ -56,8 +58,10 @@ struct lmdb_store_stats {
     uint64_t unknown, unavailable;  /* commits answered so */
     uint64_t corrupt;               /* times a checksum did not fit */
     uint64_t refused;               /* ERR_FULL at the door */
-    uint64_t scans;                 /* by lmdb_store_scan(): stands still while playing */
+    uint64_t scans;                 /* by the port and lmdb_store_scan() */
+    uint64_t hints;                 /* told */
     uint64_t map_bytes, used_bytes; /* used: high-water mark of pages */
+    bool filling;                   /* 70 % of what it may take, or it cannot grow */
     bool failed;                    /* a write or fsync failed: everything is STORE_UNAVAILABLE */
     struct hist group_us;           /* from the beginning of a transaction to its fsync */
     struct hist group_commits;      /* commits in a group */
@@ -80,18 +84,14 @@ uint32_t lmdb_store_deliver(
 uint32_t lmdb_store_under_way(const struct lmdb_store *store); /* accepted and not yet answered */
 void lmdb_store_stats(struct lmdb_store *store, struct lmdb_store_stats *out);
 
-/* For tools and for the start, never while playing: calls `each` for every document that is there
- * and whose key begins with prefix, in the order of keys, from one consistent snapshot. each
- * returns false to stop; key and doc are borrowed until it returns. *corrupt counts those left out
- * because their checksum does not fit. */
+/* For the start, never while playing, as it blocks the env's thread: calls `each` for every
+ * document that is there and whose key begins with prefix (empty: all), in the order of keys, from
+ * one consistent snapshot. each returns false to stop; key and doc are borrowed until it returns.
+ * *corrupt counts those left out because their checksum does not fit. Other processes:
+ * lmdb_tools.h.
+ */
 typedef bool lmdb_scan_each(void *ctx, struct slice key, const struct store_doc *doc);
 
-/* Of a data directory that another process may have open; nobody waits for the other. ERR_DENIED:
- * this very process has it open (LMDB bears one opening per process: closing the second one would
- * drop the locks of the first). */
-enum err lmdb_scan(const char *directory, const char *prefix, lmdb_scan_each *each, void *ctx,
-                   uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]);
-/* Of a store that this process has open. Blocks the env's thread. */
 enum err lmdb_store_scan(struct lmdb_store *store, const char *prefix, lmdb_scan_each *each,
                          void *ctx, uint64_t *corrupt);
 

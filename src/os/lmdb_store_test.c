@@ -4,6 +4,7 @@
  */
 #include "os/lmdb_file.h"
 #include "os/lmdb_store.h"
+#include "os/lmdb_tools.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>

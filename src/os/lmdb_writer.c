@@ -11,7 +11,9 @@
  * their size. */
 #define GROUP_DOCUMENTS_MAX 8192
 #define GROW_AT_PERCENT     70
+#define WARN_AT_PERCENT     70 /* of the limit */
 #define GROW_STEP_MAX       (1ULL << 30)
+#define HOLD_DIVISOR        4 /* of the time that the last group took */
 
 static uint64_t
 now_us(void)
@@ -49,7 +51,7 @@ write_read(struct reader *r)
 
 /* The first commits of what was taken, as many as one transaction bears. */
 static struct group
-group_cut(struct slice taken)
+group_cut(struct lmdb_store *store, struct slice taken)
 {
     struct reader r = reader_over(taken.at, taken.bytes);
     struct group group = {.bytes = {taken.at, 0}};
@@ -59,8 +61,9 @@ group_cut(struct slice taken)
             break;
         for (uint32_t i = 0; i < head.count; i++)
             (void)write_read(&r);
-        CHECK(reader_ok(&r));
-        group.commits++;
+        CHECK(reader_ok(&r) && group.commits < store->options.calls_max);
+        store->outcomes[group.commits++] =
+            (struct answer_head){.kind = ANSWER_COMMITTED, .token = head.token};
         group.documents += head.count;
         group.bytes.bytes = taken.bytes - reader_left(&r);
     }
@@ -143,8 +146,8 @@ group_apply(struct lmdb_store *store, MDB_txn *txn, struct group *group)
     group->documents_written = 0;
     for (uint32_t i = 0; i < group->commits; i++) {
         struct commit_head head = commit_read(&r);
-        int code = commit_try(store, txn, r, head.count, &store->results[i]);
-        if (code == MDB_SUCCESS && store->results[i] == STORE_OK)
+        int code = commit_try(store, txn, r, head.count, &store->outcomes[i].result);
+        if (code == MDB_SUCCESS && store->outcomes[i].result == STORE_OK)
             code = commit_apply(store, txn, r, head.count, &group->documents_written);
         if (code != MDB_SUCCESS)
             return code;
@@ -180,7 +183,7 @@ map_grow(struct lmdb_store *store)
     uint64_t map = store->file.map_bytes;
     uint64_t larger = map + (map < GROW_STEP_MAX ? map : GROW_STEP_MAX);
     enum err error = ERR_UNAVAILABLE;
-    if (larger <= store->options.map_bytes_limit) {
+    if (larger <= store->options.map_bytes_limit && !store->options.beside) {
         pthread_mutex_lock(&store->map_lock);
         error = lmdb_file_grow(&store->file, larger);
         pthread_mutex_unlock(&store->map_lock);
@@ -191,7 +194,7 @@ map_grow(struct lmdb_store *store)
         store->growth_failed = false;
         return true;
     }
-    if (!store->growth_failed)
+    if (!store->growth_failed && !store->options.beside)
         lmdb_report(store, LOG_WARN,
                     "the map of %llu MiB is filling up and cannot grow: disk or limit reached",
                     (unsigned long long)(map >> 20));
@@ -199,21 +202,35 @@ map_grow(struct lmdb_store *store)
     return false;
 }
 
+/* Another process, which wrote beside this one or which owns the file, made the map larger. */
+static bool
+map_adopt(struct lmdb_store *store)
+{
+    pthread_mutex_lock(&store->map_lock);
+    int code = lmdb_file_adopt(&store->file);
+    pthread_mutex_unlock(&store->map_lock);
+    return code == MDB_SUCCESS;
+}
+
 static void
 results_set(struct lmdb_store *store, uint32_t commits, enum store_result result)
 {
     CHECK(commits <= store->options.calls_max);
     for (uint32_t i = 0; i < commits; i++)
-        store->results[i] = result;
+        store->outcomes[i].result = result;
 }
 
 static void
 group_write(struct lmdb_store *store, struct group *group)
 {
     bool uncertain;
-    int code = group_write_once(store, group, &uncertain);
-    while (code == MDB_MAP_FULL && map_grow(store))
+    int code;
+    do {
+        pthread_mutex_lock(&store->writing_lock);
         code = group_write_once(store, group, &uncertain);
+        pthread_mutex_unlock(&store->writing_lock);
+    } while ((code == MDB_MAP_FULL && map_grow(store)) ||
+             (code == MDB_MAP_RESIZED && map_adopt(store)));
     if (code == MDB_SUCCESS)
         return;
     group->documents_written = 0;
@@ -231,30 +248,66 @@ group_count(struct lmdb_store *store, const struct group *group, uint64_t took_u
     stats->documents += group->documents_written;
     stats->groups++;
     for (uint32_t i = 0; i < group->commits; i++) {
-        stats->conflicts += store->results[i] == STORE_CONFLICT;
-        stats->unknown += store->results[i] == STORE_UNKNOWN;
-        stats->unavailable += store->results[i] == STORE_UNAVAILABLE;
+        stats->conflicts += store->outcomes[i].result == STORE_CONFLICT;
+        stats->unknown += store->outcomes[i].result == STORE_UNKNOWN;
+        stats->unavailable += store->outcomes[i].result == STORE_UNAVAILABLE;
     }
     hist_add(&stats->group_us, took_us);
     hist_add(&stats->group_commits, group->commits);
     stats->map_bytes = store->file.map_bytes;
     stats->used_bytes = lmdb_file_used_bytes(&store->file);
+    stats->filling = store->filling_told || store->growth_failed;
     pthread_mutex_unlock(&store->stats_lock);
 }
 
+/* Hints about what this group changed: dropped when there is no room for them. */
 static void
-group_answer(struct lmdb_store *store, const struct group *group)
+group_hint(struct lmdb_store *store, const struct group *group)
 {
+    if (!atomic_load(&store->watching))
+        return;
+    uint64_t hints = 0;
     struct reader r = reader_over(group->bytes.at, group->bytes.bytes);
     for (uint32_t i = 0; i < group->commits; i++) {
         struct commit_head head = commit_read(&r);
-        for (uint32_t w = 0; w < head.count; w++)
-            (void)write_read(&r);
-        struct answer_head answer = {
-            .kind = ANSWER_COMMITTED, .result = store->results[i], .token = head.token};
-        enum err error = lmdb_answer_send(store, &answer, NULL, 0);
-        CHECK(error == OK || error == ERR_CLOSED);
+        for (uint32_t w = 0; w < head.count; w++) {
+            struct store_write write = write_read(&r);
+            if (store->outcomes[i].result != STORE_OK || write.op == STORE_CHECK ||
+                !lmdb_is_watched(store, write.key))
+                continue;
+            struct answer_head answer = {.kind = ANSWER_CHANGED,
+                                         .bytes = (uint32_t)write.key.bytes};
+            hints +=
+                lmdb_answer_send(store, &answer, &write.key, 1, lmdb_answers_reserve(store)) == OK;
+        }
     }
+    pthread_mutex_lock(&store->stats_lock);
+    store->stats.hints += hints;
+    pthread_mutex_unlock(&store->stats_lock);
+}
+
+/* Said once: space that was used is used again, but a file never shrinks. */
+static void
+filling_tell(struct lmdb_store *store)
+{
+    uint64_t used = lmdb_file_used_bytes(&store->file), limit = store->options.map_bytes_limit;
+    if (store->filling_told || used < limit / 100 * WARN_AT_PERCENT)
+        return;
+    store->filling_told = true;
+    lmdb_report(store, LOG_WARN,
+                "%llu MiB of the %llu MiB that the store may take are used; when it is full, "
+                "nothing can be saved",
+                (unsigned long long)(used >> 20), (unsigned long long)(limit >> 20));
+}
+
+/* Who is answered often has the next commit at hand. So what waits is held until the answers are
+ * delivered, or there would be two lots of commits for ever, each waiting for the other's fsync;
+ * but not for longer than is small beside a group. */
+static void
+group_answer(struct lmdb_store *store, const struct group *group, uint64_t took_us)
+{
+    swap_queue_hold(&store->commits, took_us / HOLD_DIVISOR);
+    lmdb_outcomes_send(store, group->commits);
 }
 
 void *
@@ -264,14 +317,17 @@ lmdb_writer_main(void *argument)
     struct slice taken;
     while (swap_queue_take_wait(&store->commits, &taken)) {
         while (taken.bytes > 0) {
-            struct group group = group_cut(taken);
+            struct group group = group_cut(store, taken);
             uint64_t start_us = now_us();
             if (atomic_load(&store->failed))
                 results_set(store, group.commits, STORE_UNAVAILABLE);
             else
                 group_write(store, &group);
-            group_count(store, &group, now_us() - start_us);
-            group_answer(store, &group);
+            filling_tell(store);
+            uint64_t took_us = now_us() - start_us;
+            group_count(store, &group, took_us);
+            group_answer(store, &group, took_us);
+            group_hint(store, &group);
             taken.at += group.bytes.bytes;
             taken.bytes -= group.bytes.bytes;
         }

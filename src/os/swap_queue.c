@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 /* mmap rather than malloc: pages that are never filled cost nothing. */
 static uint8_t *
@@ -26,7 +27,11 @@ swap_queue_init(struct swap_queue *q, size_t capacity)
         return ERR_FULL;
     }
     CHECK(pthread_mutex_init(&q->lock, NULL) == 0);
-    CHECK(pthread_cond_init(&q->filled, NULL) == 0);
+    pthread_condattr_t monotonic;
+    CHECK(pthread_condattr_init(&monotonic) == 0);
+    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&q->filled, &monotonic) == 0);
+    CHECK(pthread_condattr_destroy(&monotonic) == 0);
     CHECK(pthread_cond_init(&q->drained, NULL) == 0);
     return OK;
 }
@@ -65,10 +70,34 @@ swap_queue_send(struct swap_queue *q, const struct slice *pieces, uint32_t count
                 memcpy(q->filling + q->used, pieces[i].at, pieces[i].bytes);
             q->used += pieces[i].bytes;
         }
-        pthread_cond_signal(&q->filled);
+        if (!q->held)
+            pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
     return error;
+}
+
+void
+swap_queue_hold(struct swap_queue *q, uint64_t at_most_us)
+{
+    struct timespec until;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+    uint64_t ns = (uint64_t)until.tv_nsec + at_most_us * 1000;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_mutex_lock(&q->lock);
+    q->held = true;
+    q->held_until = until;
+    pthread_mutex_unlock(&q->lock);
+}
+
+void
+swap_queue_let_go(struct swap_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->held = false;
+    pthread_cond_signal(&q->filled);
+    pthread_mutex_unlock(&q->lock);
 }
 
 /* With the lock held. */
@@ -88,6 +117,10 @@ bool
 swap_queue_take_wait(struct swap_queue *q, struct slice *taken)
 {
     pthread_mutex_lock(&q->lock);
+    while (q->held && !q->closed &&
+           pthread_cond_timedwait(&q->filled, &q->lock, &q->held_until) == 0) {
+    }
+    q->held = false;
     while (q->used == 0 && !q->closed)
         pthread_cond_wait(&q->filled, &q->lock);
     bool some = q->used > 0;

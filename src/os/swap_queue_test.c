@@ -71,6 +71,54 @@ what_waits_at_the_close_can_be_taken(void **state)
     swap_queue_fini(&q);
 }
 
+#define LONG_US 60000000
+
+static void *
+second_speaker(void *argument)
+{
+    struct swap_queue *q = argument;
+    assert_int_equal(send_text(q, "two", 0, NULL), OK);
+    swap_queue_let_go(q);
+    return NULL;
+}
+
+static void
+what_is_held_is_taken_together(void **state)
+{
+    (void)state;
+    struct swap_queue q;
+    struct slice taken;
+    pthread_t thread;
+    assert_int_equal(swap_queue_init(&q, 64), OK);
+    swap_queue_hold(&q, LONG_US);
+    assert_int_equal(send_text(&q, "one", 0, NULL), OK);
+    assert_int_equal(pthread_create(&thread, NULL, second_speaker, &q), 0);
+    assert_true(swap_queue_take_wait(&q, &taken));
+    assert_int_equal(taken.bytes, 8);
+    assert_memory_equal(taken.at, "one;two;", 8);
+    pthread_join(thread, NULL);
+    swap_queue_fini(&q);
+}
+
+static void
+nothing_is_held_for_ever(void **state)
+{
+    (void)state;
+    struct swap_queue q;
+    struct slice taken;
+    assert_int_equal(swap_queue_init(&q, 64), OK);
+    swap_queue_hold(&q, 1000);
+    assert_int_equal(send_text(&q, "alone", 0, NULL), OK);
+    assert_true(swap_queue_take_wait(&q, &taken)); /* nobody lets go */
+    swap_queue_hold(&q, LONG_US);
+    assert_int_equal(send_text(&q, "last", 0, NULL), OK);
+    swap_queue_close(&q);
+    assert_true(swap_queue_take_wait(&q, &taken));
+    assert_memory_equal(taken.at, "last;", 5);
+    assert_false(swap_queue_take_wait(&q, &taken));
+    swap_queue_fini(&q);
+}
+
 #define ITEMS 100000U
 
 static void *
@@ -113,6 +161,8 @@ main(void)
         cmocka_unit_test(everything_is_taken_at_once_in_order),
         cmocka_unit_test(full_is_told_and_room_is_kept),
         cmocka_unit_test(what_waits_at_the_close_can_be_taken),
+        cmocka_unit_test(what_is_held_is_taken_together),
+        cmocka_unit_test(nothing_is_held_for_ever),
         cmocka_unit_test(two_threads_lose_nothing),
     };
     return cmocka_run_group_tests_name("swap_queue", tests, NULL, NULL);

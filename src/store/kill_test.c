@@ -4,6 +4,7 @@
  */
 #include "base/rand.h"
 #include "os/lmdb_store.h"
+#include "os/lmdb_tools.h"
 #include "store/keys.h"
 #include "store/place.h"
 #include "store/store.h"
