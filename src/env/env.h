@@ -84,7 +84,10 @@ struct store_found {
     struct store_doc doc;
 };
 
-/* Answers come back on the env's thread through the call-back, exactly once per accepted call. */
+/* Answers come back on the env's thread through the call-back, exactly once per accepted call. An
+ * engine answers STORE_OK, STORE_CONFLICT or STORE_UNAVAILABLE only when nothing of the call can
+ * still take effect; after STORE_UNKNOWN, or the asker's death, it may do so later, even twice. So
+ * whoever implements the port never sends a commit again by himself. */
 struct store_done {
     void *ctx;
     void (*got)(void *ctx, uint64_t token, enum store_result result,

@@ -353,8 +353,8 @@ commit_happen(struct memory_store *store, struct call *call, uint64_t handle)
     }
     call->result = commit_apply(store, call);
     store->stats.late += call->fate == FATE_UNKNOWN_LATE && call->result == STORE_OK;
-    if (call->fate != FATE_FINE)
-        call->result = STORE_UNKNOWN;
+    if (call->fate != FATE_FINE || call->twice)
+        call->result = STORE_UNKNOWN; /* a definite answer leaves nothing under way */
     if (call->twice)
         call_plan(store, handle, on_again,
                   now_us(store) + LATE_LATENCIES * draw_latency(store, CALL_COMMIT));

@@ -43,7 +43,8 @@ struct memory_store_knobs {
     uint32_t unknown_late_ppm; /* answered STORE_UNKNOWN, and takes effect up to 20 latencies later,
                                   if its versions still fit */
     uint32_t unavailable_ppm;  /* answered STORE_UNAVAILABLE, gets too; had no effect */
-    uint32_t twice_ppm;        /* arrives once more up to 20 latencies after it took effect */
+    uint32_t twice_ppm;        /* answered STORE_UNKNOWN, and arrives once more up to 20 latencies
+                                  after it took effect */
     uint32_t zombie_ppm;       /* of a dead process' commits: take effect after its death */
     uint32_t hint_lost_ppm;
 };
