@@ -4,17 +4,25 @@
 #include "os/data_lock.h"
 #include "os/lmdb_inside.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define REPORT_MAX 256
 /* Answers that may wait: all commits' answers always fit, and this much for the values of gets
  * beside them. */
 #define ANSWER_VALUES_BYTES (8U << 20)
+#define ANSWER_PIECES_MAX   (3 * STORE_SCAN_MAX)
+#define DAMAGED_MAX         4096 /* keys that are remembered as told */
+
+_Static_assert(STORE_SCAN_MAX *(sizeof(struct found_head) + STORE_KEY_MAX +
+                                STORE_VALUE_ENGINE_MAX) <= ANSWER_VALUES_BYTES,
+               "the answer to a scan always fits in the end");
 
 /* ---- answers, from any thread ---- */
 
@@ -27,12 +35,16 @@ answers_wake(struct lmdb_store *store)
 }
 
 enum err
-lmdb_answer_send(struct lmdb_store *store, const struct answer_head *head, const uint8_t *bytes,
-                 size_t spare)
+lmdb_answer_send(struct lmdb_store *store, const struct answer_head *head,
+                 const struct slice *pieces, uint32_t count, size_t spare)
 {
-    struct slice pieces[] = {{(const uint8_t *)head, sizeof *head}, {bytes, head->bytes}};
+    struct slice all[1 + ANSWER_PIECES_MAX];
+    CHECK(count <= ANSWER_PIECES_MAX);
+    all[0] = (struct slice){(const uint8_t *)head, sizeof *head};
+    for (uint32_t i = 0; i < count; i++)
+        all[1 + i] = pieces[i];
     bool was_empty = false;
-    enum err error = swap_queue_send(&store->answers, pieces, 2, spare, &was_empty);
+    enum err error = swap_queue_send(&store->answers, all, 1 + count, spare, &was_empty);
     if (error == OK && was_empty)
         answers_wake(store);
     return error;
@@ -68,8 +80,16 @@ lmdb_report(struct lmdb_store *store, enum log_level level, const char *format, 
     struct answer_head head = {
         .kind = ANSWER_REPORT, .level = level, .bytes = (uint32_t)strlen(text)};
     /* A report that finds no room is dropped: the counters still tell. */
-    if (lmdb_answer_send(store, &head, (const uint8_t *)text, lmdb_answers_reserve(store)) != OK)
+    struct slice piece = {(const uint8_t *)text, head.bytes};
+    if (lmdb_answer_send(store, &head, &piece, 1, lmdb_answers_reserve(store)) != OK)
         return;
+}
+
+static uint64_t
+key_hash(struct slice key)
+{
+    uint64_t hash = XXH64(key.at, key.bytes, 0);
+    return hash == 0 ? 1 : hash; /* 0 is no key of a map */
 }
 
 void
@@ -77,9 +97,22 @@ lmdb_report_corrupt(struct lmdb_store *store, struct slice key)
 {
     pthread_mutex_lock(&store->stats_lock);
     store->stats.corrupt++;
+    bool told = map_get(&store->damaged, key_hash(key)) != MAP_NONE ||
+                map_put(&store->damaged, key_hash(key), 0) != OK;
     pthread_mutex_unlock(&store->stats_lock);
-    lmdb_report(store, LOG_ERROR, "document %.*s is damaged (checksum): it is answered UNAVAILABLE",
-                (int)key.bytes, (const char *)key.at);
+    if (!told)
+        lmdb_report(store, LOG_ERROR,
+                    "document %.*s is damaged (checksum): it is answered UNAVAILABLE",
+                    (int)key.bytes, (const char *)key.at);
+}
+
+bool
+lmdb_is_watched(struct lmdb_store *store, struct slice key)
+{
+    pthread_mutex_lock(&store->watch_lock);
+    bool watched = map_get(&store->watched, key_hash(key)) != MAP_NONE;
+    pthread_mutex_unlock(&store->watch_lock);
+    return watched;
 }
 
 void
@@ -127,6 +160,19 @@ call_refuse(struct lmdb_store *store)
     return ERR_FULL;
 }
 
+static void
+read_send(struct lmdb_store *store, uint64_t token, struct slice key, struct slice prefix,
+          uint32_t limit)
+{
+    struct read_head head = {.token = token,
+                             .limit = limit,
+                             .key_bytes = (uint8_t)key.bytes,
+                             .prefix_bytes = (uint8_t)prefix.bytes};
+    struct slice pieces[] = {{(const uint8_t *)&head, sizeof head}, key, prefix};
+    enum err error = swap_queue_send(&store->reads, pieces, 3, 0, NULL);
+    CHECK(error == OK); /* the queue holds calls_max of them */
+}
+
 static enum err
 port_get(void *ctx, uint64_t token, struct slice key)
 {
@@ -134,15 +180,9 @@ port_get(void *ctx, uint64_t token, struct slice key)
     enum err error = store_key_check(key);
     if (error == OK)
         error = call_take(store);
-    if (error != OK)
-        return error;
-    struct get_head head = {.token = token, .key_bytes = (uint8_t)key.bytes};
-    memcpy(head.key, key.at, key.bytes);
-    struct slice piece = {(const uint8_t *)&head, sizeof head};
-    /* The queue holds calls_max of them. */
-    error = swap_queue_send(&store->gets, &piece, 1, 0, NULL);
-    CHECK(error == OK);
-    return OK;
+    if (error == OK)
+        read_send(store, token, key, (struct slice){0}, 0);
+    return error;
 }
 
 static size_t
@@ -188,17 +228,29 @@ port_scan(void *ctx, uint64_t token, struct slice prefix, struct slice after, ui
 {
     struct lmdb_store *store = ctx;
     CHECK(store->done.scanned != NULL);
-    (void)token;
     enum err error = store_scan_check(prefix, after, limit);
-    return error == OK ? ERR_UNAVAILABLE : error;
+    if (error == OK)
+        error = call_take(store);
+    if (error == OK)
+        read_send(store, token, after, prefix, limit);
+    return error;
 }
 
 static enum err
 port_watch(void *ctx, struct slice key, bool on)
 {
-    (void)ctx;
-    (void)on;
-    return store_key_check(key); /* a hint may always be missing */
+    struct lmdb_store *store = ctx;
+    enum err error = store_key_check(key);
+    if (error != OK)
+        return error;
+    pthread_mutex_lock(&store->watch_lock);
+    if (on)
+        error = map_put(&store->watched, key_hash(key), 0);
+    else
+        (void)map_remove(&store->watched, key_hash(key));
+    atomic_store(&store->watching, store->watched.count > 0);
+    pthread_mutex_unlock(&store->watch_lock);
+    return error;
 }
 
 struct env_store
@@ -228,6 +280,25 @@ lmdb_store_under_way(const struct lmdb_store *store)
     return store->under_way;
 }
 
+static void
+scanned_deliver(struct lmdb_store *store, const struct answer_head *head, struct slice bytes)
+{
+    struct store_found found[STORE_SCAN_MAX];
+    uint32_t count = 0;
+    struct reader r = reader_over(bytes.at, bytes.bytes);
+    while (reader_left(&r) > 0) {
+        struct found_head one;
+        CHECK(count < STORE_SCAN_MAX);
+        memcpy(&one, read_bytes(&r, sizeof one).at, sizeof one);
+        found[count].key = read_bytes(&r, one.key_bytes);
+        found[count].doc = (struct store_doc){
+            .version = one.version, .exists = true, .value = read_bytes(&r, one.value_bytes)};
+        count++;
+    }
+    CHECK(reader_ok(&r));
+    store->done.scanned(store->done.ctx, head->token, head->result, found, count);
+}
+
 /* 1 when it was an answer to a call. */
 static uint32_t
 answer_deliver(struct lmdb_store *store, const struct answer_head *head, struct slice bytes)
@@ -243,6 +314,14 @@ answer_deliver(struct lmdb_store *store, const struct answer_head *head, struct 
         store->under_way--;
         store->done.committed(store->done.ctx, head->token, head->result);
         return 1;
+    case ANSWER_SCANNED:
+        store->under_way--;
+        scanned_deliver(store, head, bytes);
+        return 1;
+    case ANSWER_CHANGED:
+        if (store->done.changed != NULL)
+            store->done.changed(store->done.ctx, bytes);
+        return 0;
     case ANSWER_REPORT:
         if (store->options.log != NULL) {
             char text[REPORT_MAX];
@@ -320,7 +399,7 @@ queues_init(struct lmdb_store *store)
     const struct lmdb_store_options *options = &store->options;
     enum err error = swap_queue_init(&store->commits, options->queue_bytes);
     if (error == OK)
-        error = swap_queue_init(&store->gets, options->calls_max * sizeof(struct get_head));
+        error = swap_queue_init(&store->reads, options->calls_max * READ_BYTES_MAX);
     if (error == OK)
         error = swap_queue_init(&store->answers, lmdb_answers_reserve(store) + ANSWER_VALUES_BYTES);
     return error;
@@ -330,7 +409,7 @@ queues_init(struct lmdb_store *store)
 static void
 store_free(struct lmdb_store *store)
 {
-    struct swap_queue *queues[] = {&store->commits, &store->gets, &store->answers};
+    struct swap_queue *queues[] = {&store->commits, &store->reads, &store->answers};
     for (size_t i = 0; i < 3; i++)
         if (queues[i]->filling != NULL)
             swap_queue_fini(queues[i]);
@@ -340,8 +419,12 @@ store_free(struct lmdb_store *store)
         close(store->event_fd);
     if (store->lock_fd >= 0)
         data_lock_release(store->lock_fd);
-    pthread_mutex_destroy(&store->map_lock);
-    pthread_mutex_destroy(&store->stats_lock);
+    pthread_mutex_t *locks[] = {&store->map_lock, &store->writing_lock, &store->stats_lock,
+                                &store->watch_lock};
+    for (size_t i = 0; i < 4; i++)
+        pthread_mutex_destroy(locks[i]);
+    map_fini(&store->damaged);
+    map_fini(&store->watched);
     free(store->outcomes);
     free(store);
 }
@@ -350,11 +433,19 @@ static enum err
 store_prepare(struct lmdb_store *store, char *why)
 {
     const struct lmdb_store_options *options = &store->options;
-    enum err error = data_lock_take(options->directory, &store->lock_fd, why, LMDB_STORE_WHY_MAX);
-    if (error != OK)
-        return error;
-    error = lmdb_file_open(&store->file, options->directory, options->map_bytes, true, why,
-                           LMDB_STORE_WHY_MAX);
+    char path[PATH_MAX];
+    enum err error = lmdb_file_path(options->directory, path, why, LMDB_STORE_WHY_MAX);
+    if (error == OK && options->beside && data_lock_is_ours(options->directory)) {
+        snprintf(why, LMDB_STORE_WHY_MAX, "this process has the store in %s open already",
+                 options->directory);
+        error = ERR_DENIED;
+    }
+    if (error == OK && !options->beside)
+        error = data_lock_take(options->directory, &store->lock_fd, why, LMDB_STORE_WHY_MAX);
+    if (error == OK)
+        error = lmdb_file_open(&store->file, path, options->map_bytes,
+                               options->beside ? LMDB_FILE_GUEST : LMDB_FILE_OWNER, why,
+                               LMDB_STORE_WHY_MAX);
     if (error != OK)
         return error;
     int dead = 0; /* readers that were killed would pin their pages for ever */
@@ -379,8 +470,12 @@ lmdb_store_open(const struct lmdb_store_options *options, struct lmdb_store **ou
     store->lock_fd = -1;
     store->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     store->outcomes = calloc(complete.calls_max, sizeof *store->outcomes);
-    CHECK(pthread_mutex_init(&store->map_lock, NULL) == 0);
-    CHECK(pthread_mutex_init(&store->stats_lock, NULL) == 0);
+    pthread_mutex_t *locks[] = {&store->map_lock, &store->writing_lock, &store->stats_lock,
+                                &store->watch_lock};
+    for (size_t i = 0; i < 4; i++)
+        CHECK(pthread_mutex_init(locks[i], NULL) == 0);
+    map_init(&store->damaged, DAMAGED_MAX, 0);
+    map_init(&store->watched, STORE_WATCHES_MAX, 0);
     if (store->event_fd < 0 || store->outcomes == NULL || queues_init(store) != OK) {
         snprintf(why, LMDB_STORE_WHY_MAX, "the store finds no memory or descriptor: %s",
                  strerror(errno));
@@ -404,7 +499,7 @@ lmdb_store_close(struct lmdb_store **store)
     struct lmdb_store *s = *store;
     CHECK(s != NULL && !s->delivering);
     swap_queue_close(&s->commits); /* the writer still writes what waits */
-    swap_queue_close(&s->gets);
+    swap_queue_close(&s->reads);
     swap_queue_close(&s->answers); /* nobody reads them any more */
     pthread_join(s->writer, NULL);
     pthread_join(s->reader, NULL);

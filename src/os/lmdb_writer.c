@@ -11,6 +11,7 @@
  * their size. */
 #define GROUP_DOCUMENTS_MAX 8192
 #define GROW_AT_PERCENT     70
+#define WARN_AT_PERCENT     70 /* of the limit */
 #define GROW_STEP_MAX       (1ULL << 30)
 #define HOLD_DIVISOR        4 /* of the time that the last group took */
 
@@ -182,7 +183,7 @@ map_grow(struct lmdb_store *store)
     uint64_t map = store->file.map_bytes;
     uint64_t larger = map + (map < GROW_STEP_MAX ? map : GROW_STEP_MAX);
     enum err error = ERR_UNAVAILABLE;
-    if (larger <= store->options.map_bytes_limit) {
+    if (larger <= store->options.map_bytes_limit && !store->options.beside) {
         pthread_mutex_lock(&store->map_lock);
         error = lmdb_file_grow(&store->file, larger);
         pthread_mutex_unlock(&store->map_lock);
@@ -193,12 +194,22 @@ map_grow(struct lmdb_store *store)
         store->growth_failed = false;
         return true;
     }
-    if (!store->growth_failed)
+    if (!store->growth_failed && !store->options.beside)
         lmdb_report(store, LOG_WARN,
                     "the map of %llu MiB is filling up and cannot grow: disk or limit reached",
                     (unsigned long long)(map >> 20));
     store->growth_failed = true;
     return false;
+}
+
+/* Another process, which wrote beside this one or which owns the file, made the map larger. */
+static bool
+map_adopt(struct lmdb_store *store)
+{
+    pthread_mutex_lock(&store->map_lock);
+    int code = lmdb_file_adopt(&store->file);
+    pthread_mutex_unlock(&store->map_lock);
+    return code == MDB_SUCCESS;
 }
 
 static void
@@ -213,9 +224,13 @@ static void
 group_write(struct lmdb_store *store, struct group *group)
 {
     bool uncertain;
-    int code = group_write_once(store, group, &uncertain);
-    while (code == MDB_MAP_FULL && map_grow(store))
+    int code;
+    do {
+        pthread_mutex_lock(&store->writing_lock);
         code = group_write_once(store, group, &uncertain);
+        pthread_mutex_unlock(&store->writing_lock);
+    } while ((code == MDB_MAP_FULL && map_grow(store)) ||
+             (code == MDB_MAP_RESIZED && map_adopt(store)));
     if (code == MDB_SUCCESS)
         return;
     group->documents_written = 0;
@@ -241,12 +256,53 @@ group_count(struct lmdb_store *store, const struct group *group, uint64_t took_u
     hist_add(&stats->group_commits, group->commits);
     stats->map_bytes = store->file.map_bytes;
     stats->used_bytes = lmdb_file_used_bytes(&store->file);
+    stats->filling = store->filling_told || store->growth_failed;
     pthread_mutex_unlock(&store->stats_lock);
 }
 
-/* Who is answered often has the next commit at hand. So the next group waits until the answers are
- * delivered, or there would be two lots of commits for ever, each waiting for the fsync of the
- * other; but not for longer than is small beside a group. */
+/* Hints about what this group changed: dropped when there is no room for them. */
+static void
+group_hint(struct lmdb_store *store, const struct group *group)
+{
+    if (!atomic_load(&store->watching))
+        return;
+    uint64_t hints = 0;
+    struct reader r = reader_over(group->bytes.at, group->bytes.bytes);
+    for (uint32_t i = 0; i < group->commits; i++) {
+        struct commit_head head = commit_read(&r);
+        for (uint32_t w = 0; w < head.count; w++) {
+            struct store_write write = write_read(&r);
+            if (store->outcomes[i].result != STORE_OK || write.op == STORE_CHECK ||
+                !lmdb_is_watched(store, write.key))
+                continue;
+            struct answer_head answer = {.kind = ANSWER_CHANGED,
+                                         .bytes = (uint32_t)write.key.bytes};
+            hints +=
+                lmdb_answer_send(store, &answer, &write.key, 1, lmdb_answers_reserve(store)) == OK;
+        }
+    }
+    pthread_mutex_lock(&store->stats_lock);
+    store->stats.hints += hints;
+    pthread_mutex_unlock(&store->stats_lock);
+}
+
+/* Said once: space that was used is used again, but a file never shrinks. */
+static void
+filling_tell(struct lmdb_store *store)
+{
+    uint64_t used = lmdb_file_used_bytes(&store->file), limit = store->options.map_bytes_limit;
+    if (store->filling_told || used < limit / 100 * WARN_AT_PERCENT)
+        return;
+    store->filling_told = true;
+    lmdb_report(store, LOG_WARN,
+                "%llu MiB of the %llu MiB that the store may take are used; when it is full, "
+                "nothing can be saved",
+                (unsigned long long)(used >> 20), (unsigned long long)(limit >> 20));
+}
+
+/* Who is answered often has the next commit at hand. So what waits is held until the answers are
+ * delivered, or there would be two lots of commits for ever, each waiting for the other's fsync;
+ * but not for longer than is small beside a group. */
 static void
 group_answer(struct lmdb_store *store, const struct group *group, uint64_t took_us)
 {
@@ -267,9 +323,11 @@ lmdb_writer_main(void *argument)
                 results_set(store, group.commits, STORE_UNAVAILABLE);
             else
                 group_write(store, &group);
+            filling_tell(store);
             uint64_t took_us = now_us() - start_us;
             group_count(store, &group, took_us);
             group_answer(store, &group, took_us);
+            group_hint(store, &group);
             taken.at += group.bytes.bytes;
             taken.bytes -= group.bytes.bytes;
         }
