@@ -31,8 +31,8 @@ void swap_queue_fini(struct swap_queue *q);
  * waking. */
 enum err swap_queue_send(struct swap_queue *q, const struct slice *pieces, uint32_t count,
                          size_t spare, bool *was_empty);
-/* From now on swap_queue_take_wait() waits until the queue is let go, but not longer than at_most_us,
- * so that what a sender has to say together is taken together. */
+/* From now on swap_queue_take_wait() waits until the queue is let go, but not longer than
+ * at_most_us, so that what a sender has to say together is taken together. */
 void swap_queue_hold(struct swap_queue *q, uint64_t at_most_us);
 void swap_queue_let_go(struct swap_queue *q);
 /* Everything that waits; valid until the next take. Waits for something; false: closed and empty.
