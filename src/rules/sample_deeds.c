@@ -87,7 +87,10 @@ decide_pick(struct deed *deed)
     if (!tree_find(deed, asked->pick->entity, &at)) {
         return SEOM__CODE__NOT_FOUND;
     }
-    if (!is_within_reach(deed_actor(deed), at.tree.place) || at.tree.stage != STAGE_FRUIT) {
+    if (!is_within_reach(deed_actor(deed), at.tree.place)) {
+        return SEOM__CODE__TOO_FAR;
+    }
+    if (at.tree.stage != STAGE_FRUIT) {
         return SEOM__CODE__REFUSED;
     }
     Seom__ChunkDocument *chunk = chunk_open(deed, at.chunk);
@@ -237,7 +240,7 @@ lay_down(struct deed *deed, const struct purse *bag, uint32_t slot, uint32_t cou
         return DEED_MORE;
     }
     if (chunk_is_full(chunk)) {
-        return SEOM__CODE__FULL;
+        return SEOM__CODE__NO_ROOM;
     }
     Seom__ChunkThing *thing = chunk_add(deed, chunk, kind, actor->at);
     if (thing == NULL) {
@@ -323,7 +326,7 @@ find_near(struct deed *deed, uint64_t id, struct found *out)
         if (thing != NULL) {
             *out = (struct found){.where = chunks[i], .chunk = chunk, .thing = thing};
             return is_within_reach(deed_actor(deed), thing_place(thing)) ? SEOM__CODE__FINE
-                                                                         : SEOM__CODE__REFUSED;
+                                                                         : SEOM__CODE__TOO_FAR;
         }
     }
     return SEOM__CODE__NOT_FOUND;
@@ -442,7 +445,7 @@ chest_within_reach(struct deed *deed, uint64_t id, struct purse *out)
         return SEOM__CODE__NOT_FOUND;
     }
     if (chunk_island(chest->chunk) != actor->island) {
-        return SEOM__CODE__REFUSED;
+        return SEOM__CODE__TOO_FAR;
     }
     const Seom__ChunkDocument *chunk = chunk_open(deed, chest->chunk);
     if (chunk == NULL) {
@@ -453,7 +456,7 @@ chest_within_reach(struct deed *deed, uint64_t id, struct purse *out)
         return SEOM__CODE__NOT_FOUND;
     }
     if (!is_within_reach(actor, thing_place(thing))) {
-        return SEOM__CODE__REFUSED;
+        return SEOM__CODE__TOO_FAR;
     }
     if (chest->holds == NULL) {
         chest->holds = deed_alloc(deed, sizeof *chest->holds);

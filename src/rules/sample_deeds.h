@@ -7,8 +7,9 @@
  *     build  a chest out of the bag, where one stands; everybody within reach may put things in
  *            and take them out; its builder takes it up again when it is empty
  *
- * Refusals: MALFORMED, what makes no sense; NOT_FOUND, what is not (any more) there; FULL, where
- * nothing more can lie; REFUSED, what is too far, not ripe, not owned, or finds no room.
+ * Refusals: MALFORMED, what makes no sense; NOT_FOUND, what is not (any more) there; TOO_FAR, what
+ * is out of reach; NO_ROOM, where nothing more can lie; REFUSED, what is not ripe, not owned, or
+ * not for sale, and what a purse refuses.
  *
  * Constant tables and pure functions; the logic thread.
  */

@@ -10,7 +10,8 @@
 #define MALFORMED SEOM__CODE__MALFORMED
 #define NOT_FOUND SEOM__CODE__NOT_FOUND
 #define REFUSED   SEOM__CODE__REFUSED
-#define FULL      SEOM__CODE__FULL
+#define TOO_FAR   SEOM__CODE__TOO_FAR
+#define NO_ROOM   SEOM__CODE__NO_ROOM
 
 enum { ANN, BEN, CAT };
 
@@ -133,12 +134,12 @@ test_pick_refused(void **state)
     }
     int32_t reach_mm = sample_game.reach_mm(0);
     g->people[ANN].at.x_mm = tree.place.x_mm + reach_mm + 1;
-    assert_int_equal(grounds_pick(g, ANN, tree.entity), REFUSED);
+    assert_int_equal(grounds_pick(g, ANN, tree.entity), TOO_FAR);
     g->people[ANN].at = (struct place){.x_mm = tree.place.x_mm - reach_mm * 4 / 5,
                                        .y_mm = tree.place.y_mm + reach_mm * 4 / 5};
-    assert_int_equal(grounds_pick(g, ANN, tree.entity), REFUSED);
+    assert_int_equal(grounds_pick(g, ANN, tree.entity), TOO_FAR);
     g->people[ANN].at = (struct place){.x_mm = INT32_MIN, .y_mm = INT32_MAX};
-    assert_int_equal(grounds_pick(g, ANN, tree.entity), REFUSED);
+    assert_int_equal(grounds_pick(g, ANN, tree.entity), TOO_FAR);
     assert_null(grounds_chunk(g, tree.chunk));
     g->people[ANN].at = (struct place){.x_mm = tree.place.x_mm, .y_mm = tree.place.y_mm - reach_mm};
     assert_int_equal(grounds_pick(g, ANN, tree.entity), FINE);
@@ -331,7 +332,7 @@ test_drop_and_take(void **state)
     assert_int_equal(chunk->things[0]->y_mm, meadow.y_mm);
     /* Others see it, and the first takes it. */
     g->people[BEN].at.x_mm += sample_game.reach_mm(0) + 1;
-    assert_int_equal(grounds_take(g, BEN, entity), REFUSED);
+    assert_int_equal(grounds_take(g, BEN, entity), TOO_FAR);
     g->people[BEN].at.x_mm -= 1;
     assert_int_equal(grounds_take(g, BEN, entity + 1), NOT_FOUND);
     assert_int_equal(grounds_take(g, BEN, entity), FINE);
@@ -447,8 +448,8 @@ test_full_chunk(void **state)
         assert_int_equal(grounds_drop(g, ANN, 0, 1), FINE);
     }
     uint64_t last = g->people[ANN].made;
-    assert_int_equal(grounds_drop(g, ANN, 0, 1), FULL);
-    assert_int_equal(grounds_build(g, ANN, grounds_slot(g, ANN, GOODS_CHEST)), FULL);
+    assert_int_equal(grounds_drop(g, ANN, 0, 1), NO_ROOM);
+    assert_int_equal(grounds_build(g, ANN, grounds_slot(g, ANN, GOODS_CHEST)), NO_ROOM);
     assert_int_equal(grounds_has(g, ANN, GOODS_FRUIT), 1);
     assert_int_equal(grounds_take(g, BEN, last), FINE);
     assert_int_equal(grounds_drop(g, ANN, 0, 1), FINE);
@@ -512,8 +513,8 @@ test_chest(void **state)
     assert_int_equal(grounds_chest(g, uid)->holds->slots[0]->count, 6);
     /* Everybody near it may take, nobody who is far. */
     g->people[BEN].at.y_mm -= sample_game.reach_mm(0) + 1;
-    assert_int_equal(grounds_take_out(g, BEN, uid, 0, 1), REFUSED);
-    assert_int_equal(grounds_put_in(g, BEN, uid, 0, 1), REFUSED);
+    assert_int_equal(grounds_take_out(g, BEN, uid, 0, 1), TOO_FAR);
+    assert_int_equal(grounds_put_in(g, BEN, uid, 0, 1), TOO_FAR);
     g->people[BEN].at = meadow;
     assert_int_equal(grounds_take_out(g, BEN, uid, 0, 0), MALFORMED);
     assert_int_equal(grounds_take_out(g, BEN, uid, 0, 7), REFUSED);
@@ -537,7 +538,7 @@ test_chest_on_another_island(void **state)
     struct key key = key_make(DESK_WORLD, KEY_CLASS_CHEST, uid);
     desk_put(g->desk, key.text, bytes, seom__chest_document__pack(&chest, bytes));
     assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 1), FINE);
-    assert_int_equal(grounds_put_in(g, ANN, uid, 0, 1), REFUSED);
+    assert_int_equal(grounds_put_in(g, ANN, uid, 0, 1), TOO_FAR);
 }
 
 static void
