@@ -129,6 +129,19 @@ file_system_of(const char *path, bool *on_disk)
 
 /* ---- a run ---- */
 
+void
+bench_core_take(uint32_t core)
+{
+    static uint32_t cores; /* before the first one was taken */
+    if (cores == 0) {
+        cores = process_cores();
+    }
+    if (cores > 1 && thread_pin(core) != OK) {
+        output_progress("core %" PRIu32 " cannot be taken: the sides may not compare", core);
+        cores = 1;
+    }
+}
+
 static enum err
 ground_open(struct ground *g, const char *directory)
 {
@@ -222,6 +235,8 @@ ground_run(const struct request *request, struct ground *g, int64_t left_us,
     struct bench_shares shares = bench_shares_of(left_us);
     shares.storm_s = request->storm_s > 0 ? request->storm_s : shares.storm_s;
     enum err error = levels_run(g, &shares, r);
+    error = error == OK ? bench_raw_fold(g->raw, shares.fold_us, &r->fold_per_s) : error;
+    bench_core_take(BENCH_CORE_ASKING);
     if (error == OK) {
         output_progress("reads, places ...");
         error = bench_load_reads(g->load, shares.reads_us, &r->reads_per_s);

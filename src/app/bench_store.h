@@ -10,6 +10,10 @@
  * groups form as they do; the other sides make transactions of exactly N, which is the best that
  * any grouping of N could come to.
  *
+ * One core is not as fast as the other (interrupts, what else runs there), so the writer of the
+ * store and whoever makes transactions on the other sides stay on core 0, and whoever asks the
+ * store on core 1.
+ *
  * Used on the main thread, one side at a time. Memory and files are of fixed size except for the
  * storm and the recovery, which write as much as they are asked for.
  */
@@ -25,6 +29,9 @@
 #define BENCH_STORE_IN_FLIGHT_MAX 512
 #define BENCH_STORE_COUNT         100000                /* documents */
 #define BENCH_STORE_MAP_BYTES     (UINT64_C(256) << 20) /* so that no map grows in a round */
+#define BENCH_FOLD                16384 /* documents that a journal would fold into LMDB at once */
+#define BENCH_CORE_WRITING        0
+#define BENCH_CORE_ASKING         1
 #define BENCH_STORE_PLAYERS       19000
 
 /* What can make commits. A round ends at the first commit after us; ERR_CLOSED: interrupted. */
@@ -33,6 +40,9 @@ struct bench_side {
     void *ctx;
     enum err (*round)(void *ctx, uint32_t in_flight, int64_t us, struct bench_round *out);
 };
+
+/* Where there are two cores; the threads that are started from now on stay there as well. */
+void bench_core_take(uint32_t core);
 
 /* ---- bench_store_load.c: the store ---- */
 
@@ -65,6 +75,8 @@ enum err bench_raw_open(const char *directory, struct bench_documents *documents
                         struct bench_raw **out) MUST_USE;
 void bench_raw_close(struct bench_raw **raw);
 struct bench_side bench_raw_side(struct bench_raw *raw);
+/* Documents a second in transactions of BENCH_FOLD. */
+enum err bench_raw_fold(struct bench_raw *raw, int64_t us, double *per_s) MUST_USE;
 /* A round for sides that have nothing under way between their transactions of in_flight commits. */
 enum err bench_transactions(enum err (*transaction)(void *ctx, uint32_t count), void *ctx,
                             uint32_t in_flight, int64_t us, struct bench_round *out) MUST_USE;
@@ -112,7 +124,7 @@ struct bench_store_result {
     bool on_disk;
     bool with_sqlite, with_recovery;
     struct bench_tally sides[BENCH_SIDES][BENCH_LEVELS];
-    double reads_per_s, place_us_per_player_s;
+    double fold_per_s, reads_per_s, place_us_per_player_s;
     struct bench_storm storm;
     struct bench_recovery recovery;
 };

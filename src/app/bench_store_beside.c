@@ -48,6 +48,7 @@ static enum err
 append_transaction(void *ctx, uint32_t count)
 {
     struct bench_append *a = ctx;
+    CHECK(count <= BENCH_STORE_IN_FLIGHT_MAX);
     size_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t document = rand_below(&a->documents->rand, a->documents->count);
@@ -202,6 +203,7 @@ static enum err
 sqlite_transaction(void *ctx, uint32_t count)
 {
     struct bench_sqlite *s = ctx;
+    CHECK(count <= BENCH_STORE_IN_FLIGHT_MAX);
     uint32_t picked[BENCH_STORE_IN_FLIGHT_MAX];
     size_t used = (size_t)sprintf(s->text, "BEGIN;\n");
     for (uint32_t i = 0; i < count; i++) {

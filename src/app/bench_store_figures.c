@@ -100,7 +100,7 @@ bench_storm_share(const struct bench_storm *storm)
     return per((double)bench_storm_lowest(storm), bench_storm_mean(storm));
 }
 
-/* Three fifths for the sides, a fifth for the storm, the rest for reads, places and whatever comes
+/* Three fifths for the sides, a fifth for the storm, the rest for single figures and whatever comes
  * later than it should. */
 struct bench_shares
 bench_shares_of(int64_t us)
@@ -108,6 +108,7 @@ bench_shares_of(int64_t us)
     us = us < 0 ? 0 : us;
     int64_t rounds = us * 3 / 5 / ((int64_t)ROUND_US * BENCH_LEVELS * BENCH_SIDES);
     struct bench_shares shares = {.round_us = ROUND_US,
+                                  .fold_us = us / 20,
                                   .reads_us = us / 20,
                                   .places_us = us / 20,
                                   .storm_s = (uint32_t)(us / 5000000)};

@@ -52,7 +52,7 @@ double bench_storm_share(const struct bench_storm *storm); /* of the mean, in th
 
 struct bench_shares {
     uint32_t rounds;
-    int64_t round_us, reads_us, places_us;
+    int64_t round_us, fold_us, reads_us, places_us;
     uint32_t storm_s;
 };
 

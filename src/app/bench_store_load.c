@@ -85,7 +85,9 @@ bench_load_open(const char *directory, struct bench_documents *documents, struct
     char why[LMDB_STORE_WHY_MAX];
     struct lmdb_store_options options = {
         .directory = directory, .map_bytes = BENCH_STORE_MAP_BYTES, .log = log_line};
+    bench_core_take(BENCH_CORE_WRITING); /* the threads of the store, which it starts */
     enum err error = lmdb_store_open(&options, &l->lmdb, why);
+    bench_core_take(BENCH_CORE_ASKING);
     if (error != OK) {
         output_progress("%s", why);
         free(l);
@@ -211,6 +213,7 @@ load_round(void *ctx, uint32_t in_flight, int64_t us, struct bench_round *out)
     struct bench_load *l = ctx;
     struct lmdb_store_stats before, after;
     *out = (struct bench_round){0};
+    bench_core_take(BENCH_CORE_ASKING);
     l->round = out;
     l->among = l->documents->count;
     lmdb_store_stats(l->lmdb, &before);

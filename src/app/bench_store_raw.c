@@ -20,7 +20,7 @@ struct bench_raw {
     MDB_env *env; /* owned */
     MDB_dbi dbi;
     struct bench_documents *documents; /* borrowed */
-    uint32_t picked[BENCH_STORE_IN_FLIGHT_MAX];
+    uint32_t picked[BENCH_FOLD];
 };
 
 static int
@@ -65,6 +65,7 @@ static enum err
 raw_transaction(void *ctx, uint32_t count)
 {
     struct bench_raw *raw = ctx;
+    CHECK(count <= BENCH_FOLD);
     MDB_txn *txn;
     int code = mdb_txn_begin(raw->env, NULL, 0, &txn);
     if (code != MDB_SUCCESS) {
@@ -92,8 +93,9 @@ enum err
 bench_transactions(enum err (*transaction)(void *ctx, uint32_t count), void *ctx,
                    uint32_t in_flight, int64_t us, struct bench_round *out)
 {
-    CHECK(in_flight > 0 && in_flight <= BENCH_STORE_IN_FLIGHT_MAX);
+    CHECK(in_flight > 0);
     *out = (struct bench_round){0};
+    bench_core_take(BENCH_CORE_WRITING);
     int64_t from_us = process_mono_us(), cpu_us = process_cpu_us(), now_us = from_us;
     while (now_us < from_us + us) {
         enum err error = scratch_stopped() ? ERR_CLOSED : transaction(ctx, in_flight);
@@ -201,4 +203,13 @@ struct bench_side
 bench_raw_side(struct bench_raw *raw)
 {
     return (struct bench_side){.name = "raw LMDB", .ctx = raw, .round = raw_round};
+}
+
+enum err
+bench_raw_fold(struct bench_raw *raw, int64_t us, double *per_s)
+{
+    struct bench_round round;
+    enum err error = bench_transactions(raw_transaction, raw, BENCH_FOLD, us, &round);
+    *per_s = error == OK ? (double)round.commits * 1e6 / (double)round.us : 0;
+    return error;
 }
