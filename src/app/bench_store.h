@@ -36,7 +36,6 @@
 
 /* What can make commits. A round ends at the first commit after us; ERR_CLOSED: interrupted. */
 struct bench_side {
-    const char *name;
     void *ctx;
     enum err (*round)(void *ctx, uint32_t in_flight, int64_t us, struct bench_round *out);
 };

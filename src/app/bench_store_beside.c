@@ -124,7 +124,7 @@ bench_append_close(struct bench_append **append)
 struct bench_side
 bench_append_side(struct bench_append *append)
 {
-    return (struct bench_side){.name = "append", .ctx = append, .round = append_round};
+    return (struct bench_side){.ctx = append, .round = append_round};
 }
 
 /* ---- SQLite ---- */
@@ -320,5 +320,5 @@ bench_sqlite_close(struct bench_sqlite **sqlite)
 struct bench_side
 bench_sqlite_side(struct bench_sqlite *sqlite)
 {
-    return (struct bench_side){.name = "SQLite", .ctx = sqlite, .round = sqlite_round};
+    return (struct bench_side){.ctx = sqlite, .round = sqlite_round};
 }

@@ -8,6 +8,7 @@
 #include "os/process.h"
 #include "store/place.h"
 #include "store/store.h"
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define FILL_FLIGHT  8
 #define READS_FLIGHT 64
 #define WAIT_MS      100 /* how soon an interruption is seen */
+#define STORM_TELL_S 10
 #define LEDGER       "ledger"
 
 /* What one slot has under way. */
@@ -137,13 +139,27 @@ load_wait(struct bench_load *l, uint32_t at_most)
 static void flight_send(struct bench_load *l, uint32_t slot);
 
 static void
+storm_count(struct bench_load *l, uint64_t took_us, int64_t now_us)
+{
+    struct bench_storm *storm = l->storm;
+    uint64_t second = (uint64_t)(now_us - l->storm_from_us) / 1000000;
+    if (second >= storm->count) {
+        return;
+    }
+    if (second > 0 && second % STORM_TELL_S == 0 && storm->seconds[second] == 0) {
+        output_progress("storm: %" PRIu64 " s, %" PRIu64 " commits in the last one", second,
+                        storm->seconds[second - 1]);
+    }
+    storm->seconds[second]++;
+    hist_add(&storm->latency_us, took_us);
+}
+
+static void
 flight_count(struct bench_load *l, const struct flight *flight, int64_t now_us)
 {
     uint64_t took = (uint64_t)(now_us - flight->sent_us);
     if (l->storm != NULL) {
-        uint64_t second = (uint64_t)(now_us - l->storm_from_us) / 1000000;
-        l->storm->seconds[second]++;
-        hist_add(&l->storm->latency_us, took);
+        storm_count(l, took, now_us);
         return;
     }
     l->round->commits++;
@@ -233,7 +249,7 @@ load_round(void *ctx, uint32_t in_flight, int64_t us, struct bench_round *out)
 struct bench_side
 bench_load_side(struct bench_load *load)
 {
-    return (struct bench_side){.name = "store", .ctx = load, .round = load_round};
+    return (struct bench_side){.ctx = load, .round = load_round};
 }
 
 static void

@@ -202,7 +202,7 @@ bench_raw_close(struct bench_raw **raw)
 struct bench_side
 bench_raw_side(struct bench_raw *raw)
 {
-    return (struct bench_side){.name = "raw LMDB", .ctx = raw, .round = raw_round};
+    return (struct bench_side){.ctx = raw, .round = raw_round};
 }
 
 enum err
