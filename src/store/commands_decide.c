@@ -316,7 +316,7 @@ slot_decide(struct slot *slot)
         slot_want_more(slot);
     else if (code == SEOM__CODE__FINE)
         slot_do(slot);
-    else if (code == SEOM__CODE__RETRY_AFTER)
+    else if (code == SEOM__CODE__RETRY_AFTER || code == SEOM__CODE__CLOSED)
         slot_answer_code(slot, code);
     else
         slot_refuse(slot, code);

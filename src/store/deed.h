@@ -5,7 +5,7 @@
  *
  * Everything that was opened is in the commit: what was not changed is checked (RELIABILITY: reads
  * are in the write set). A code other than FINE is a refusal: no change is written but the
- * initiator's last command.
+ * initiator's last command; RETRY_AFTER and CLOSED leave even that as it is.
  *
  * Lives on the logic thread, inside a slot of struct commands, for one attempt. Limits: documents,
  * memory and ids below; a deed that needs more is refused with SEOM__CODE__TOO_LARGE.

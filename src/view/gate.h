@@ -10,6 +10,7 @@
 #define SEOM_VIEW_GATE_H
 
 #include "env/env.h"
+#include "wire/code.h"
 #include "wire/link.h"
 #include "world/archipelago.h"
 
@@ -53,7 +54,7 @@ struct gate_options {
     enum gate_mutant mutant;
 };
 
-#define GATE_CODES 21 /* of proto/seom.proto */
+#define GATE_CODES CODE_COUNT
 
 struct gate_stats {
     uint64_t closed_by_code[GATE_CODES]; /* why we closed connections */

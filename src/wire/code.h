@@ -38,6 +38,8 @@
     X(TOO_FAR, "That is too far away.", "너무 멀리 있습니다.")                                   \
     X(NO_ROOM, "There is no room for it.", "넣을 공간이 없습니다.")
 
+#define CODE_COUNT 21
+
 enum language { LANGUAGE_ENGLISH, LANGUAGE_KOREAN, LANGUAGE_COUNT };
 
 bool code_is_known(uint32_t code);

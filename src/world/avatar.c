@@ -12,6 +12,19 @@
 
 #define SPAWN_TILES 64 /* new guests stand on one of so many land tiles around the harbour */
 
+struct avatar *
+avatar_find(const struct world *w, uint64_t player)
+{
+    uint32_t index = map_get(&w->avatar_by_id, player);
+    return index == MAP_NONE ? NULL : pool_at(&w->avatars, index);
+}
+
+struct place
+avatar_place(const struct world *w, const struct avatar *a)
+{
+    return motion_at(&a->mover.motion, env_world_ms(w->env));
+}
+
 void
 avatar_write_motion(const struct avatar *a, struct writer *out)
 {
@@ -186,6 +199,7 @@ avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
     struct place at = {0};
     a->id = e->player;
     a->session_epoch = e->session_epoch;
+    a->versions[0] = e->version;
     a->gate = e->gate;
     memcpy(a->name, e->name, sizeof a->name);
     a->crossing = (struct timer){.kind = TIMER_CROSSING, .owner = *out};
@@ -203,6 +217,7 @@ avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
     struct topic *t = topic_at(w, topic_of(a->island, at));
     join_chunk(w, a, t, topic_chunk_of(at));
     w->stats.players++;
+    value_came(w, a);
     publish_motion(w, a);
     avatar_save(w, a);
     struct game_player gp = {.entity = a->id,
@@ -226,6 +241,7 @@ avatar_remove(struct world *w, uint32_t index)
     topic_drop_if_idle(w, t);
     wheel_cancel(&w->wheel, &a->crossing.entry);
     wheel_cancel(&w->wheel, &a->linger.entry);
+    value_left(w, a);
     w->stats.players--;
     w->stats.lingering -= a->lingering;
     w->stats.leaves++;
@@ -312,39 +328,6 @@ input_look(struct world *w, const struct avatar *a, const struct link_input *inp
     home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
-/* Nothing runs deeds yet: no effect, ask again. */
-static void
-input_command(struct world *w, const struct avatar *a, const struct link_input *input)
-{
-    const struct game *game = w->options.game;
-    uint8_t code = SEOM__CODE__RETRY_AFTER;
-    if (game->society == NULL) {
-        code = SEOM__CODE__REFUSED;
-    } else if (game->deed(input->bytes) == NULL) {
-        code = SEOM__CODE__MALFORMED;
-    }
-    w->stats.commands++;
-    home_send(w, a->gate,
-              &(struct link_message){.kind = LINK_SELF,
-                                     .as.self = {.player = a->id,
-                                                 .session_epoch = a->session_epoch,
-                                                 .kind = SELF_RESULT,
-                                                 .seq = input->seq,
-                                                 .code = code}});
-}
-
-static void
-input_show(struct world *w, const struct avatar *a, const struct link_input *input)
-{
-    home_send(w, a->gate,
-              &(struct link_message){.kind = LINK_SELF,
-                                     .as.self = {.player = a->id,
-                                                 .session_epoch = a->session_epoch,
-                                                 .kind = SELF_SHOWN,
-                                                 .number = input->number,
-                                                 .code = SEOM__CODE__RETRY_AFTER}});
-}
-
 /* Input of a session that is over: its gate missed the end and is told once more. */
 static void
 end_stale_session(struct world *w, uint32_t gate, const struct link_input *input)
@@ -375,8 +358,8 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
     case INPUT_MOVE: input_move(w, a, input); break;
     case INPUT_SAY: input_say(w, a, input); break;
     case INPUT_LOOK: input_look(w, a, input); break;
-    case INPUT_COMMAND: input_command(w, a, input); break;
-    case INPUT_SHOW: input_show(w, a, input); break;
+    case INPUT_COMMAND: value_command(w, a, input); break;
+    case INPUT_SHOW: show_begin(w, a, input); break;
     case INPUT_GONE: avatar_linger(w, index); break;
     case INPUT_LEFT: avatar_remove(w, index); break;
     }

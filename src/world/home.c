@@ -4,7 +4,9 @@
  *              |                                           |
  *           MINT (an id from the leased block)             |
  *              |                                           |
- *           CREATE (player/<id>, session_epoch 1)       CLAIM (session_epoch + 1)
+ *              |                                           |   not served
+ *           CREATE (player/<id>, session_epoch 1)       CLAIM <--------------> DOUBT
+ *              |                                (session_epoch + 1)
  *              |                                           |
  *              +-------------------+-----------------------+
  *                                  |            \  already in the world: taken over, HOME at once
@@ -14,7 +16,8 @@
  *
  * Whatever fails on the way is answered with a code; nothing of the half-entered stays behind. A
  * second ENTER of the same player while one is under way takes its place: the newer connection
- * wins.
+ * wins. DOUBT: the store did not serve the claim; it is asked for another document, and if it
+ * serves that and the next claim neither, then this player's document cannot be read: to the lobby.
  */
 #include "base/check.h"
 #include "seom.pb-c.h"
@@ -31,7 +34,8 @@ static const uint8_t entering_moves[ENTERING_STATES] = {
     [ENTERING_FREE] = 1 << ENTERING_MINT | 1 << ENTERING_CLAIM,
     [ENTERING_MINT] = 1 << ENTERING_CREATE | 1 << ENTERING_FREE,
     [ENTERING_CREATE] = 1 << ENTERING_PLACE | 1 << ENTERING_FREE,
-    [ENTERING_CLAIM] = 1 << ENTERING_PLACE | 1 << ENTERING_FREE,
+    [ENTERING_CLAIM] = 1 << ENTERING_DOUBT | 1 << ENTERING_PLACE | 1 << ENTERING_FREE,
+    [ENTERING_DOUBT] = 1 << ENTERING_CLAIM | 1 << ENTERING_FREE,
     [ENTERING_PLACE] = 1 << ENTERING_FREE,
 };
 
@@ -55,6 +59,15 @@ home_send(struct world *w, uint32_t gate, const struct link_message *m)
         return false;
     }
     return true;
+}
+
+bool
+home_tell(struct world *w, const struct avatar *a, struct link_self self)
+{
+    self.player = a->id;
+    self.session_epoch = a->session_epoch;
+    return !a->lingering &&
+           home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
 static void
@@ -92,7 +105,9 @@ entering_fail(struct world *w, uint32_t index, uint8_t code)
 static uint8_t
 code_of(enum err e)
 {
-    return e == ERR_NOT_FOUND ? SEOM__CODE__BAD_TICKET : SEOM__CODE__RETRY_AFTER;
+    return e == ERR_NOT_FOUND ? SEOM__CODE__BAD_TICKET
+           : e == ERR_FORMAT  ? SEOM__CODE__UNREADABLE
+                              : SEOM__CODE__RETRY_AFTER;
 }
 
 /* A full ring loses the answer, and then nobody plays: the avatar lingers until its ticket comes
@@ -143,6 +158,7 @@ take_over(struct world *w, uint32_t index, uint32_t avatar_index)
     a->lingering = false;
     a->gate = e->gate;
     a->session_epoch = e->session_epoch;
+    a->versions[0] = e->version;
     a->last_move_no = 0;
 }
 
@@ -167,6 +183,51 @@ placed(void *ctx, uint64_t handle, enum err result, const struct stand *stand)
     entering_end(w, e, index);
 }
 
+static void claim(struct world *w, uint32_t index);
+
+static void
+doubted(void *ctx, uint64_t handle, enum store_result result, const struct store_doc *doc)
+{
+    (void)doc;
+    struct world *w = ctx;
+    struct entering *e = pool_find(&w->entering, handle);
+    if (e == NULL) {
+        return;
+    }
+    if (result != STORE_OK) {
+        entering_fail(w, (uint32_t)handle, SEOM__CODE__RETRY_AFTER);
+        return;
+    }
+    e->doubted = true;
+    claim(w, (uint32_t)handle);
+}
+
+static void
+doubt(struct world *w, uint32_t index)
+{
+    struct entering *e = pool_at(&w->entering, index);
+    struct key key = key_named(w->options.world_id, KEY_CLASS_META, "switches");
+    entering_move(w, e, ENTERING_DOUBT);
+    if (store_get(&w->store, key_slice(&key), doubted, w, pool_handle(&w->entering, index)) != OK) {
+        entering_fail(w, index, SEOM__CODE__RETRY_AFTER);
+    }
+}
+
+static void
+refused(struct world *w, uint32_t index, enum err why)
+{
+    const struct entering *e = pool_at(&w->entering, index);
+    if (w->stopping) {
+        entering_fail(w, index, SEOM__CODE__SERVER_STOPS);
+    } else if (why == ERR_UNAVAILABLE && e->state == ENTERING_CLAIM && !e->doubted) {
+        doubt(w, index);
+    } else if (why == ERR_UNAVAILABLE && e->doubted) {
+        entering_fail(w, index, SEOM__CODE__UNREADABLE);
+    } else {
+        entering_fail(w, index, code_of(why));
+    }
+}
+
 /* Created or claimed: the session is theirs. */
 static void
 claimed(void *ctx, uint64_t handle, enum err result, const struct player *player)
@@ -178,9 +239,10 @@ claimed(void *ctx, uint64_t handle, enum err result, const struct player *player
     }
     uint32_t index = (uint32_t)handle;
     if (result != OK || w->stopping) {
-        entering_fail(w, index, w->stopping ? SEOM__CODE__SERVER_STOPS : code_of(result));
+        refused(w, index, result);
         return;
     }
+    e->version = player->version;
     e->session_epoch = player->session_epoch;
     e->last_seq = player->last_seq;
     memcpy(e->name, player->name, sizeof e->name);
@@ -221,13 +283,11 @@ mint(struct world *w, uint32_t index)
 }
 
 static void
-claim(struct world *w, uint32_t index, uint64_t player)
+claim(struct world *w, uint32_t index)
 {
     struct entering *e = pool_at(&w->entering, index);
     entering_move(w, e, ENTERING_CLAIM);
-    e->player = player;
-    CHECK(map_put(&w->entering_by_player, player, index) == OK);
-    if (player_claim(&w->players, player, w->options.node_epoch, claimed, w,
+    if (player_claim(&w->players, e->player, w->options.node_epoch, claimed, w,
                      pool_handle(&w->entering, index)) != OK) {
         entering_fail(w, index, SEOM__CODE__RETRY_AFTER);
     }
@@ -268,7 +328,9 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
     struct entering *e = pool_at(&w->entering, index);
     *e = (struct entering){.gate = gate, .conn = enter->conn, .island_wish = enter->island};
     if (t.player != 0) {
-        claim(w, index, t.player);
+        e->player = t.player;
+        CHECK(map_put(&w->entering_by_player, t.player, index) == OK);
+        claim(w, index);
         return;
     }
     entering_move(w, e, ENTERING_MINT);

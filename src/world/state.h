@@ -1,6 +1,9 @@
 /* The inside of struct world, shared by the files of this room and nobody else: who lives here,
  * what is published, what is awake. world.c runs the turn, home.c brings people in and out, topic.c
- * publishes, steward.c wakes things, density.c counts people for the chart.
+ * publishes, steward.c wakes things, density.c counts people for the chart. Of value: value.c leads
+ * commands to the executor and their results back, chunk_copy.c knows the documents of awake
+ * chunks, show.c shows belongings, hint.c tells who was changed by others, doubt.c finds out whose
+ * document cannot be read, switches.c what is closed.
  */
 #ifndef SEOM_WORLD_STATE_H
 #define SEOM_WORLD_STATE_H
@@ -9,9 +12,12 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/wheel.h"
+#include "store/buffers.h"
+#include "store/commands.h"
 #include "store/ids.h"
 #include "store/place.h"
 #include "store/player.h"
+#include "store/scratch.h"
 #include "world/movement.h"
 #include "world/world.h"
 
@@ -26,6 +32,9 @@ struct timer {
     enum timer_kind kind;
     uint32_t owner; /* index in the pool of its kind */
 };
+
+/* Whether somebody's own document can be read, drawn in doubt.c. */
+enum doubt_state { DOUBT_NONE, DOUBT_FIRST, DOUBT_OTHER, DOUBT_SECOND, DOUBT_STATES };
 
 /* Somebody who stands in the world. */
 struct avatar {
@@ -42,7 +51,53 @@ struct avatar {
     uint8_t chunk;
     uint32_t next, previous;
     struct timer crossing, linger;
+    uint64_t command_epoch; /* session that asked for the command under way */
+    uint32_t owed_result;   /* in world.results, POOL_NONE: none */
+    enum doubt_state doubt;
+    uint8_t changed, hinted; /* a bit per ShowKind: to be told; to be compared with the store */
+    bool listed;             /* in world.hints */
+    uint32_t shows;          /* under way */
+    uint64_t versions[2];    /* of own player and inbox documents as last known; 0: not known */
     char name[PLAYER_NAME_MAX + 1];
+};
+
+/* The result of a command that a full ring refused. */
+struct owed_result {
+    uint64_t player, seq;
+    uint8_t code, bytes;
+    uint8_t body[DEED_RESULT_MAX];
+};
+
+/* Somebody's document that a command has just written, until it is known whose command it was. */
+struct written {
+    uint64_t player;
+    uint8_t what; /* ShowKind */
+    uint64_t version;
+};
+
+#define WRITTEN_MAX (2 * DEED_DOCUMENTS_MAX)
+
+struct switches {
+    uint64_t version; /* of meta/switches, as it is kept here */
+    int64_t next_ms;
+    bool reading;
+};
+
+/* What is known of the document of an awake chunk: for publishing only, nobody decides by it. Drawn
+ * in chunk_copy.c. */
+enum copy_state { COPY_WANTED, COPY_READING, COPY_AWAY, COPY_STANDS, COPY_STATES };
+
+struct copy {
+    enum copy_state state;
+    uint32_t topic;
+    uint8_t chunk;
+    bool again;              /* while reading: what comes may be old, it is read once more */
+    bool growing;            /* a job is under way */
+    uint32_t next, previous; /* among those that are wanted */
+    uint64_t version, growing_version; /* now, and when the job was asked for */
+    struct buffer buffer; /* the document's bytes; none: there is no document, as far as we know */
+    uint32_t bytes;
+    int64_t grows_ms; /* when a job is due; INT64_MAX: never */
 };
 
 /* Somebody who is on the way in: one state at a time, drawn in home.c. */
@@ -51,6 +106,7 @@ enum entering_state {
     ENTERING_MINT,
     ENTERING_CREATE,
     ENTERING_CLAIM,
+    ENTERING_DOUBT,
     ENTERING_PLACE,
     ENTERING_STATES
 };
@@ -61,6 +117,8 @@ struct entering {
     uint64_t conn;
     uint64_t player; /* 0 until minted */
     uint64_t session_epoch, last_seq;
+    uint64_t version; /* of the player's document */
+    bool doubted;     /* the store served others when it did not serve this one */
     uint32_t island_wish;
     char name[PLAYER_NAME_MAX + 1];
 };
@@ -79,7 +137,10 @@ struct topic {
     const struct island *island;   /* borrowed; NULL for the density topic */
     int64_t woke_ms[TOPIC_CHUNKS]; /* things of a chunk were last told as they were at this time */
     int64_t changes_ms[TOPIC_CHUNKS]; /* and will differ then */
-    int64_t sleep_ms;                 /* 0 = stays awake */
+    uint32_t copies[TOPIC_CHUNKS];    /* of documents, POOL_NONE: asleep, or nothing of value */
+    int64_t reread_ms;     /* those that could not be read are asked for again; 0: none */
+    uint8_t read_failures; /* in a row */
+    int64_t sleep_ms;      /* 0 = stays awake */
     struct timer steward;
 };
 
@@ -117,6 +178,20 @@ struct world {
     struct places *places; /* owned */
     bool stopping;
 
+    /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
+    struct commands *commands; /* owned */
+    struct ids thing_ids;
+    struct pool results; /* owed_result */
+    struct pool shows;   /* struct show of show.c */
+    struct pool copies;
+    struct buffers buffers; /* of copies */
+    uint32_t copies_reading, first_wanted, last_wanted;
+    struct written written[WRITTEN_MAX];
+    uint32_t written_count;
+    uint64_t *hints; /* owned, players_max: who may have something to be told */
+    uint32_t hints_count;
+    struct switches switches;
+
     uint8_t scratch[TOPIC_PAGE_BYTES];
 };
 
@@ -142,6 +217,8 @@ void home_turn(struct world *w); /* tries again what waits for an id */
 void home_stop(struct world *w, uint32_t retry_after_ms);
 /* false: the ring was full (counted); whoever sends state must tell it again. */
 bool home_send(struct world *w, uint32_t gate, const struct link_message *m);
+/* SELF to the session of an avatar; false: it has none, or the ring was full. */
+bool home_tell(struct world *w, const struct avatar *a, struct link_self self);
 
 /* avatar.c */
 enum err avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
@@ -152,6 +229,8 @@ void avatar_linger(struct world *w, uint32_t index);
 void avatar_crossed(struct world *w, uint32_t index);
 void avatar_save(struct world *w, const struct avatar *a);
 void avatar_write_motion(const struct avatar *a, struct writer *out);
+struct avatar *avatar_find(const struct world *w, uint64_t player);       /* NULL: not here */
+struct place avatar_place(const struct world *w, const struct avatar *a); /* now */
 
 /* steward.c */
 void steward_subscribed(struct world *w, struct topic *t);
@@ -161,6 +240,56 @@ typedef void thing_sink(void *ctx, const struct record_thing *thing,
                         const struct record_motion *mover);
 void steward_tell(struct world *w, struct topic *t, uint8_t chunk, int64_t at_ms, thing_sink *sink,
                   void *ctx);
+
+/* The things of a chunk as they were last told; the copy of its document may be replaced between
+ * the two. */
+struct sight {
+    uint32_t count;
+    struct game_thing things[GAME_THINGS_PER_CHUNK_MAX];
+};
+
+void steward_before(struct world *w, struct topic *t, uint8_t chunk, struct sight *out);
+void steward_after(struct world *w, struct topic *t, uint8_t chunk, const struct sight *before);
+void steward_set_timer(struct world *w, struct topic *t);
+void steward_chunk(const struct topic *t, uint8_t chunk, uint16_t *cx, uint16_t *cy);
+
+/* chunk_copy.c */
+void copy_take(struct world *w, struct topic *t, uint8_t chunk); /* wakes: it is going to be read */
+void copy_give(struct world *w, struct topic *t, uint8_t chunk); /* sleeps */
+void copies_read(struct world *w); /* asks for what is wanted, as far as there is room */
+void copies_due(struct world *w, struct topic *t, int64_t now_ms);
+int64_t copies_next_ms(const struct world *w, const struct topic *t);
+/* In memory of scratch; NULL: there is no document. */
+const Seom__ChunkDocument *copy_document(const struct world *w, const struct topic *t,
+                                         uint8_t chunk, struct scratch *scratch);
+void copy_wrote(struct world *w, uint64_t chunk, uint64_t version, bool exists, struct slice value);
+
+/* value.c */
+void value_init(struct world *w);
+void value_fini(struct world *w);
+void value_command(struct world *w, struct avatar *a, const struct link_input *input);
+void value_turn(struct world *w); /* each tick: what a full ring refused is told again */
+void value_came(struct world *w, struct avatar *a);
+void value_left(struct world *w, struct avatar *a);
+struct deed_actor value_actor(const struct world *w, const struct avatar *a);
+
+/* show.c */
+void shows_init(struct world *w);
+void show_begin(struct world *w, struct avatar *a, const struct link_input *input);
+
+/* hint.c */
+void hint_wrote(struct world *w, const struct key_parts *key, uint64_t version);
+void hint_done(struct world *w, uint64_t initiator); /* what was written since is others' news */
+void hint_watch(struct world *w, const struct avatar *a, bool on);
+void hint_heard(void *ctx, struct slice key);
+void hints_turn(struct world *w);
+
+/* doubt.c: the store did not serve a command; is it the player's own document? */
+void doubt_begin(struct world *w, struct avatar *a);
+
+/* switches.c */
+bool switch_is_closed(const struct world *w, enum deed_class class);
+void switches_turn(struct world *w, int64_t now_ms);
 
 /* density.c */
 void density_publish(struct world *w);

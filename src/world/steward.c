@@ -1,15 +1,15 @@
 /* Steward: the things of seen chunks. A block wakes with its first subscription on behalf of an
  * avatar and sleeps 10 s after the last one left. Things are closed forms of (seed, place, world
- * time), so waking needs no catching up and an awake chunk costs a timer: at the time the game
- * named, what a thing says now is compared with what it said when it was last told, and only what
- * differs is published.
+ * time) and of what the chunk's document says has happened to them, so waking needs no catching up
+ * and an awake chunk costs a timer: at the time the game named, and when the document changes, what
+ * stands there now is compared with what was last told, and only what differs is published.
  */
 #include "base/check.h"
 #include "world/state.h"
 #include <string.h>
 
-static void
-chunk_place(const struct topic *t, uint8_t chunk, uint16_t *cx, uint16_t *cy)
+void
+steward_chunk(const struct topic *t, uint8_t chunk, uint16_t *cx, uint16_t *cy)
 {
     *cx = (uint16_t)(topic_bx(t->id) * BLOCK_CHUNKS + chunk % BLOCK_CHUNKS);
     *cy = (uint16_t)(topic_by(t->id) * BLOCK_CHUNKS + chunk / BLOCK_CHUNKS);
@@ -19,21 +19,29 @@ static uint32_t
 chunk_index_of(const struct topic *t, uint8_t chunk)
 {
     uint16_t cx, cy;
-    chunk_place(t, chunk, &cx, &cy);
+    steward_chunk(t, chunk, &cx, &cy);
     return (uint32_t)cy * island_columns(t->island) + cx;
 }
 
 /* All things of a chunk as they are at a time. */
-static uint32_t
+static void
 things_at(const struct world *w, const struct topic *t, uint8_t chunk, int64_t at_ms,
-          struct game_thing *out, int64_t *changes_ms)
+          struct sight *out, int64_t *changes_ms)
 {
+    struct scratch scratch;
     uint16_t cx, cy;
-    chunk_place(t, chunk, &cx, &cy);
-    uint64_t seed =
-        game_chunk_seed(w->options.seed, island_id(t->island), chunk_index_of(t, chunk));
-    return w->options.game->things(seed, cx, cy, NULL, at_ms, out, GAME_THINGS_PER_CHUNK_MAX,
-                                   changes_ms);
+    steward_chunk(t, chunk, &cx, &cy);
+    uint32_t island = island_id(t->island), index = chunk_index_of(t, chunk);
+    uint64_t seed = game_chunk_seed(w->options.seed, island, index);
+    out->count = w->options.game->things(seed, cx, cy, copy_document(w, t, chunk, &scratch), at_ms,
+                                         out->things, GAME_THINGS_PER_CHUNK_MAX, changes_ms);
+    CHECK(out->count <= GAME_THINGS_PER_CHUNK_MAX);
+    for (uint32_t n = 0; n < out->count; n++) {
+        struct game_thing *thing = &out->things[n];
+        if (thing->entity == 0 && n < GAME_CLOSED_FORMS_MAX) {
+            thing->entity = game_thing_entity(w->options.world_id, island, index, n);
+        }
+    }
 }
 
 /* Games know nothing of the shore: what stands stays on land, and animals keep to chunks that are
@@ -42,21 +50,25 @@ static bool
 thing_belongs(const struct topic *t, uint8_t chunk, const struct game_thing *thing)
 {
     uint16_t cx, cy;
-    chunk_place(t, chunk, &cx, &cy);
+    steward_chunk(t, chunk, &cx, &cy);
+    if (thing->entity == 0) {
+        return false; /* of a document that says nothing sensible */
+    }
     return thing->moves ? island_chunk(t->island, cx, cy) == CHUNK_LAND
                         : island_is_land(t->island, thing->place);
 }
 
 static void
-tell(const struct game_thing *thing, uint64_t entity, thing_sink *sink, void *ctx)
+tell(const struct game_thing *thing, thing_sink *sink, void *ctx)
 {
     if (thing->moves) {
-        struct record_motion m = {.entity = entity, .look = thing->look, .motion = thing->motion};
+        struct record_motion m = {
+            .entity = thing->entity, .look = thing->look, .motion = thing->motion};
         sink(ctx, NULL, &m);
         return;
     }
     struct record_thing r = {
-        .entity = entity,
+        .entity = thing->entity,
         .kind = thing->kind,
         .place = thing->place,
         .attributes = {.at = thing->attributes, .bytes = thing->attributes_bytes}};
@@ -79,15 +91,12 @@ void
 steward_tell(struct world *w, struct topic *t, uint8_t chunk, int64_t at_ms, thing_sink *sink,
              void *ctx)
 {
-    struct game_thing things[GAME_THINGS_PER_CHUNK_MAX];
-    int64_t changes_ms;
-    uint32_t count = things_at(w, t, chunk, at_ms, things, &changes_ms);
-    for (uint32_t n = 0; n < count; n++) {
-        if (thing_belongs(t, chunk, &things[n])) {
-            tell(&things[n],
-                 game_thing_entity(w->options.world_id, island_id(t->island),
-                                   chunk_index_of(t, chunk), n),
-                 sink, ctx);
+    struct sight sight;
+    int64_t unused_ms;
+    things_at(w, t, chunk, at_ms, &sight, &unused_ms);
+    for (uint32_t n = 0; n < sight.count; n++) {
+        if (thing_belongs(t, chunk, &sight.things[n])) {
+            tell(&sight.things[n], sink, ctx);
         }
     }
 }
@@ -110,31 +119,80 @@ publish_thing(void *ctx, const struct record_thing *thing, const struct record_m
     topic_wrote(p->world, p->topic, &out);
 }
 
-/* Publishes what differs between the time a chunk was last told and now. */
 static void
-tell_changes(struct world *w, struct topic *t, uint8_t chunk, int64_t now_ms)
+publish_gone(struct world *w, struct topic *t, uint8_t chunk, uint64_t entity)
 {
-    struct game_thing before[GAME_THINGS_PER_CHUNK_MAX], now[GAME_THINGS_PER_CHUNK_MAX];
+    uint16_t cx, cy;
+    steward_chunk(t, chunk, &cx, &cy);
+    struct writer out = topic_room(w, t, RECORD_LEAVE_BYTES);
+    batch_put_leave(&out, entity, cx, cy);
+    topic_wrote(w, t, &out);
+}
+
+/* The thing as somebody saw it there; NULL: it was not to be seen. */
+static const struct game_thing *
+find_seen(const struct topic *t, uint8_t chunk, const struct sight *sight,
+          const struct game_thing *thing, uint32_t likely)
+{
+    const struct game_thing *found = NULL;
+    if (likely < sight->count && sight->things[likely].entity == thing->entity) {
+        found = &sight->things[likely];
+    }
+    for (uint32_t n = 0; n < sight->count && found == NULL; n++) {
+        found = sight->things[n].entity == thing->entity ? &sight->things[n] : NULL;
+    }
+    return found != NULL && thing_belongs(t, chunk, found) ? found : NULL;
+}
+
+void
+steward_before(struct world *w, struct topic *t, uint8_t chunk, struct sight *out)
+{
     int64_t unused_ms;
-    uint32_t count = things_at(w, t, chunk, t->woke_ms[chunk], before, &unused_ms);
-    CHECK(count == things_at(w, t, chunk, now_ms, now, &t->changes_ms[chunk]));
-    for (uint32_t n = 0; n < count; n++) {
-        if (thing_belongs(t, chunk, &now[n]) && !same_thing(&before[n], &now[n])) {
+    things_at(w, t, chunk, t->woke_ms[chunk], out, &unused_ms);
+}
+
+void
+steward_after(struct world *w, struct topic *t, uint8_t chunk, const struct sight *before)
+{
+    struct sight now;
+    int64_t now_ms = env_world_ms(w->env);
+    things_at(w, t, chunk, now_ms, &now, &t->changes_ms[chunk]);
+    for (uint32_t n = 0; n < now.count; n++) {
+        const struct game_thing *thing = &now.things[n];
+        const struct game_thing *seen = find_seen(t, chunk, before, thing, n);
+        if (thing_belongs(t, chunk, thing) && (seen == NULL || !same_thing(seen, thing))) {
             w->stats.changes++;
-            tell(&now[n],
-                 game_thing_entity(w->options.world_id, island_id(t->island),
-                                   chunk_index_of(t, chunk), n),
-                 publish_thing, &(struct publishing){.world = w, .topic = t});
+            tell(thing, publish_thing, &(struct publishing){.world = w, .topic = t});
         }
     }
+    for (uint32_t n = 0; n < before->count; n++) {
+        const struct game_thing *thing = &before->things[n];
+        if (thing_belongs(t, chunk, thing) && find_seen(t, chunk, &now, thing, n) == NULL) {
+            w->stats.changes++;
+            publish_gone(w, t, chunk, thing->entity);
+        }
+    }
+    w->stats.things += now.count - before->count;
+    t->changes_ms[chunk] = now.count > 0 ? t->changes_ms[chunk] : INT64_MAX;
     t->woke_ms[chunk] = now_ms;
 }
 
-/* The timer stands at the next change of any chunk, or at the time to fall asleep. */
+/* Publishes what differs between the time a chunk was last told and now. */
 static void
-set_timer(struct world *w, struct topic *t)
+tell_changes(struct world *w, struct topic *t, uint8_t chunk)
 {
-    int64_t next_ms = t->sleep_ms != 0 ? t->sleep_ms : INT64_MAX;
+    struct sight before;
+    steward_before(w, t, chunk, &before);
+    steward_after(w, t, chunk, &before);
+}
+
+/* The timer stands at the next change of any chunk, at what the copies of documents want, or at the
+ * time to fall asleep. */
+void
+steward_set_timer(struct world *w, struct topic *t)
+{
+    int64_t next_ms = copies_next_ms(w, t);
+    next_ms = t->sleep_ms != 0 && t->sleep_ms < next_ms ? t->sleep_ms : next_ms;
     for (uint8_t c = 0; c < TOPIC_CHUNKS; c++) {
         next_ms = t->changes_ms[c] < next_ms ? t->changes_ms[c] : next_ms;
     }
@@ -151,18 +209,20 @@ wake(struct world *w, struct topic *t)
     int64_t now_ms = env_world_ms(w->env);
     for (uint8_t c = 0; c < TOPIC_CHUNKS; c++) {
         uint16_t cx, cy;
-        chunk_place(t, c, &cx, &cy);
+        steward_chunk(t, c, &cx, &cy);
         if (island_chunk(t->island, cx, cy) == CHUNK_SEA) {
             continue;
         }
-        struct game_thing things[GAME_THINGS_PER_CHUNK_MAX];
-        uint32_t count = things_at(w, t, c, now_ms, things, &t->changes_ms[c]);
-        t->changes_ms[c] = count > 0 ? t->changes_ms[c] : INT64_MAX;
+        struct sight sight;
+        things_at(w, t, c, now_ms, &sight, &t->changes_ms[c]);
+        t->changes_ms[c] = sight.count > 0 ? t->changes_ms[c] : INT64_MAX;
         t->woke_ms[c] = now_ms;
         t->awake |= (uint16_t)(1U << c);
         w->stats.chunks_awake++;
-        w->stats.things += count;
+        w->stats.things += sight.count;
+        copy_take(w, t, c);
     }
+    copies_read(w);
     /* Spectators who were here already learn of the things by a snapshot. */
     topic_all_behind(w, t);
 }
@@ -172,15 +232,17 @@ fall_asleep(struct world *w, struct topic *t)
 {
     for (uint8_t c = 0; c < TOPIC_CHUNKS; c++) {
         if (t->awake >> c & 1) {
-            struct game_thing things[GAME_THINGS_PER_CHUNK_MAX];
-            int64_t unused_ms;
-            w->stats.things -= things_at(w, t, c, t->woke_ms[c], things, &unused_ms);
+            struct sight sight;
+            steward_before(w, t, c, &sight);
+            w->stats.things -= sight.count;
             w->stats.chunks_awake--;
+            copy_give(w, t, c);
         }
         t->changes_ms[c] = INT64_MAX;
     }
     t->awake = 0;
-    t->sleep_ms = 0;
+    t->sleep_ms = t->reread_ms = 0;
+    t->read_failures = 0;
     topic_all_behind(w, t);
 }
 
@@ -194,7 +256,7 @@ steward_subscribed(struct world *w, struct topic *t)
     if (t->awake == 0 && on_island) {
         wake(w, t);
     }
-    set_timer(w, t);
+    steward_set_timer(w, t);
 }
 
 void
@@ -202,7 +264,7 @@ steward_unsubscribed(struct world *w, struct topic *t)
 {
     if (t->wakers == 0 && t->awake != 0) {
         t->sleep_ms = env_world_ms(w->env) + WORLD_SLEEP_AFTER_MS;
-        set_timer(w, t);
+        steward_set_timer(w, t);
     }
 }
 
@@ -217,8 +279,9 @@ steward_due(struct world *w, uint32_t topic)
     }
     for (uint8_t c = 0; c < TOPIC_CHUNKS; c++) {
         if (t->changes_ms[c] <= now_ms) {
-            tell_changes(w, t, c, now_ms);
+            tell_changes(w, t, c);
         }
     }
-    set_timer(w, t);
+    copies_due(w, t, now_ms);
+    steward_set_timer(w, t);
 }

@@ -56,6 +56,7 @@ topic_at(struct world *w, topic_id id)
     for (uint32_t c = 0; c < TOPIC_CHUNKS; c++) {
         t->members[c] = POOL_NONE;
         t->changes_ms[c] = INT64_MAX;
+        t->copies[c] = POOL_NONE;
     }
     w->stats.topics++;
     return t;

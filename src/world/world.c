@@ -7,6 +7,7 @@
 #define ENTERING_MAX_DEFAULT     1024
 #define IDLE_TURN_US             1000000 /* nobody here, nothing awake: the places still want their second */
 #define STORE_CALLS_PER_ENTERING 2
+#define STORE_CALLS_OF_VALUE     8192 /* commands, shows, copies of chunks */
 
 enum err
 world_alloc(const struct world_options *options, const struct env *env, struct world **out)
@@ -40,11 +41,14 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     w->started_ms = env_world_ms(env);
     w->tick = w->started_ms / WORLD_TICK_MS;
     wheel_init(&w->wheel, w->tick);
-    store_init(&w->store, env, w->options.entering_max * STORE_CALLS_PER_ENTERING + 256);
+    uint32_t calls_max = w->options.entering_max * STORE_CALLS_PER_ENTERING + 256;
+    store_init(&w->store, env,
+               calls_max + (options->game->society != NULL ? STORE_CALLS_OF_VALUE : 0));
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
     w->places = places_alloc(&w->store, w->options.world_id, &(struct places_limits){0});
     CHECK(w->places != NULL);
+    value_init(w);
     *out = w;
     return OK;
 }
@@ -53,6 +57,7 @@ void
 world_free(struct world **world)
 {
     struct world *w = *world;
+    value_fini(w);
     places_free(&w->places);
     players_fini(&w->players);
     store_fini(&w->store);
@@ -138,6 +143,11 @@ run_ticks(struct world *w, int64_t now_ms)
         home_turn(w);
     }
     places_turn(w->places, now_ms);
+    if (w->commands != NULL) {
+        value_turn(w);
+        hints_turn(w);
+        switches_turn(w, now_ms);
+    }
 }
 
 static bool
@@ -161,6 +171,7 @@ world_turn(struct world *w)
     int64_t now_us = env_mono_us(w->env), now_ms = env_world_ms(w->env);
     bool ticks = now_ms / WORLD_TICK_MS > w->tick;
     run_ticks(w, now_ms);
+    int64_t commands_us = w->commands != NULL ? commands_turn(w->commands) : INT64_MAX;
     if (has_news(w) && now_us - w->published_us >= WORLD_PUBLISH_US) {
         topics_publish(w);
         w->published_us = now_us;
@@ -174,7 +185,7 @@ world_turn(struct world *w)
     if (has_news(w) && w->published_us + WORLD_PUBLISH_US < next_us) {
         next_us = w->published_us + WORLD_PUBLISH_US;
     }
-    return next_us;
+    return commands_us < next_us ? commands_us : next_us;
 }
 
 void
@@ -188,7 +199,8 @@ world_stop(struct world *w, uint32_t retry_after_ms)
 bool
 world_stopped(const struct world *w)
 {
-    return w->stopping && places_durable(w->places) && store_under_way(&w->store) == 0;
+    bool at_rest = w->commands == NULL || commands_under_way(w->commands) == 0;
+    return w->stopping && at_rest && places_durable(w->places) && store_under_way(&w->store) == 0;
 }
 
 const struct world_stats *
@@ -207,6 +219,12 @@ const struct store_stats *
 world_store_stats(const struct world *w)
 {
     return &w->store.stats;
+}
+
+const struct commands_stats *
+world_commands_stats(const struct world *w)
+{
+    return w->commands == NULL ? NULL : commands_stats(w->commands);
 }
 
 void

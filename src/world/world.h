@@ -11,7 +11,9 @@
 
 #include "base/hist.h"
 #include "env/env.h"
+#include "store/commands.h"
 #include "store/place.h"
+#include "wire/code.h"
 #include "wire/link.h"
 #include "wire/ticket.h"
 #include "world/archipelago.h"
@@ -58,7 +60,16 @@ struct world_stats {
     uint64_t enters, enters_refused, takeovers, leaves;
     uint64_t messages, malformed;
     uint64_t topics_full, places_refused, says_refused, stale_inputs,
-        controls_lost; /* limits reached, input refused */
+        controls_lost;             /* limits reached, input refused */
+    uint64_t results[CODE_COUNT];  /* told for commands */
+    uint64_t commands_repeated;    /* that were under way already */
+    uint64_t jobs, jobs_failed;    /* of chunks: asked, and not done this time */
+    uint64_t shows, shows_refused; /* asked; for which there was no room */
+    uint64_t hints;                /* of change, told to clients */
+    uint64_t lobbied; /* sessions that ended as their player's document is unreadable */
+    uint64_t chunk_reads, chunk_reads_failed;
+    uint64_t chunks_unreadable; /* documents of chunks that are none */
+    uint32_t switches_closed;   /* a bit per enum deed_class */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
     struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
     struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
@@ -86,6 +97,8 @@ const struct world_stats *world_stats(const struct world *w);
 void world_stats_reset_histograms(struct world *w);
 struct places_stats world_places_stats(const struct world *w);
 const struct store_stats *world_store_stats(const struct world *w);
+/* NULL: the game has nothing of value. */
+const struct commands_stats *world_commands_stats(const struct world *w);
 
 /* Of what a gate has subscribed here; see gate_digest(). */
 uint64_t world_digest(const struct world *w, uint32_t gate, bool wakes);

@@ -1,0 +1,174 @@
+/* Hints: a client is told that somebody else changed its player's document or inbox, so that it
+ * asks again for what is on its screen. Changes by commands of this process are known as they are
+ * written; of others the store hints, and whether there is something new is seen by the document's
+ * version. A hint may be missing or needless: nothing depends on one.
+ */
+#include "base/check.h"
+#include "seom.pb-c.h"
+#include "society/mail.h"
+#include "world/state.h"
+
+enum { VERSION_PLAYER, VERSION_INBOX };
+
+static const struct {
+    const char *class;
+    uint8_t what;
+} told[] = {
+    [VERSION_PLAYER] = {KEY_CLASS_PLAYER, SEOM__SHOW_KIND__SHOW_BAG},
+    [VERSION_INBOX] = {KEY_CLASS_INBOX, SEOM__SHOW_KIND__SHOW_INBOX},
+};
+
+#define TOLD_COUNT (sizeof told / sizeof told[0])
+
+/* Which of the two; TOLD_COUNT: neither. */
+static uint32_t
+told_of(const struct key_parts *key)
+{
+    uint32_t n = 0;
+    while (n < TOLD_COUNT && !key_has_class(key, told[n].class)) {
+        n++;
+    }
+    return key->is_id ? n : TOLD_COUNT;
+}
+
+/* To be looked at in the next tick. */
+static void
+list(struct world *w, struct avatar *a)
+{
+    if (!a->listed && w->hints_count < w->options.players_max) {
+        a->listed = true;
+        w->hints[w->hints_count++] = a->id;
+    }
+}
+
+static void
+mark_changed(struct world *w, uint64_t player, uint32_t n)
+{
+    struct avatar *a = avatar_find(w, player);
+    if (a != NULL) {
+        a->changed |= (uint8_t)(1U << n);
+        list(w, a);
+    }
+}
+
+/* ---- by commands of this process ---- */
+
+void
+hint_wrote(struct world *w, const struct key_parts *key, uint64_t version)
+{
+    uint32_t n = told_of(key);
+    if (n == TOLD_COUNT) {
+        return;
+    }
+    struct avatar *a = avatar_find(w, key->id);
+    if (a != NULL && version > a->versions[n]) {
+        a->versions[n] = version;
+    }
+    if (w->written_count == WRITTEN_MAX) {
+        mark_changed(w, key->id, n); /* rather once too often */
+        return;
+    }
+    w->written[w->written_count++] = (struct written){.player = key->id, .what = (uint8_t)n};
+}
+
+/* The executor tells what it wrote before it answers, so what is there is of this command. */
+void
+hint_done(struct world *w, uint64_t initiator)
+{
+    for (uint32_t i = 0; i < w->written_count; i++) {
+        if (w->written[i].player != initiator) {
+            mark_changed(w, w->written[i].player, w->written[i].what);
+        }
+    }
+    w->written_count = 0;
+}
+
+/* ---- by others ---- */
+
+void
+hint_watch(struct world *w, const struct avatar *a, bool on)
+{
+    for (uint32_t n = 0; n < TOLD_COUNT; n++) {
+        struct key key = key_make(w->options.world_id, told[n].class, a->id);
+        if (store_watch(&w->store, key_slice(&key), on) != OK) {
+            env_trace(w->env, "hint.not_watched", a->id, n);
+        }
+    }
+}
+
+void
+hint_heard(void *ctx, struct slice key)
+{
+    struct world *w = ctx;
+    struct key_parts parts;
+    uint32_t n = key_parse(key, &parts) == OK ? told_of(&parts) : TOLD_COUNT;
+    struct avatar *a = n == TOLD_COUNT ? NULL : avatar_find(w, parts.id);
+    if (a != NULL) {
+        a->hinted |= (uint8_t)(1U << n);
+        list(w, a);
+    }
+}
+
+static void
+compare(struct world *w, uint64_t player, uint32_t n, enum store_result result,
+        const struct store_doc *doc)
+{
+    struct avatar *a = result == STORE_OK ? avatar_find(w, player) : NULL;
+    if (a != NULL && doc->version > a->versions[n]) {
+        a->versions[n] = doc->version;
+        mark_changed(w, player, n);
+    }
+}
+
+static void
+got_player(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
+{
+    compare(ctx, player, VERSION_PLAYER, result, doc);
+}
+
+static void
+got_inbox(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
+{
+    compare(ctx, player, VERSION_INBOX, result, doc);
+}
+
+/* ---- each tick ---- */
+
+static void
+look(struct world *w, struct avatar *a)
+{
+    static store_got *const got[] = {[VERSION_PLAYER] = got_player, [VERSION_INBOX] = got_inbox};
+    for (uint32_t n = 0; n < TOLD_COUNT; n++) {
+        uint8_t bit = (uint8_t)(1U << n);
+        if ((a->hinted & bit) != 0) {
+            struct key key = key_make(w->options.world_id, told[n].class, a->id);
+            a->hinted &= (uint8_t)~bit;
+            if (store_get(&w->store, key_slice(&key), got[n], w, a->id) != OK) {
+                a->changed |= bit; /* rather once too often */
+            }
+        }
+        if ((a->changed & bit) != 0 && !a->lingering &&
+            home_tell(w, a, (struct link_self){.kind = SELF_CHANGED, .look = told[n].what})) {
+            a->changed &= (uint8_t)~bit;
+            w->stats.hints++;
+        }
+    }
+}
+
+void
+hints_turn(struct world *w)
+{
+    uint32_t count = w->hints_count;
+    w->hints_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct avatar *a = avatar_find(w, w->hints[i]);
+        if (a == NULL) {
+            continue;
+        }
+        a->listed = false;
+        look(w, a);
+        if (a->changed != 0 && !a->lingering) {
+            list(w, a); /* the ring was full */
+        }
+    }
+}

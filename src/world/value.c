@@ -1,0 +1,235 @@
+/* The way of a command of value: from the session that asks, through the executor
+ * (store/commands.h) and back to the session that its player has by then; who comes back during a
+ * command gets its answer. Whoever has none by then asks again with the next session, and the
+ * document answers.
+ */
+#include "base/check.h"
+#include "seom.pb-c.h"
+#include "society/chunk.h"
+#include "society/mail.h"
+#include "wire/limits.h"
+#include "world/state.h"
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(COMMAND_BYTES_MAX <= DEED_BODY_MAX, "what a client may send the executor takes");
+_Static_assert(DEED_RESULT_MAX <= RESULT_BYTES_MAX, "what the executor says a client may hear");
+
+/* What takes the place of a deed that cannot be one: its refusal is written like any other. */
+static uint32_t
+refuse_malformed(struct deed *deed)
+{
+    (void)deed;
+    return SEOM__CODE__MALFORMED;
+}
+
+/* And of one whose class is closed. The executor asks it only when the command was not done before,
+ * and uses no sequence number up for it. */
+static uint32_t
+refuse_closed(struct deed *deed)
+{
+    (void)deed;
+    return SEOM__CODE__CLOSED;
+}
+
+static const struct deed_kind malformed = {.name = "malformed", .decide = refuse_malformed};
+static const struct deed_kind closed = {.name = "closed", .decide = refuse_closed};
+
+static void
+wrote(void *ctx, const struct key *key, uint64_t version, bool exists, struct slice value)
+{
+    struct world *w = ctx;
+    struct key_parts parts;
+    if (key_parse(key_slice(key), &parts) != OK || !parts.is_id) {
+        return;
+    }
+    if (key_has_class(&parts, KEY_CLASS_CHUNK)) {
+        copy_wrote(w, parts.id, version, exists, value);
+    } else {
+        hint_wrote(w, &parts, version);
+    }
+}
+
+void
+value_init(struct world *w)
+{
+    const struct society *society = w->options.game->society;
+    uint32_t players_max = w->options.players_max;
+    if (society == NULL) {
+        return;
+    }
+    ids_init(&w->thing_ids, &w->store, w->options.world_id, "thing");
+    w->commands = commands_alloc(&(struct commands_options){.world = w->options.world_id,
+                                                            .ctx = society,
+                                                            .finish = ledger_finish,
+                                                            .wrote = wrote,
+                                                            .wrote_ctx = w},
+                                 &w->store, &w->thing_ids);
+    uint32_t copies_max = (w->options.topics_max + players_max + 1) * TOPIC_CHUNKS;
+    pool_init(&w->results, sizeof(struct owed_result), players_max, 16);
+    pool_init(&w->copies, sizeof(struct copy), copies_max, 256);
+    buffers_init(&w->buffers, copies_max);
+    w->first_wanted = w->last_wanted = POOL_NONE;
+    w->hints = calloc(players_max, sizeof w->hints[0]);
+    CHECK(w->commands != NULL && w->hints != NULL);
+    shows_init(w);
+    store_set_hints(&w->store, hint_heard, w);
+}
+
+void
+value_fini(struct world *w)
+{
+    if (w->commands == NULL) {
+        return;
+    }
+    commands_free(&w->commands);
+    pool_fini(&w->results);
+    pool_fini(&w->shows);
+    pool_fini(&w->copies);
+    buffers_fini(&w->buffers);
+    free(w->hints);
+}
+
+struct deed_actor
+value_actor(const struct world *w, const struct avatar *a)
+{
+    return (struct deed_actor){.player = a->id,
+                               .session_epoch = a->session_epoch,
+                               .world_seed = w->options.seed,
+                               .island = island_id(a->island),
+                               .island_columns = island_columns(a->island),
+                               .at = avatar_place(w, a),
+                               .reach_mm = w->options.game->reach_mm(a->mover.look)};
+}
+
+/* ---- results ---- */
+
+static bool
+send_result(struct world *w, const struct avatar *a, const struct owed_result *result)
+{
+    return home_tell(w, a,
+                     (struct link_self){.kind = SELF_RESULT,
+                                        .seq = result->seq,
+                                        .code = result->code,
+                                        .bytes = {result->body, result->bytes}});
+}
+
+static void
+forget_result(struct world *w, struct avatar *a)
+{
+    if (a->owed_result != POOL_NONE) {
+        pool_give(&w->results, a->owed_result);
+        a->owed_result = POOL_NONE;
+    }
+}
+
+/* A client waits for it, so what a full ring refuses is kept and told again. */
+static void
+tell_result(struct world *w, struct avatar *a, uint64_t seq, uint32_t code, struct slice body)
+{
+    CHECK(code < CODE_COUNT && body.bytes <= DEED_RESULT_MAX);
+    struct owed_result result = {
+        .player = a->id, .seq = seq, .code = (uint8_t)code, .bytes = (uint8_t)body.bytes};
+    if (body.bytes > 0) {
+        memcpy(result.body, body.at, body.bytes);
+    }
+    w->stats.results[code]++;
+    forget_result(w, a);
+    if (a->lingering || send_result(w, a, &result)) {
+        return;
+    }
+    CHECK(pool_take(&w->results, &a->owed_result) == OK); /* one for each player */
+    *(struct owed_result *)pool_at(&w->results, a->owed_result) = result;
+}
+
+void
+value_turn(struct world *w)
+{
+    for (uint32_t i = pool_next(&w->results, POOL_NONE); i != POOL_NONE && w->results.used > 0;
+         i = pool_next(&w->results, i)) {
+        const struct owed_result *result = pool_at(&w->results, i);
+        struct avatar *a = avatar_find(w, result->player);
+        CHECK(a != NULL && a->owed_result == i);
+        if (a->lingering || send_result(w, a, result)) {
+            forget_result(w, a);
+        }
+    }
+}
+
+void
+value_came(struct world *w, struct avatar *a)
+{
+    a->owed_result = POOL_NONE;
+    if (w->commands != NULL) {
+        hint_watch(w, a, true);
+    }
+}
+
+void
+value_left(struct world *w, struct avatar *a)
+{
+    if (w->commands != NULL) {
+        forget_result(w, a);
+        hint_watch(w, a, false);
+    }
+}
+
+/* ---- commands ---- */
+
+/* Somebody else is home to this player, by the document: this session is over. */
+static void
+end_session(struct world *w, const struct avatar *a)
+{
+    home_tell(w, a, (struct link_self){.kind = SELF_END, .code = SEOM__CODE__REPLACED});
+    avatar_remove(w, map_get(&w->avatar_by_id, a->id));
+}
+
+static void
+done(void *ctx, uint64_t player, const struct command_result *result)
+{
+    struct world *w = ctx;
+    struct avatar *a = avatar_find(w, player);
+    uint32_t code = result->code < CODE_COUNT ? result->code : SEOM__CODE__REFUSED;
+    hint_done(w, player);
+    if (a == NULL) {
+        return;
+    }
+    if (code == SEOM__CODE__REPLACED) {
+        if (a->command_epoch == a->session_epoch) {
+            end_session(w, a);
+            return;
+        }
+        code = SEOM__CODE__RETRY_AFTER; /* it was asked by a session that is over: once more */
+    }
+    tell_result(w, a, result->seq, code, result->body);
+    if (code == SEOM__CODE__RETRY_AFTER || code == SEOM__CODE__UNREADABLE) {
+        doubt_begin(w, a);
+    }
+}
+
+void
+value_command(struct world *w, struct avatar *a, const struct link_input *input)
+{
+    w->stats.commands++;
+    if (w->commands == NULL) {
+        tell_result(w, a, input->seq, SEOM__CODE__REFUSED, (struct slice){0});
+        return;
+    }
+    const struct deed_kind *kind = w->options.game->deed(input->bytes);
+    if (kind == NULL) {
+        kind = &malformed;
+    } else if (switch_is_closed(w, kind->class)) {
+        kind = &closed;
+    }
+    struct command command = {
+        .actor = value_actor(w, a), .seq = input->seq, .body = input->bytes, .kind = kind};
+    enum err error = commands_run(w->commands, &command, done, w, a->id);
+    if (error == OK) {
+        a->command_epoch = a->session_epoch;
+        forget_result(w, a); /* of an earlier one: the client has gone on */
+    } else if (error == ERR_EXISTS) {
+        w->stats.commands_repeated++; /* the answer of the one under way comes */
+    } else {
+        tell_result(w, a, input->seq, SEOM__CODE__RETRY_AFTER, (struct slice){0});
+    }
+}
