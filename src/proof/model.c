@@ -532,15 +532,3 @@ proof_property_text(enum proof_property property)
     CHECK(property < PROOF_COUNT);
     return property_texts[property];
 }
-
-const char *
-proof_verdict_name(enum proof_verdict verdict)
-{
-    switch (verdict) {
-    case PROOF_FINE: return "fine";
-    case PROOF_CRASH: return "crash";
-    case PROOF_STUCK: return "stuck";
-    case PROOF_WRONG: return "wrong";
-    }
-    return "?";
-}

@@ -10,6 +10,7 @@
 #define SEOM_PROOF_MODEL_H
 
 #include "proof/mutant.h"
+#include "proof/verdict.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,8 +38,6 @@ enum proof_property { PROOF_PROPERTIES(PROOF_ENUM) PROOF_COUNT };
 
 #undef PROOF_ENUM
 
-enum proof_verdict { PROOF_FINE = 0, PROOF_CRASH = 10, PROOF_STUCK = 11, PROOF_WRONG = 12 };
-
 struct proof_options {
     uint64_t seed;
     uint32_t players;            /* 0: the seed draws 8 to 30, or a crowd */
@@ -57,6 +56,5 @@ struct proof_result {
 
 void proof_run(const struct proof_options *options, struct proof_result *out);
 const char *proof_property_text(enum proof_property property);
-const char *proof_verdict_name(enum proof_verdict verdict);
 
 #endif
