@@ -11,6 +11,30 @@
 
 enum { ANN, BEN };
 
+static void
+test_bears(void **state)
+{
+    (void)state;
+    Seom__Picked note = SEOM__PICKED__INIT, *picked = &note;
+    Seom__ChunkDocument chunk = SEOM__CHUNK_DOCUMENT__INIT;
+    assert_true(grove_bears(NULL, 2, 500));
+    assert_true(grove_bears(&chunk, 2, 500));
+    assert_int_equal(grove_due_ms(&chunk), INT64_MAX);
+    chunk.picked = &picked;
+    chunk.n_picked = 1;
+    note.thing = 2;
+    note.until_ms = 500;
+    assert_false(grove_bears(&chunk, 2, 500));
+    assert_false(grove_bears(&chunk, 2, 400)); /* whoever asks has a slow clock */
+    assert_true(grove_bears(&chunk, 2, 501));
+    assert_true(grove_bears(&chunk, 1, 400));
+    assert_true(grove_bears(&chunk, 3, 400));
+    chunk.regrown_ms = 450;
+    assert_false(grove_bears(&chunk, 3, 450));
+    assert_true(grove_bears(&chunk, 3, 451));
+    assert_int_equal(grove_due_ms(&chunk), 500);
+}
+
 /* ---- the same harvests under any jobs ---- */
 
 #define EVENTS_MAX 256
@@ -344,9 +368,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jobs_converge),  cmocka_unit_test(test_when_due),
-        cmocka_unit_test(test_late_job),       cmocka_unit_test(test_held_up_command),
-        cmocka_unit_test(test_malformed_jobs), cmocka_unit_test(test_mutant_regrows_twice),
+        cmocka_unit_test(test_bears),
+        cmocka_unit_test(test_jobs_converge),
+        cmocka_unit_test(test_when_due),
+        cmocka_unit_test(test_late_job),
+        cmocka_unit_test(test_held_up_command),
+        cmocka_unit_test(test_malformed_jobs),
+        cmocka_unit_test(test_mutant_regrows_twice),
     };
     return cmocka_run_group_tests_name("grove", tests, NULL, NULL);
 }

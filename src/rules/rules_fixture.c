@@ -85,6 +85,7 @@ on_done(void *ctx, uint64_t n, const struct command_result *result)
     struct grounds_person *person = &g->people[n];
     assert_int_equal(person->code, GROUNDS_PENDING);
     person->code = result->code;
+    person->seq += result->code != SEOM__CODE__RETRY_AFTER;
     person->made = person->mail = person->coins = 0;
     seom__stack__init(&person->gained);
     if (result->body.bytes == 0) {
@@ -116,6 +117,11 @@ void
 grounds_ask_body(struct grounds *g, uint32_t who, struct slice body)
 {
     struct grounds_person *person = &g->people[who];
+    assert_true(body.bytes <= sizeof person->body);
+    if (body.bytes > 0 && body.at != person->body) {
+        memcpy(person->body, body.at, body.bytes);
+    }
+    person->body_bytes = body.bytes;
     struct command command = {.actor = actor_at(person->at),
                               .seq = person->seq + 1,
                               .body = body,
@@ -127,8 +133,15 @@ grounds_ask_body(struct grounds *g, uint32_t who, struct slice body)
         return;
     }
     person->code = GROUNDS_PENDING;
-    person->seq++;
     assert_int_equal(commands_run(g->commands, &command, on_done, g, who), OK);
+}
+
+void
+grounds_ask_again(struct grounds *g, uint32_t who)
+{
+    struct grounds_person *person = &g->people[who];
+    assert_int_equal(person->code, SEOM__CODE__RETRY_AFTER);
+    grounds_ask_body(g, who, (struct slice){.at = person->body, .bytes = person->body_bytes});
 }
 
 void
@@ -347,6 +360,52 @@ grounds_coins(struct grounds *g, uint32_t who)
 {
     const Seom__Holdings *bag = grounds_player(g, who)->bag;
     return bag != NULL ? bag->coins : 0;
+}
+
+struct walk {
+    struct audit *audit;
+    struct key last;
+    bool more;
+};
+
+static void
+on_scanned(void *ctx, uint64_t n, enum store_result result, const struct store_found *found,
+           uint32_t count)
+{
+    struct walk *walk = ctx;
+    (void)n;
+    assert_int_equal(result, STORE_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        struct key_parts parts;
+        assert_int_equal(key_parse(found[i].key, &parts), OK);
+        assert_int_equal(audit_read(walk->audit, &parts, found[i].doc.value), OK);
+        memcpy(walk->last.text, found[i].key.at, found[i].key.bytes);
+        walk->last.bytes = (uint8_t)found[i].key.bytes;
+    }
+    walk->more = count == STORE_SCAN_MAX;
+}
+
+static void
+on_found(void *ctx, const char *what)
+{
+    (void)ctx;
+    print_message("audit: %s\n", what);
+}
+
+struct audit_result
+grounds_audit(struct grounds *g)
+{
+    struct walk walk = {.audit = audit_alloc(0), .more = true};
+    while (walk.more) {
+        struct slice after = {.at = (const uint8_t *)walk.last.text, .bytes = walk.last.bytes};
+        assert_int_equal(store_scan(&g->desk->store, ROLE_TOOL, (struct slice){0}, after,
+                                    STORE_SCAN_MAX, on_scanned, &walk, 0),
+                         OK);
+        desk_settle(g->desk);
+    }
+    struct audit_result result = audit_end(walk.audit, 8, on_found, NULL);
+    audit_free(&walk.audit);
+    return result;
 }
 
 /* ---- trees ---- */

@@ -9,6 +9,7 @@
 #include "rules/sample_deeds.h"
 #include "rules/sample_kinds.h"
 #include "seom.pb-c.h"
+#include "society/audit.h"
 #include "society/chunk.h"
 #include "store/commands.h"
 #include "store/desk.h"
@@ -22,8 +23,10 @@
 #define GROUNDS_PENDING UINT32_MAX
 
 struct grounds_person {
-    uint64_t id, seq;
+    uint64_t id, seq; /* seq: of the last command that was answered for good */
     struct place at;
+    uint8_t body[DEED_BODY_MAX]; /* of the last command */
+    size_t body_bytes;
     uint32_t code; /* of the last command; GROUNDS_PENDING: not answered yet */
     /* Of its answer: */
     uint64_t made, mail, coins;
@@ -58,6 +61,7 @@ void grounds_settle(struct grounds *g); /* until everything is answered */
 /* Asks for a deed, whose message is that of what; the answer is in the person. */
 void grounds_ask(struct grounds *g, uint32_t who, Seom__Deed__WhatCase what, void *message);
 void grounds_ask_body(struct grounds *g, uint32_t who, struct slice body);
+void grounds_ask_again(struct grounds *g, uint32_t who); /* the same, after RETRY_AFTER */
 void grounds_job(struct grounds *g, struct place at, struct slice body);
 
 /* These settle and answer the code. */
@@ -85,7 +89,10 @@ uint32_t grounds_has(struct grounds *g, uint32_t who, uint32_t kind);  /* so man
 uint32_t grounds_slot(struct grounds *g, uint32_t who, uint32_t kind); /* the first with it */
 uint64_t grounds_coins(struct grounds *g, uint32_t who);
 
-/* The n-th tree of the island, whose place others' reach does not touch. */
+/* Of all documents; what it finds is printed. */
+struct audit_result grounds_audit(struct grounds *g);
+
+/* The n-th tree of the island. */
 struct grounds_tree grounds_tree(uint32_t n);
 /* As its closed form says. */
 struct sample_tree grounds_form(const struct grounds *g, const struct grounds_tree *tree);

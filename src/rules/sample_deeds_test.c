@@ -125,12 +125,17 @@ test_pick_refused(void **state)
         UINT64_MAX,
         g->people[ANN].id,
         game_thing_entity(DESK_WORLD + 1, island, index, number),
-        game_thing_entity(DESK_WORLD, island + 1, index, number),
         game_thing_entity(DESK_WORLD, island, index, GAME_CLOSED_FORMS_MAX - 1),
         game_thing_entity(DESK_WORLD, island, (1U << GAME_THING_CHUNK_BITS) - 1, number),
     };
     for (uint32_t i = 0; i < sizeof no_trees / sizeof no_trees[0]; i++) {
         assert_int_equal(grounds_pick(g, ANN, no_trees[i]), NOT_FOUND);
+    }
+    for (uint32_t other = 0; other < 40; other++) { /* a tree in the same place, maybe, elsewhere */
+        uint64_t entity = game_thing_entity(DESK_WORLD, other, index, number);
+        if (other != island) {
+            assert_int_equal(grounds_pick(g, ANN, entity), NOT_FOUND);
+        }
     }
     int32_t reach_mm = sample_game.reach_mm(0);
     g->people[ANN].at.x_mm = tree.place.x_mm + reach_mm + 1;
