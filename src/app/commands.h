@@ -18,6 +18,15 @@ int islands_show_command(int argc, char **argv);
 int players_command(int argc, char **argv);
 int tree_command(int argc, char **argv);
 int decode_command(int argc, char **argv);
+int doc_get_command(int argc, char **argv);
+int doc_put_command(int argc, char **argv);
+int doc_history_command(int argc, char **argv);
+int audit_command(int argc, char **argv);
+int ledger_command(int argc, char **argv);
+int backup_command(int argc, char **argv);
+int restore_command(int argc, char **argv);
+int store_verify_command(int argc, char **argv);
+int store_copy_command(int argc, char **argv);
 int config_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 

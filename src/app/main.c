@@ -40,6 +40,21 @@ static const struct command islands_commands[] = {
     {.name = NULL},
 };
 
+static const struct command doc_commands[] = {
+    {.name = "get", .help = "one document of the store as JSON", .run = doc_get_command},
+    {.name = "put", .help = "write one document from JSON", .run = doc_put_command},
+    {.name = "history",
+     .help = "what went into and out of what a document holds",
+     .run = doc_history_command},
+    {.name = NULL},
+};
+
+static const struct command store_commands[] = {
+    {.name = "verify", .help = "check every document's checksum", .run = store_verify_command},
+    {.name = "copy", .help = "copy the store while the world runs", .run = store_copy_command},
+    {.name = NULL},
+};
+
 static const struct command commands[] = {
     {.name = "dev", .help = "run a world on this machine, with page and bots", .run = dev_command},
     {.name = "bots", .help = "walk bots in a running world", .run = bots_command},
@@ -53,6 +68,16 @@ static const struct command commands[] = {
     {.name = "players",
      .help = "who stands where, also while the world is down",
      .run = players_command},
+    {.name = "doc", .help = "look at and write single documents", .children = doc_commands},
+    {.name = "ledger", .help = "where everything came from and went to", .run = ledger_command},
+    {.name = "audit",
+     .help = "compare what is held with what the ledger says",
+     .run = audit_command},
+    {.name = "backup",
+     .help = "copy and audit the store while the world runs",
+     .run = backup_command},
+    {.name = "restore", .help = "make a world's store out of a backup", .run = restore_command},
+    {.name = "store", .help = "the store's file: verify, copy", .children = store_commands},
     {.name = "tree",
      .help = "print the hierarchy of a running world: hosts and nodes",
      .run = tree_command},
