@@ -534,27 +534,26 @@ end_single(struct report *report, const struct single *single)
     char name[NAME_BYTES];
     uint64_t uid = single->key.id;
     struct owner at = {.world = single->at_world, .kind = single->at, .id = single->at_id};
-    bool alive = single->minted > single->consumed;
+    int32_t expected = single->minted - single->consumed, more = single->held - expected;
+    bool elsewhere = more == 0 && expected == 1 && single->where != 0;
     owner_name(at, name);
-    if (single->minted > 1 || single->consumed > 1)
+    add(&report->result->doubled, more > 0 ? (uint64_t)more : elsewhere);
+    add(&report->result->lost, more < 0 ? (uint64_t)-more : elsewhere);
+    if (single->minted > 1 || single->consumed > 1 || expected < 0)
         tell(report, "thing %016" PRIx64 " of kind %u: made %u times, used up %u times", uid,
              single->kind, single->minted, single->consumed);
     if (single->held > 1)
         tell(report, "thing %016" PRIx64 " of kind %u: in %u places, one is %s", uid, single->kind,
              single->held, name);
-    else if (single->held > alive)
+    else if (more > 0 && single->held == 1)
         tell(report, "thing %016" PRIx64 " of kind %u: at %s, by the ledger %s", uid, single->kind,
              name, single->consumed > 0 ? "used up" : "never made");
-    else if (single->held < alive)
+    else if (more < 0)
         tell(report, "thing %016" PRIx64 " of kind %u: nowhere, by the ledger not used up", uid,
              single->kind);
-    else if (single->where != 0)
+    else if (more == 0 && single->where != 0)
         tell(report, "thing %016" PRIx64 " of kind %u: at %s, by the ledger elsewhere", uid,
-             single->kind, alive ? name : "no place");
-    bool elsewhere = single->held == 1 && alive && single->where != 0;
-    add(&report->result->doubled,
-        single->held > alive ? single->held - (uint64_t)alive : elsewhere);
-    add(&report->result->lost, single->held < alive || elsewhere);
+             single->kind, single->held > 0 ? name : "no place");
 }
 
 static void
