@@ -53,7 +53,8 @@ enum op_state {
     OP_STATES
 };
 
-enum verdict { VERDICT_NONE, VERDICT_FORWARD, VERDICT_BACK };
+/* What the record said: not asked, the pend is the body, it is nothing, it is nothing yet. */
+enum verdict { VERDICT_NONE, VERDICT_FORWARD, VERDICT_BACK, VERDICT_LEAVE };
 
 /* One document of a call. */
 struct piece {

@@ -94,17 +94,17 @@ help_abort_done(struct committer *c, struct op *op, enum store_result result)
 static void
 record_is_pending(struct committer *c, struct op *op, uint64_t version, const struct record *record)
 {
-    op->verdict = VERDICT_BACK;
-    if (gets_only(op) || (committer_is(c, COMMITTER_MUTANT_CLEAR_WITHOUT_ABORT) &&
-                          env_world_ms(c->options.env) > record->deadline_ms)) {
+    if (gets_only(op)) {
+        op->verdict = VERDICT_LEAVE;
         op_move_go(c, op, OP_READ);
-        return;
-    }
-    op->verdict = VERDICT_NONE;
-    if (env_world_ms(c->options.env) > record->deadline_ms)
-        help_abort(c, op, version, record);
-    else
+    } else if (env_world_ms(c->options.env) <= record->deadline_ms) {
         blocked(c, op);
+    } else if (committer_is(c, COMMITTER_MUTANT_CLEAR_WITHOUT_ABORT)) {
+        op->verdict = VERDICT_BACK;
+        op_move_go(c, op, OP_READ);
+    } else {
+        help_abort(c, op, version, record);
+    }
 }
 
 /* The record of the pend in the way. */
@@ -135,17 +135,19 @@ record_got(struct committer *c, struct op *op, enum store_result result,
 
 /* ---- with nothing in the way ---- */
 
-/* forward: what was read carried a committed pend, which the answer counts as the body. Makes it so
- * in passing; nobody waits for that. */
+/* help: what was read carried a pend that is decided, and the answer counts it so. Makes it so in
+ * passing; nobody waits for that, and the next get needs not ask its record. */
 static void
 get_answer(struct committer *c, struct op *op, const struct store_doc *raw,
-           const struct envelope *e, bool forward)
+           const struct envelope *e, enum verdict verdict)
 {
     uint64_t token = op->token;
     bool for_scan = op->for_scan;
-    if (forward && e->version > 0) {
+    bool help = verdict == VERDICT_FORWARD || verdict == VERDICT_BACK;
+    if (help && (e->version > 0 || verdict == VERDICT_BACK)) { /* not what is forgotten */
         struct store_write write = op_envelope(c, key_slice(&op->first.key), raw->version, e);
-        c->stats.helper_forward += c->engine.commit(c->engine.ctx, op->handle, &write, 1) == OK;
+        if (c->engine.commit(c->engine.ctx, op->handle, &write, 1) == OK)
+            c->stats.helper_forward += verdict == VERDICT_FORWARD;
     }
     op->owed = false;
     c->users--;
@@ -159,7 +161,7 @@ get_answer(struct committer *c, struct op *op, const struct store_doc *raw,
 
 static void
 one_write(struct committer *c, struct op *op, const struct store_doc *raw, struct envelope *e,
-          bool forward)
+          enum verdict verdict)
 {
     struct piece *piece = op_piece(op);
     if (piece->expected != STORE_ANY_VERSION && piece->expected != e->version) {
@@ -180,7 +182,7 @@ one_write(struct committer *c, struct op *op, const struct store_doc *raw, struc
         envelope_advance(e, piece->op, piece->value, op->id);
         write = op_envelope(c, write.key, raw->version, e);
     }
-    c->stats.helper_forward += forward;
+    c->stats.helper_forward += verdict == VERDICT_FORWARD;
     op_move(op, OP_WRITE);
     op_write(c, op, &write, OP_READ);
 }
@@ -262,22 +264,22 @@ read_got(struct committer *c, struct op *op, enum store_result result, const str
     if (op->in_doubt && one_resolve(c, op, doc, &e))
         return;
     bool own = op->kind == OP_MANY && e.pend != PEND_NONE && txid_same(e.pend_id, op->id);
-    bool forward = false;
+    enum verdict verdict = VERDICT_NONE;
     if (e.pend != PEND_NONE && !own) {
         bool same = doc->version == op->doc_version && txid_same(e.pend_id, op->other);
         if (op->verdict == VERDICT_NONE || !same) {
             ask_record(c, op, doc->version, e.pend_id);
             return;
         }
-        forward = op->verdict == VERDICT_FORWARD;
-        envelope_decide(&e, forward);
+        verdict = op->verdict;
+        envelope_decide(&e, verdict == VERDICT_FORWARD);
     }
     op->verdict = VERDICT_NONE;
     switch (op->kind) {
-    case OP_GET: get_answer(c, op, doc, &e, forward); return;
-    case OP_ONE: one_write(c, op, doc, &e, forward); return;
+    case OP_GET: get_answer(c, op, doc, &e, verdict); return;
+    case OP_ONE: one_write(c, op, doc, &e, verdict); return;
     case OP_MANY:
-        c->stats.helper_forward += forward;
+        c->stats.helper_forward += verdict == VERDICT_FORWARD;
         many_stage(c, op, doc, &e);
         return;
     case OP_JANITOR: break;

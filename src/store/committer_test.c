@@ -302,9 +302,10 @@ gets_answer_what_the_record_says(void **state)
         assert_string_equal(a->value, forward ? "ap" : "a1");
         assert_true(f->schedule.now_us - before_us < 3000); /* three reads, no waiting */
         fixture_run_ms(f, 50);
-        assert_int_equal(f->nodes[1].writes, forward); /* it helps in passing */
+        bool decided = s != RECORD_PENDING;
+        assert_int_equal(f->nodes[1].writes, decided); /* it helps in passing */
         assert_body(f, A, forward ? 2 : 1, forward ? "ap" : "a1");
-        assert_int_equal(fixture_view(f, A).pend, forward ? PEND_NONE : PEND_PUT);
+        assert_int_equal(fixture_view(f, A).pend, decided ? PEND_NONE : PEND_PUT);
         struct store_write check = fixture_op(A, forward ? 2 : 1, STORE_CHECK);
         assert_int_equal(fixture_commit(f, 1, &check, 1), STORE_OK);
         fixture_free(f);
