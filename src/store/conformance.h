@@ -16,6 +16,10 @@ struct conformance_engine {
     struct env_store (*connect)(void *ctx, struct store_done done);
     void (*wait)(void *ctx); /* until at least one more answer was delivered */
     uint32_t calls_max;      /* with how many calls under way it opens */
+    bool hints;              /* a watch of an engine without faults is never deaf */
+    /* On: answers may be UNKNOWN or UNAVAILABLE, and what is UNKNOWN comes late or twice; NULL: it
+     * has no faults on demand. Open without. */
+    void (*faults)(void *ctx, bool on);
 };
 
 /* Runs all cases; 0 when all passed. */

@@ -68,6 +68,21 @@ engine_wait(void *ctx)
         events_run(&e->schedule, turn_us);
 }
 
+/* Of the engine below: what it answers UNKNOWN is told by reading, most of it. */
+static void
+engine_faults(void *ctx, bool on)
+{
+    struct committer_engine *e = ctx;
+    struct memory_store_knobs knobs = {
+        .get_us_min = 50, .get_us_max = 500, .commit_us_min = 200, .commit_us_max = 5000};
+    if (on) {
+        knobs.unknown_done_ppm = knobs.unknown_lost_ppm = 30000;
+        knobs.unknown_late_ppm = knobs.unavailable_ppm = 30000;
+        knobs.twice_ppm = knobs.zombie_ppm = 100000;
+    }
+    memory_store_set_knobs(e->memory, &knobs);
+}
+
 int
 main(void)
 {
@@ -78,7 +93,8 @@ main(void)
                                         .close = engine_close,
                                         .connect = engine_connect,
                                         .wait = engine_wait,
-                                        .calls_max = CALLS_MAX};
+                                        .calls_max = CALLS_MAX,
+                                        .faults = engine_faults};
     int failed = conformance_run(&engine);
     memory_store_free(&e.memory);
     events_fini(&e.schedule);

@@ -79,7 +79,8 @@ main(void)
                                         .close = engine_close,
                                         .connect = engine_connect,
                                         .wait = engine_wait,
-                                        .calls_max = CALLS_MAX};
+                                        .calls_max = CALLS_MAX,
+                                        .hints = true};
     int failed = conformance_run(&engine);
     files_remove(&e);
     rmdir(e.directory);
