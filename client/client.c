@@ -1,9 +1,12 @@
 /* A client's life. Its line comes and goes, its ticket and its world stay:
  *
  *   OFFLINE --connecting--> CONNECTING --connected--> HELLO --Welcome--> PLAYING
- *      ^                        |                       |                  |
- *      +--------- broke --------+-----------------------+------------------+
- *                                                                          +-- for good --> ENDED
+ *      ^                        |                      ^ |  \               |
+ *      |                        |              in time | |   +--Lobby--+    | Lobby
+ *      |                        |                      | |             v    v
+ *      |                        |                      +-------------- LOBBY
+ *      |                        |                        |               |
+ *      +--------- broke --------+------------------------+---------------+-- for good --> ENDED
  */
 #include "client/client.h"
 #include "base/check.h"
@@ -28,6 +31,10 @@
 #define RETRY_US_MIN    (SECOND_US / 4)
 #define RETRY_US_MAX    (15 * SECOND_US)
 #define RETRY_DOUBLINGS 6
+/* A command that the server could not serve is sent again after such pauses. */
+#define AGAIN_US_MIN    (SECOND_US / 4)
+#define AGAIN_US_MAX    (8 * SECOND_US)
+#define AGAIN_DOUBLINGS 5
 /* Who has played so long waits shortest after the next break. */
 #define STEADY_US (30 * SECOND_US)
 
@@ -36,8 +43,9 @@
 static const uint8_t moves_allowed[] = {
     [SEOM_OFFLINE] = 1 << SEOM_CONNECTING | 1 << SEOM_ENDED,
     [SEOM_CONNECTING] = 1 << SEOM_HELLO | 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
-    [SEOM_HELLO] = 1 << SEOM_PLAYING | 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
-    [SEOM_PLAYING] = 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
+    [SEOM_HELLO] = 1 << SEOM_PLAYING | 1 << SEOM_LOBBY | 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
+    [SEOM_PLAYING] = 1 << SEOM_LOBBY | 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
+    [SEOM_LOBBY] = 1 << SEOM_HELLO | 1 << SEOM_OFFLINE | 1 << SEOM_ENDED,
     [SEOM_ENDED] = 0,
 };
 
@@ -136,7 +144,29 @@ seom_client_connected(struct seom_client *c, int64_t mono_us)
     c->now_us = mono_us;
     client_move_to(c, SEOM_HELLO);
     c->heard_us = mono_us;
-    speak_hello(c);
+    enum err error = speak_hello(c);
+    CHECK(error == OK); /* the outbox is empty when a line begins */
+}
+
+/* Between half of a pause that doubles and all of it. */
+void
+client_pause_command(struct seom_client *c)
+{
+    struct command *command = &c->command;
+    int64_t longest_us = (2 * AGAIN_US_MIN) << command->pauses;
+    longest_us = longest_us < AGAIN_US_MAX ? longest_us : AGAIN_US_MAX;
+    command->pauses += command->pauses < AGAIN_DOUBLINGS;
+    command->again_us =
+        c->now_us + longest_us / 2 + rand_below(&c->rand, (uint32_t)(longest_us / 2) + 1);
+}
+
+void
+client_enter_lobby(struct seom_client *c, uint32_t retry_after_ms)
+{
+    int64_t pause_us = retry_after_ms * INT64_C(1000);
+    client_move_to(c, SEOM_LOBBY);
+    c->stats.lobbies++;
+    c->hello_us = c->now_us + pause_us + rand_below(&c->rand, UINT32_MAX) % (pause_us / 2 + 1);
 }
 
 /* Jittered, so that the clients of a server that died do not come back as one. */
@@ -195,6 +225,7 @@ dead_us(const struct seom_client *c)
     switch (c->state) {
     case SEOM_CONNECTING:
     case SEOM_HELLO: return c->state_us + CONNECT_US_MAX;
+    case SEOM_LOBBY:
     case SEOM_PLAYING: return c->has_ended ? c->now_us : c->heard_us + QUIET_US_MAX;
     case SEOM_OFFLINE:
     case SEOM_ENDED: break;
@@ -214,12 +245,36 @@ earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* What is due; when the next of it will be. */
+static int64_t
+speak_again(struct seom_client *c)
+{
+    if (c->state == SEOM_LOBBY && c->now_us >= c->hello_us && speak_hello(c) == OK) {
+        client_move_to(c, SEOM_HELLO);
+        return dead_us(c);
+    }
+    struct command *command = &c->command;
+    bool waits = command->body != NULL && c->state == SEOM_PLAYING;
+    if (waits && c->now_us >= command->again_us && speak_command(c) == OK) {
+        command->again_us = INT64_MAX;
+        c->stats.command_again++;
+    }
+    int64_t again_us = waits ? command->again_us : INT64_MAX;
+    int64_t next_us = c->state == SEOM_LOBBY ? c->hello_us : again_us;
+    /* Who is behind its time found the outbox full. */
+    return next_us > c->now_us ? next_us : c->now_us + AGAIN_US_MIN;
+}
+
 int64_t
 seom_client_turn(struct seom_client *c, int64_t mono_us)
 {
     c->now_us = mono_us;
-    if (c->state != SEOM_PLAYING) {
+    if (c->state != SEOM_PLAYING && c->state != SEOM_LOBBY) {
         return c->state == SEOM_OFFLINE ? c->retry_us : dead_us(c);
+    }
+    int64_t again_us = speak_again(c);
+    if (c->state == SEOM_HELLO) {
+        return again_us;
     }
     if (c->stats.bytes_out != c->spoke_bytes) {
         c->spoke_us = mono_us;
@@ -232,7 +287,7 @@ seom_client_turn(struct seom_client *c, int64_t mono_us)
         speak_us = mono_us + c->silence_us / 3;
     }
     c->spoke_bytes = c->stats.bytes_out;
-    return earlier(earlier(speak_us, c->clock.ping_us + PING_US), dead_us(c));
+    return earlier(earlier(again_us, speak_us), earlier(c->clock.ping_us + PING_US, dead_us(c)));
 }
 
 /* World time. */

@@ -15,6 +15,9 @@
  *   seom_client_is_dead().
  * - When the line broke: seom_client_broke(), then connect again at seom_client_retry_us(). Ticket
  *   and command under way are kept.
+ *
+ * A command is done exactly once: the client sends it again, unchanged, whenever the server said
+ * RETRY_AFTER (after a pause that grows) and over every new line, until it has its result.
  */
 #ifndef SEOM_CLIENT_CLIENT_H
 #define SEOM_CLIENT_CLIENT_H
@@ -29,10 +32,11 @@
 
 struct seom_client;
 
-/* OFFLINE: waits for its next try. HELLO: the line is up, Welcome has not come. ENDED: it should
+/* OFFLINE: waits for its next try. HELLO: the line is up, Welcome has not come. LOBBY: the line is
+ * up, the server cannot let it play at the moment; it says hello again by itself. ENDED: it should
  * not come back (bad ticket, no common protocol, replaced by a newer connection of the same ticket,
  * or it said good-bye itself). */
-enum seom_state { SEOM_OFFLINE, SEOM_CONNECTING, SEOM_HELLO, SEOM_PLAYING, SEOM_ENDED };
+enum seom_state { SEOM_OFFLINE, SEOM_CONNECTING, SEOM_HELLO, SEOM_PLAYING, SEOM_ENDED, SEOM_LOBBY };
 
 struct seom_options {
     bool spectator;
@@ -51,12 +55,16 @@ struct seom_entity {
     uint8_t thing_kind; /* of THING, else 0 */
     uint16_t cx, cy;    /* chunk it was last published in */
     struct motion motion;
-    int64_t heard_ms; /* world time at which it was last heard of */
+    int64_t heard_ms;         /* world time at which it was last heard of */
+    uint8_t attributes_bytes; /* of a thing, the game's */
+    uint8_t attributes[ATTRIBUTES_MAX];
 };
 
 struct seom_stats {
     uint64_t frames, bytes_in, bytes_out, records, moves, corrections, reconnects, malformed;
-    uint64_t replica_full; /* news of somebody for whom there was no room */
+    uint64_t replica_full;  /* news of somebody for whom there was no room */
+    uint64_t command_again; /* times a command was sent once more */
+    uint64_t lobbies;       /* times it was sent to the lobby */
 };
 
 /* Call-backs; each may be NULL. Called from within seom_client_input() (ended: also from
@@ -79,8 +87,13 @@ struct seom_events {
         void *ctx, uint32_t code,
         uint32_t retry_after_ms); /* the server said good-bye or the line broke (code 0) */
     void (*answer)(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice name);
-    void (*result)(void *ctx, uint64_t seq, uint32_t code,
-                   struct slice body); /* of a command, exactly once */
+    /* Of a command, exactly once, never RETRY_AFTER. CLOSED and UNREADABLE: it was not done, and
+     * the next command has its number. */
+    void (*result)(void *ctx, uint64_t seq, uint32_t code, struct slice body);
+    /* What was asked for with show: a view of proto/value.proto. A refusal comes as answer. */
+    void (*shown)(void *ctx, uint32_t number, struct slice view);
+    void (*changed)(void *ctx, uint32_t what); /* somebody else changed it: ask again */
+    void (*lobby)(void *ctx, uint32_t code, uint32_t retry_after_ms);
     void (*density)(void *ctx, uint32_t island, uint16_t cell_m, struct slice cells,
                     uint16_t count);
 };
@@ -122,6 +135,9 @@ enum err seom_client_say(struct seom_client *c, struct slice text, uint32_t *num
 enum err seom_client_look(struct seom_client *c, uint64_t entity, uint32_t *number) MUST_USE;
 enum err seom_client_camera(struct seom_client *c, uint32_t island, struct place corner,
                             uint32_t w_mm, uint32_t h_mm) MUST_USE;
+/* what: of enum ShowKind (proto/seom.proto); id of the chest, trade or mail. */
+enum err seom_client_show(struct seom_client *c, uint32_t what, uint64_t id,
+                          uint32_t *number) MUST_USE;
 /* Of value: done exactly once, also across reconnects. ERR_CONFLICT: the last one has no result
  * yet; ERR_TOO_LARGE: above 2,048 bytes. */
 enum err seom_client_command(struct seom_client *c, struct slice body, uint64_t *seq) MUST_USE;

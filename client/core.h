@@ -35,6 +35,8 @@ struct command {
     uint64_t seq;  /* of the last one */
     uint8_t *body; /* owned; NULL: none under way */
     uint32_t bytes;
+    int64_t again_us; /* when it is to be sent once more; INT64_MAX: its answer is waited for */
+    uint32_t pauses;  /* so far */
 };
 
 struct seom_client {
@@ -54,6 +56,7 @@ struct seom_client {
     int64_t spoke_us;   /* when a turn last saw new output */
     int64_t silence_us; /* the server's limit for ours */
     int64_t retry_us;
+    int64_t hello_us; /* in the lobby: when to say hello again */
     uint64_t spoke_bytes;
     uint32_t retry_doublings;
     uint32_t end_code, retry_after_ms;
@@ -77,8 +80,13 @@ void client_move_to(struct seom_client *c, enum seom_state to);
 void client_clock_sample(struct seom_client *c, int64_t sent_us, int64_t world_ms);
 
 /* speak.c: what the library itself has to say. */
-void speak_hello(struct seom_client *c);
+enum err speak_hello(struct seom_client *c) MUST_USE;
 void speak_ping(struct seom_client *c);
 enum err speak_command(struct seom_client *c) MUST_USE; /* the one under way, again */
+
+/* client.c: RETRY_AFTER came. */
+void client_pause_command(struct seom_client *c);
+/* client.c: Lobby came. */
+void client_enter_lobby(struct seom_client *c, uint32_t retry_after_ms);
 
 #endif

@@ -89,11 +89,14 @@ take_welcome(struct seom_client *c, const Seom__Welcome *w)
     forget_all(c);
     c->spoke_us = c->now_us;
     speak_ping(c);
+    c->command.again_us = INT64_MAX;
     if (c->command.body == NULL) {
         c->command.seq = w->last_seq;
     } else if (speak_command(c) !=
                OK) { /* nobody knows whether it was heard: the server does, by its seq */
         return ERR_FORMAT;
+    } else {
+        c->stats.command_again++;
     }
     if (c->events.welcome != NULL) {
         c->events.welcome(c->events.ctx, c);
@@ -104,6 +107,13 @@ take_welcome(struct seom_client *c, const Seom__Welcome *w)
 static void
 take_answer(struct seom_client *c, const Seom__Answer *a)
 {
+    if (a->what_case == SEOM__ANSWER__WHAT_SHOWN) {
+        if (c->events.shown != NULL) {
+            struct slice view = {.at = a->shown.data, .bytes = a->shown.len};
+            c->events.shown(c->events.ctx, a->number, view);
+        }
+        return;
+    }
     if (c->events.answer == NULL) {
         return;
     }
@@ -122,12 +132,32 @@ take_result(struct seom_client *c, const Seom__CommandResult *r)
     if (c->command.body == NULL || r->seq != c->command.seq) {
         return; /* the answer to a repetition whose first answer came after all */
     }
+    if (r->code == SEOM__CODE__RETRY_AFTER) {
+        client_pause_command(c);
+        return;
+    }
+    /* Not done, so its number is the next one's. */
+    c->command.seq -= r->code == SEOM__CODE__CLOSED || r->code == SEOM__CODE__UNREADABLE;
     free(c->command.body);
     c->command.body = NULL;
     if (c->events.result != NULL) {
         struct slice body = {.at = r->body.data, .bytes = r->body.len};
         c->events.result(c->events.ctx, r->seq, (uint32_t)r->code, body);
     }
+}
+
+static enum err
+take_lobby(struct seom_client *c, const Seom__Lobby *l)
+{
+    if (c->state != SEOM_HELLO && c->state != SEOM_PLAYING) {
+        return ERR_FORMAT;
+    }
+    client_enter_lobby(c, l->retry_after_ms);
+    forget_all(c);
+    if (c->events.lobby != NULL) {
+        c->events.lobby(c->events.ctx, (uint32_t)l->code, l->retry_after_ms);
+    }
+    return OK;
 }
 
 static enum err
@@ -165,8 +195,12 @@ take_message(struct seom_client *c, struct slice frame)
             client_clock_sample(c, c->clock.ping_us, m->pong->world_ms);
         }
         return OK;
+    case SEOM__SERVER_MESSAGE__WHAT_LOBBY: return take_lobby(c, m->lobby);
     case SEOM__SERVER_MESSAGE__WHAT_CHANGED:
-    case SEOM__SERVER_MESSAGE__WHAT_LOBBY:
+        if (c->events.changed != NULL) {
+            c->events.changed(c->events.ctx, (uint32_t)m->changed->what);
+        }
+        return OK;
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }
@@ -224,9 +258,6 @@ take_motion(struct seom_client *c, const struct record_motion *m, int64_t now_ms
     }
     if (e == NULL) {
         return; /* old news */
-    }
-    if (e == NULL) {
-        return;
     }
     tell_heard(c, e, quiet_ms);
     if (is_news && c->events.motion != NULL) {
@@ -440,7 +471,7 @@ input_step(struct seom_client *c, const uint8_t *bytes, size_t n, size_t *used)
 enum err
 seom_client_input(struct seom_client *c, const uint8_t *bytes, size_t n, int64_t mono_us)
 {
-    CHECK(c->state == SEOM_HELLO || c->state == SEOM_PLAYING);
+    CHECK(c->state == SEOM_HELLO || c->state == SEOM_PLAYING || c->state == SEOM_LOBBY);
     c->now_us = mono_us;
     c->heard_us = mono_us;
     c->stats.bytes_in += n;

@@ -3,6 +3,7 @@
 #include "client/replica.h"
 #include "base/check.h"
 #include <stddef.h>
+#include <string.h>
 
 #define BLOCK_ITEMS 32
 
@@ -209,6 +210,10 @@ replica_thing(struct replica *r, const struct record_thing *t, int64_t now_ms,
     k->public.motion =
         (struct motion){.x_mm = t->place.x_mm, .y_mm = t->place.y_mm, .since_ms = now_ms};
     k->public.heard_ms = now_ms;
+    k->public.attributes_bytes = (uint8_t)t->attributes.bytes;
+    if (t->attributes.bytes > 0) {
+        memcpy(k->public.attributes, t->attributes.at, t->attributes.bytes);
+    }
     *entity = &k->public;
     return OK;
 }

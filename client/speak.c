@@ -66,7 +66,7 @@ queue_message(struct seom_client *c, const Seom__ClientMessage *message, uint32_
     return OK;
 }
 
-void
+enum err
 speak_hello(struct seom_client *c)
 {
     Seom__Range range = SEOM__RANGE__INIT;
@@ -83,8 +83,7 @@ speak_hello(struct seom_client *c)
     Seom__ClientMessage message = SEOM__CLIENT_MESSAGE__INIT;
     message.what_case = SEOM__CLIENT_MESSAGE__WHAT_HELLO;
     message.hello = &hello;
-    enum err error = queue_message(c, &message, 192);
-    CHECK(error == OK); /* the outbox is empty when a line begins */
+    return queue_message(c, &message, 192);
 }
 
 /* A full outbox means that the line does not take anything: then a ping would not help either. */
@@ -195,6 +194,21 @@ seom_client_camera(struct seom_client *c, uint32_t island, struct place corner, 
 }
 
 enum err
+seom_client_show(struct seom_client *c, uint32_t what, uint64_t id, uint32_t *number)
+{
+    if (what > UINT8_MAX) {
+        return ERR_RANGE;
+    }
+    Seom__Show show = SEOM__SHOW__INIT;
+    show.what = (Seom__ShowKind)what;
+    show.id = id;
+    Seom__Request request = SEOM__REQUEST__INIT;
+    request.what_case = SEOM__REQUEST__WHAT_SHOW;
+    request.show = &show;
+    return queue_request(c, &request, 64, number);
+}
+
+enum err
 speak_command(struct seom_client *c)
 {
     Seom__Command command = SEOM__COMMAND__INIT;
@@ -226,6 +240,8 @@ seom_client_command(struct seom_client *c, struct slice body, uint64_t *seq)
         memcpy(command->body, body.at, body.bytes);
     }
     command->bytes = (uint32_t)body.bytes;
+    command->again_us = INT64_MAX;
+    command->pauses = 0;
     command->seq++;
     enum err error = speak_command(c);
     if (error != OK) {
