@@ -159,6 +159,19 @@ turn(struct server *s, int64_t next_us)
     return next_us;
 }
 
+/* Play knows the keys of what it needs: if it walked over documents, this run was not good. */
+static enum err
+scans_check(const struct server *s)
+{
+    uint64_t scans = world_store_stats(s->world)->scans[ROLE_PLAY];
+    if (scans == 0) {
+        return OK;
+    }
+    env_log(&s->env, LOG_ERROR, "server.scans", "the game scanned the store %llu times",
+            (unsigned long long)scans);
+    return ERR_RANGE;
+}
+
 enum err
 server_run(struct server *s, int64_t until_mono_us)
 {
@@ -185,7 +198,7 @@ server_run(struct server *s, int64_t until_mono_us)
     env_log(&s->env, durable ? LOG_INFO : LOG_ERROR, "server.stopped",
             durable ? "everything is on disk"
                     : "the store did not confirm the last places in time");
-    return durable ? OK : ERR_UNAVAILABLE;
+    return durable ? scans_check(s) : ERR_UNAVAILABLE;
 }
 
 static void

@@ -45,8 +45,8 @@ struct server_options {
 enum err server_open(const struct server_options *options, struct server **out,
                      char why[SERVER_WHY_MAX]) MUST_USE;
 /* Until SIGTERM, SIGINT, server_ask_to_stop() or until_mono_us (0: for ever). Then everybody is
- * told good-bye and all is made durable. ERR_UNAVAILABLE: the store did not confirm that in time.
- */
+ * told good-bye and all is made durable. ERR_UNAVAILABLE: the store did not confirm that in time;
+ * ERR_RANGE: the game scanned the store. */
 enum err server_run(struct server *server, int64_t until_mono_us) MUST_USE;
 void server_close(struct server **server);
 

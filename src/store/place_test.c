@@ -463,6 +463,28 @@ the_clock_goes_along(void **state)
     assert_int_equal(clock_stored(f), -(int64_t)ERR_UNAVAILABLE);
 }
 
+/* An engine that is used one key at a time: each page and the clock go out alone, and still all of
+ * them within a second. */
+static void
+one_document_to_a_commit(void **state)
+{
+    struct fixture *f = *state;
+    f->desk->env.store.commit_max = 1;
+    for (uint64_t page = 0; page < 200; page++)
+        set(f, 1 + page * PLACE_PAGE_SLOTS, 5);
+    desk_settle(f->desk); /* they are read */
+    second(f);
+    desk_settle(f->desk);
+    second(f);
+    desk_settle(f->desk);
+    assert_int_equal(places_stats(f->places).dirty, 0);
+    assert_true(f->desk->store.stats.commits > 200);
+    assert_int_equal(f->desk->store.stats.documents, f->desk->store.stats.commits);
+    restart(f);
+    for (uint64_t page = 0; page < 200; page++)
+        assert_int_equal(get(f, 1 + page * PLACE_PAGE_SLOTS)->result, OK);
+}
+
 /* ---- cost ---- */
 
 /* An engine that takes everything and answers at once when asked: leaves the cost of places alone.
@@ -592,6 +614,7 @@ main(void)
         CASE(a_page_nobody_understands_is_left_alone),
         CASE(call_backs_may_ask_again),
         CASE(the_clock_goes_along),
+        CASE(one_document_to_a_commit),
         CASE(what_a_second_of_walking_costs),
     };
 #undef CASE

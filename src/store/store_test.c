@@ -109,6 +109,90 @@ failures_are_counted(void **state)
     assert_string_equal(store_result_name(STORE_UNKNOWN), "UNKNOWN");
 }
 
+/* Whatever the engine could bear. */
+static void
+values_of_users_are_limited(void **state)
+{
+    struct desk *desk = *state;
+    struct heard h = {.store = &desk->store};
+    static uint8_t value[STORE_VALUE_MAX + 1];
+    assert_true(desk->env.store.value_max > STORE_VALUE_MAX);
+    struct store_write write = {.key = key, .op = STORE_PUT, .value = {value, sizeof value}};
+    assert_int_equal(store_commit(&desk->store, &write, 1, on_committed, &h, 1), ERR_TOO_LARGE);
+    assert_int_equal(store_under_way(&desk->store), 0);
+    write.value.bytes = STORE_VALUE_MAX;
+    assert_int_equal(store_commit(&desk->store, &write, 1, on_committed, &h, 1), OK);
+    desk_settle(desk);
+    assert_int_equal(h.result, STORE_OK);
+}
+
+static void
+on_scanned(void *ctx, uint64_t n, enum store_result result, const struct store_found *found,
+           uint32_t count)
+{
+    struct heard *h = ctx;
+    h->sum += n;
+    h->result = result;
+    h->gets += count;
+    for (uint32_t i = 0; i < count; i++)
+        h->version = found[i].doc.version;
+}
+
+static void
+scans_are_counted_by_role(void **state)
+{
+    struct desk *desk = *state;
+    struct heard h = {.store = &desk->store};
+    struct slice prefix = {(const uint8_t *)"0001/a/", 7}, none = {0};
+    desk_put(desk, "0001/a/1", "x", 1);
+    desk_put(desk, "0001/a/2", "x", 1);
+    desk_put(desk, "0001/b/1", "x", 1);
+
+    static const enum store_role roles[] = {ROLE_RECOVERY, ROLE_TOOL, ROLE_TOOL};
+
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(store_scan(&desk->store, roles[i], prefix, none, 10, on_scanned, &h, 100),
+                         OK);
+    assert_int_equal(store_scan(&desk->store, ROLE_PLAY, prefix, none, 0, on_scanned, &h, 100),
+                     ERR_RANGE);
+    desk_settle(desk);
+    assert_int_equal(h.sum, 300);
+    assert_int_equal(h.gets, 6);
+    assert_int_equal(h.version, 1);
+    assert_int_equal(desk->store.stats.scans[ROLE_PLAY], 0);
+    assert_int_equal(desk->store.stats.scans[ROLE_RECOVERY], 1);
+    assert_int_equal(desk->store.stats.scans[ROLE_TOOL], 2);
+    memory_store_set_away(desk->memory, true);
+    assert_int_equal(store_scan(&desk->store, ROLE_TOOL, prefix, none, 10, on_scanned, &h, 0), OK);
+    desk_settle(desk);
+    assert_int_equal(h.result, STORE_UNAVAILABLE);
+}
+
+static void
+on_hint(void *ctx, struct slice hinted)
+{
+    struct heard *h = ctx;
+    assert_int_equal(hinted.bytes, key.bytes);
+    h->gets++;
+}
+
+static void
+hints_come_to_the_one_call_back(void **state)
+{
+    struct desk *desk = *state;
+    struct heard h = {.store = &desk->store};
+    assert_int_equal(store_watch(&desk->store, key, true), OK);
+    desk_put(desk, "0001/a/1", "x", 1); /* nobody asked to be told */
+    store_set_hints(&desk->store, on_hint, &h);
+    desk_put(desk, "0001/a/1", "x", 1);
+    desk_put(desk, "0001/a/2", "x", 1);
+    assert_int_equal(h.gets, 1);
+    assert_int_equal(desk->store.stats.hints, 2);
+    assert_int_equal(store_watch(&desk->store, key, false), OK);
+    desk_put(desk, "0001/a/1", "x", 1);
+    assert_int_equal(h.gets, 1);
+}
+
 static int
 setup(void **state)
 {
@@ -131,6 +215,9 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_refused_has_no_call_back, setup, teardown),
         cmocka_unit_test_setup_teardown(call_backs_may_ask_again, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_of_users_are_limited, setup, teardown),
+        cmocka_unit_test_setup_teardown(scans_are_counted_by_role, setup, teardown),
+        cmocka_unit_test_setup_teardown(hints_come_to_the_one_call_back, setup, teardown),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ gather_store(struct metrics *m, const struct lmdb_store_stats *s, uint32_t under
     set(m, METRIC_STORE_CORRUPT, s->corrupt);
     set(m, METRIC_STORE_REFUSED, s->refused);
     set(m, METRIC_STORE_BYTES, s->used_bytes);
+    set(m, METRIC_STORE_FILLING, s->filling);
     set(m, METRIC_STORE_FAILED, s->failed);
     m->histograms_us[METRIC_STORE_GROUP] = s->group_us;
 }

@@ -127,6 +127,8 @@ enum metric_role { METRIC_ROLES(METRIC_NAME) METRIC_ROLE_COUNT };
     X(STORE_SCANS, COUNTER, "store_scan_total", ROLE, METRIC_ROLE_COUNT,                           \
       "Times documents were walked over, by who asked for it.")                                    \
     X(STORE_BYTES, GAUGE, "store_used_bytes", NONE, 1, "What the store takes of its file.")        \
+    X(STORE_FILLING, GAUGE, "store_filling", NONE, 1,                                              \
+      "1 when 70 % of what the store may take is used, or its file cannot grow.")                  \
     X(STORE_FAILED, GAUGE, "store_failed", NONE, 1,                                                \
       "1 when a write failed and the store serves nothing any more.")                              \
     X(PLACES_UNSAVED, GAUGE, "places_unsaved_pages", NONE, 1,                                      \
