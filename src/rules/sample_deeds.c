@@ -34,21 +34,6 @@ answer_gained(struct deed *deed, uint32_t code, Seom__Stack *what, uint64_t id)
     return code;
 }
 
-static bool
-is_within_reach(const struct deed_actor *actor, struct place at)
-{
-    int64_t dx = (int64_t)at.x_mm - actor->at.x_mm, dy = (int64_t)at.y_mm - actor->at.y_mm;
-    int64_t reach = actor->reach_mm;
-    bool near = dx >= -reach && dx <= reach && dy >= -reach && dy <= reach;
-    return near && dx * dx + dy * dy <= reach * reach;
-}
-
-static struct place
-thing_place(const Seom__ChunkThing *thing)
-{
-    return (struct place){.x_mm = thing->x_mm, .y_mm = thing->y_mm};
-}
-
 /* ---- gathering ---- */
 
 struct orchard {
@@ -87,7 +72,7 @@ decide_pick(struct deed *deed)
     if (!tree_find(deed, asked->pick->entity, &at)) {
         return SEOM__CODE__NOT_FOUND;
     }
-    if (!is_within_reach(deed_actor(deed), at.tree.place)) {
+    if (!actor_reaches(deed_actor(deed), at.tree.place)) {
         return SEOM__CODE__TOO_FAR;
     }
     if (at.tree.stage != STAGE_FRUIT) {
@@ -325,8 +310,8 @@ find_near(struct deed *deed, uint64_t id, struct found *out)
         Seom__ChunkThing *thing = chunk_find(chunk, id);
         if (thing != NULL) {
             *out = (struct found){.where = chunks[i], .chunk = chunk, .thing = thing};
-            return is_within_reach(deed_actor(deed), thing_place(thing)) ? SEOM__CODE__FINE
-                                                                         : SEOM__CODE__TOO_FAR;
+            return actor_reaches(deed_actor(deed), chunk_place_of(thing)) ? SEOM__CODE__FINE
+                                                                          : SEOM__CODE__TOO_FAR;
         }
     }
     return SEOM__CODE__NOT_FOUND;
@@ -455,7 +440,7 @@ chest_within_reach(struct deed *deed, uint64_t id, struct purse *out)
     if (thing == NULL || thing->kind != SAMPLE_CHEST) {
         return SEOM__CODE__NOT_FOUND;
     }
-    if (!is_within_reach(actor, thing_place(thing))) {
+    if (!actor_reaches(actor, chunk_place_of(thing))) {
         return SEOM__CODE__TOO_FAR;
     }
     if (chest->holds == NULL) {

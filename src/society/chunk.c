@@ -24,6 +24,15 @@ chunk_key(uint16_t world, uint64_t chunk)
     return key_make(world, KEY_CLASS_CHUNK, chunk);
 }
 
+bool
+actor_reaches(const struct deed_actor *actor, struct place at)
+{
+    int64_t dx = (int64_t)at.x_mm - actor->at.x_mm, dy = (int64_t)at.y_mm - actor->at.y_mm;
+    int64_t reach = actor->reach_mm;
+    bool near = dx >= -reach && dx <= reach && dy >= -reach && dy <= reach;
+    return near && dx * dx + dy * dy <= reach * reach;
+}
+
 Seom__ChunkDocument *
 chunk_open(struct deed *deed, uint64_t chunk)
 {

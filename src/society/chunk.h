@@ -37,6 +37,14 @@ chunk_cy(uint64_t chunk)
     return (uint16_t)chunk;
 }
 
+static inline struct place
+chunk_place_of(const Seom__ChunkThing *thing)
+{
+    return (struct place){.x_mm = thing->x_mm, .y_mm = thing->y_mm};
+}
+
+/* By distance alone; whether it is on the actor's island, the caller knows. */
+bool actor_reaches(const struct deed_actor *actor, struct place at);
 /* NULL: return DEED_MORE. An empty message where there is none yet. */
 Seom__ChunkDocument *chunk_open(struct deed *deed, uint64_t chunk);
 Seom__ChunkThing *chunk_find(const Seom__ChunkDocument *document, uint64_t id); /* NULL: none */

@@ -252,15 +252,6 @@ step_find(struct world *w, struct avatar *a, uint64_t handle, const struct store
     show_read(w, a, handle, SHOW_CHUNK);
 }
 
-static bool
-is_within_reach(const struct deed_actor *actor, const Seom__ChunkThing *thing)
-{
-    int64_t dx = (int64_t)thing->x_mm - actor->at.x_mm, dy = (int64_t)thing->y_mm - actor->at.y_mm;
-    int64_t reach = actor->reach_mm;
-    bool near = dx >= -reach && dx <= reach && dy >= -reach && dy <= reach;
-    return near && dx * dx + dy * dy <= reach * reach;
-}
-
 /* The chunk says where in it. */
 static void
 step_chunk(struct world *w, struct avatar *a, uint64_t handle, const struct store_doc *doc)
@@ -278,7 +269,8 @@ step_chunk(struct world *w, struct avatar *a, uint64_t handle, const struct stor
         show_code(w, a, handle, SEOM__CODE__UNREADABLE);
     } else if (thing == NULL) {
         show_code(w, a, handle, SEOM__CODE__NOT_FOUND);
-    } else if (chunk_island(s->chunk) != actor.island || !is_within_reach(&actor, thing)) {
+    } else if (chunk_island(s->chunk) != actor.island ||
+               !actor_reaches(&actor, chunk_place_of(thing))) {
         show_code(w, a, handle, SEOM__CODE__TOO_FAR);
     } else {
         show_read(w, a, handle, SHOW_OWN);
