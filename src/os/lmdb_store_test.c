@@ -103,6 +103,21 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
     f->answered++;
 }
 
+/* The keys into the value. */
+static void
+on_scanned(void *ctx, uint64_t token, enum store_result result, const struct store_found *found,
+           uint32_t count)
+{
+    struct fixture *f = ctx;
+    struct answer *a = &f->answers[token];
+    for (uint32_t i = 0; i < count; i++) {
+        size_t used = strlen(a->value);
+        snprintf(a->value + used, sizeof a->value - used, "%.*s ", (int)found[i].key.bytes,
+                 (const char *)found[i].key.at);
+    }
+    on_committed(ctx, token, result);
+}
+
 static void
 on_log(void *ctx, enum log_level level, const char *event, const char *text)
 {
@@ -125,7 +140,8 @@ open_store(struct fixture *f)
     if (try_open(f, &f->store) != OK)
         fail_msg("%s", f->why);
     f->port = lmdb_store_port(
-        f->store, (struct store_done){.ctx = f, .got = on_got, .committed = on_committed});
+        f->store, (struct store_done){
+                      .ctx = f, .got = on_got, .committed = on_committed, .scanned = on_scanned});
 }
 
 static void
@@ -605,6 +621,33 @@ a_flipped_bit_is_found(void **state)
     }
 }
 
+/* A scan by the port leaves the damaged one out and tells it; when nothing can be believed any
+ * more, it is refused like everything else. */
+static void
+a_scan_leaves_out_what_is_damaged(void **state)
+{
+    struct fixture *f = *state;
+    open_store(f);
+    assert_int_equal(put(f, "d/1", 0, "needle"), STORE_OK);
+    assert_int_equal(put(f, "d/2", 0, "healthy"), STORE_OK);
+    lmdb_store_close(&f->store);
+    flip(f, "needle", 0);
+    open_store(f);
+    uint64_t token = f->next_token++;
+    struct slice none = {0};
+    assert_int_equal(f->port.scan(f->port.ctx, token, text("d/"), none, 10), OK);
+    assert_int_equal(await(f, token)->result, STORE_OK);
+    assert_string_equal(f->answers[token].value, "d/2 ");
+    assert_non_null(strstr(f->log, "d/1 is damaged"));
+    atomic_store(&sync_fails, true);
+    assert_int_equal(put(f, "d/2", 1, "x"), STORE_UNKNOWN);
+    atomic_store(&sync_fails, false);
+    token = f->next_token++;
+    assert_int_equal(f->port.scan(f->port.ctx, token, text("d/"), none, 10), OK);
+    assert_int_equal(await(f, token)->result, STORE_UNAVAILABLE);
+    assert_string_equal(f->answers[token].value, "");
+}
+
 /* A record that lies under another key than it was written for does not fit either. */
 static void
 a_swapped_record_is_found(void **state)
@@ -671,6 +714,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_failed_fsync_is_never_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(the_whole_group_is_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_scan_leaves_out_what_is_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_swapped_record_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(scan_goes_in_order_and_leaves_out_the_deleted, setup,
                                         teardown),

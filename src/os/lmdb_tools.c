@@ -118,8 +118,10 @@ lmdb_store_scan(struct lmdb_store *store, const char *prefix, lmdb_scan_each *ea
         return ERR_UNAVAILABLE;
     struct scan s = {.each = each, .ctx = ctx, .corrupt = corrupt};
     struct lmdb_walk walk = {.ctx = &s, .each = scan_each, .damaged = scan_damaged};
-    pthread_mutex_lock(&store->map_lock); /* the map stays where it is meanwhile */
+    pthread_mutex_lock(&store->map_lock);     /* the map stays where it is meanwhile ... */
+    pthread_mutex_lock(&store->writing_lock); /* ... unless another process made it larger */
     int code = snapshot_walk(&store->file, prefix, &walk);
+    pthread_mutex_unlock(&store->writing_lock);
     pthread_mutex_unlock(&store->map_lock);
     pthread_mutex_lock(&store->stats_lock);
     store->stats.scans++;

@@ -177,13 +177,25 @@ group_write_once(struct lmdb_store *store, struct group *group, bool *uncertain)
     return code;
 }
 
+/* Another process, which wrote beside this one or which owns the file, made the map larger. */
+static bool
+map_adopt(struct lmdb_store *store)
+{
+    pthread_mutex_lock(&store->map_lock);
+    int code = lmdb_file_adopt(&store->file);
+    pthread_mutex_unlock(&store->map_lock);
+    return code == MDB_SUCCESS;
+}
+
 static bool
 map_grow(struct lmdb_store *store)
 {
     uint64_t map = store->file.map_bytes;
+    if (store->options.beside) /* it is the owner's: he may have made it larger since */
+        return map_adopt(store) && store->file.map_bytes > map;
     uint64_t larger = map + (map < GROW_STEP_MAX ? map : GROW_STEP_MAX);
     enum err error = ERR_UNAVAILABLE;
-    if (larger <= store->options.map_bytes_limit && !store->options.beside) {
+    if (larger <= store->options.map_bytes_limit) {
         pthread_mutex_lock(&store->map_lock);
         error = lmdb_file_grow(&store->file, larger);
         pthread_mutex_unlock(&store->map_lock);
@@ -194,22 +206,12 @@ map_grow(struct lmdb_store *store)
         store->growth_failed = false;
         return true;
     }
-    if (!store->growth_failed && !store->options.beside)
+    if (!store->growth_failed)
         lmdb_report(store, LOG_WARN,
                     "the map of %llu MiB is filling up and cannot grow: disk or limit reached",
                     (unsigned long long)(map >> 20));
     store->growth_failed = true;
     return false;
-}
-
-/* Another process, which wrote beside this one or which owns the file, made the map larger. */
-static bool
-map_adopt(struct lmdb_store *store)
-{
-    pthread_mutex_lock(&store->map_lock);
-    int code = lmdb_file_adopt(&store->file);
-    pthread_mutex_unlock(&store->map_lock);
-    return code == MDB_SUCCESS;
 }
 
 static void
@@ -331,7 +333,7 @@ lmdb_writer_main(void *argument)
             taken.at += group.bytes.bytes;
             taken.bytes -= group.bytes.bytes;
         }
-        if (!atomic_load(&store->failed) &&
+        if (!atomic_load(&store->failed) && !store->options.beside &&
             lmdb_file_used_bytes(&store->file) * 100 > store->file.map_bytes * GROW_AT_PERCENT)
             (void)map_grow(store);
     }
