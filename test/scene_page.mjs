@@ -264,9 +264,17 @@ class Visitor {
     }
   }
 
-  sees(own) {
-    return this.until(`to see ${own.entity} at ${own.x_mm} ${own.y_mm}`, (r) =>
-      r.near.find((m) => m.entity === own.entity && Math.hypot(m.x_mm - own.x_mm, m.y_mm - own.y_mm) < 500));
+  // Until this browser shows another one's avatar where that one shows it itself. Both are asked again and again: a page
+  // walks at once, and a server that heard of it late may put the avatar back.
+  async sees(other) {
+    let own;
+    let seen;
+    await until("to see each other's truth", async () => {
+      own = await other.stands();
+      seen = (await this.report()).near.find((m) => m.entity === own.entity);
+      return seen && distance(seen, own) < 500;
+    }, () => ({ own, seen }));
+    return { ...own, look: seen.look };
   }
 
   // Notes from now on, frame by frame, where somebody is drawn and what motion was told of him.
@@ -389,8 +397,8 @@ point("one click makes an avatar, and another browser sees it", async () => {
   const ben = await s.ben.enter();
   assert(ada.own.entity !== ben.own.entity, "both are the same");
   assert(ada.island === ben.island, "the server put them on different islands", ada.island, ben.island);
-  await s.ben.sees(ada.own);
-  await s.ada.sees(ben.own);
+  await s.ben.sees(s.ada);
+  await s.ada.sees(s.ben);
 });
 
 // Both of them on free land, within a few steps of each other and in each other's sight.
@@ -404,10 +412,9 @@ async function together() {
     assert(s.meadow?.free_m >= FREE_M / 2, "no free land to walk on near", ada, "and", ben, s.meadow ?? "");
   }
   const beside = { x_mm: s.meadow.x_mm, y_mm: s.meadow.y_mm + 3000 };
-  const [a, b] = await Promise.all([s.ada.goTo(s.meadow, 1000), s.ben.goTo(beside, 1000)]);
-  await s.ben.sees(a);
-  await s.ada.sees(b);
-  return a;
+  await Promise.all([s.ada.goTo(s.meadow, 1000), s.ben.goTo(beside, 1000)]);
+  await s.ada.sees(s.ben);
+  return s.ben.sees(s.ada);
 }
 
 // Nobody jumps: from frame to frame a mover goes as far as its motions say, plus what has faded meanwhile of the difference
@@ -427,12 +434,14 @@ point("walking moves the avatar on the second browser, smoothly", async () => {
   let before = await together();
   await s.ben.watch(before.entity);
   // There and back, until the second browser had frames enough to show the way and not only its ends.
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + 2 * PATIENCE_MS;
+  const walked = new Map(WAYS.map((way) => [way, 0]));
   for (let way = WAYS[1]; ; way = opposite(way)) {
-    const after = await s.ada.hold(way, 8000);
-    const aside = distance(before, after) - along(before, after, way);
-    assert(aside < 500, "it did not walk straight", before, after);
-    await s.ben.sees(after);
+    await s.ada.hold(way, 8000);
+    const after = await s.ben.sees(s.ada);
+    const came = along(before, after, way);
+    assert(distance(before, after) - Math.abs(came) < 100, "it did not walk straight", before, after);
+    walked.set(way, Math.max(walked.get(way), came));
     before = after;
     const frames = await s.ben.watched();
     const steps = frames.slice(1).filter((f, i) => distance(f, frames[i]) > 50);
@@ -444,8 +453,8 @@ point("walking moves the avatar on the second browser, smoothly", async () => {
       return both && speedOf(told) > 0 && distance(f, frames[i]) < (speedOf(told) * (f.now_ms - frames[i].now_ms)) / 2000;
     });
     assert(halts.length === 0, `${halts.length} of ${frames.length} frames stand still on the way`, halts[0] ?? "");
-    if (steps.length >= 8 && way === WAYS[3]) break;
-    assert(Date.now() < end, `only ${steps.length} frames of ${frames.length} show a step`);
+    if (steps.length >= 8 && walked.get(WAYS[1]) > 3000 && walked.get(WAYS[3]) > 3000) break;
+    assert(Date.now() < end, `it did not walk: only ${steps.length} frames of ${frames.length} show a step; mm:`, [...walked.values()]);
   }
   assert(s.walking_mm_s > 1000 && s.walking_mm_s < 10000, `walks at ${s.walking_mm_s} mm/s`);
   await s.ada.shot("walk");
@@ -457,31 +466,38 @@ async function ride(way) {
   await s.ada.page.click("#ride");
   assert((await s.ada.page.getAttribute("#ride", "aria-pressed")) === "true", "the button does not say that it rides");
   await s.ben.watch(before.entity);
-  const after = await s.ada.hold(way, 8000);
-  assert(along(before, after, way) > 7000, `it did not ride by ${way.key}`, before, after);
-  await s.ben.sees(after).catch(() => undefined); // a late key lets it ride out of sight
+  await s.ada.hold(way, 8000);
+  // A late key lets it ride out of sight; in sight it is seen to stand.
+  const near = (r, own) => r.near.find((m) => m.entity === own.entity);
+  await until("the rider stands, or is out of sight", async () => {
+    const own = await s.ada.stands();
+    const m = near(await s.ben.report(), own);
+    return m === undefined || distance(m, own) < 500;
+  });
+  const after = await s.ada.stands();
   const frames = await s.ben.watched();
   const first = frames.find((f) => f.look === 1 && speedOf(f.told) > 0);
   const last = frames.find((f) => first && f.now_ms > first.now_ms && f.told.since_ms > first.told.since_ms && speedOf(f.told) === 0);
   await s.ada.page.click("#ride");
   await s.ada.until("it walks again", (r) => r.own);
-  if (first === undefined || last === undefined) return { mm_s: 0, told_mm_s: 0 };
+  if (first === undefined || last === undefined) return { mm_s: 0, told_mm_s: 0, came_mm: 0 };
   const lasted_ms = last.told.since_ms - first.told.since_ms;
-  return { mm_s: (distance(first.told, last.told) / lasted_ms) * 1000, told_mm_s: speedOf(first.told), look: last.look };
+  return { mm_s: (distance(first.told, last.told) / lasted_ms) * 1000, told_mm_s: speedOf(first.told), look: last.look, came_mm: along(before, after, way) };
 }
 
 point("riding is faster and a click walks to its place", async () => {
-  // A late key lets an avatar ride on to the shore and stand there: the best of a few rides says how fast they are.
+  // A late key lets an avatar ride on to the shore and stand there, a late move puts it back: the best of a few rides says
+  // how fast they are.
   const rides = [];
-  const fast = (r) => r.mm_s > 5500 && r.mm_s > 1.5 * s.walking_mm_s && r.told_mm_s > 1.5 * s.walking_mm_s && r.look === 1;
+  const fast = (r) => r.mm_s > 5500 && r.mm_s > 1.5 * s.walking_mm_s && r.told_mm_s > 1.5 * s.walking_mm_s && r.look === 1 && r.came_mm > 4000;
   for (let i = 0; i < 6 && !rides.some(fast); i++) rides.push(await ride(WAYS[(2 * i) % 4]));
   assert(rides.some(fast), `no ride was faster than walking at ${s.walking_mm_s} mm/s:`, rides);
   const from = await together();
   const { scale } = await s.ada.report();
   await s.ada.page.mouse.click(DESKTOP.width / 2, DESKTOP.height / 2 + 120);
   const there = { x_mm: from.x_mm, y_mm: from.y_mm - (120 / scale) * 1000 };
-  const came = await s.ada.until("it went south", (r) => r.own && !r.own.moves && !r.own.target && distance(r.own, there) < 400 && r.own);
-  const seen = await s.ben.sees(came);
+  let seen;
+  await until("it went south, for both", async () => distance((seen = await s.ben.sees(s.ada)), there) < 400, () => ({ from, there, seen }));
   assert(seen.look === 0, "ben sees a rider", seen);
 });
 
@@ -552,9 +568,11 @@ point("after kill -9 of the world the page waits, comes back by itself and stand
   const after = await s.ada.inside();
   assert(after.own.entity === before.entity, "somebody else came back", before, after.own);
   assert(Math.hypot(after.own.x_mm - before.x_mm, after.own.y_mm - before.y_mm) < 1500, "it stands elsewhere", before, after.own);
-  const walked = await s.ada.hold(WAYS[2], 2000);
   await s.ben.inside();
-  await s.ben.sees(walked);
+  await until("it walks again, also for ben", async () => {
+    await s.ada.hold(WAYS[2], 2000);
+    return along(after.own, await s.ben.sees(s.ada), WAYS[2]) > 1000;
+  });
 });
 
 point("when the world stops for maintenance the page says so and comes back when it may", async () => {
@@ -569,6 +587,7 @@ point("when the world stops for maintenance the page says so and comes back when
 });
 
 point("a phone: everything fits, a finger walks", async () => {
+  await Promise.all([s.ada.close(), s.ben.close()]); // the processor that draws for them has enough to do
   const phone = await Visitor.open(s.browser, s.world.http, { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
   await phone.until("people", (r) => r.people >= BOTS);
   await phone.shot("phone-chart");
@@ -663,7 +682,7 @@ try {
       failed += 1;
       console.log(`not ok ${n + 1} - ${name}`);
       console.log(String(error.stack).replace(/^/gm, "# "));
-      for (const v of ["ada", "ben"]) await s[v]?.shot(`failed-${n + 1}-${v}`).catch(() => undefined);
+      for (const v of ["ada", "ben"]) if (s[v] && !s[v].page.isClosed()) await s[v].shot(`failed-${n + 1}-${v}`).catch(() => undefined);
     }
     console.log(`# ${((Date.now() - started) / 1000).toFixed(1)} s`);
   }

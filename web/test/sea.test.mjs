@@ -186,9 +186,25 @@ test("who is held up on the way to a place tries again while that brings him clo
   correct(4000, NOW + 1950);
   for (let t = NOW + 1950; t < NOW + 6000; t += 16) a.turn(t);
   assert.equal(sent.length, 3, "the sea does not give way");
-  assert.equal(a.target(), undefined);
+  assert.equal(a.target(NOW + 6000), undefined);
   a.wish({ kind: "to", place: { x_mm: 9000, y_mm: 0 } }, 0, NOW + 6000);
   assert.equal(sent.length, 4, "asked again it tries again");
+});
+
+test("who is put back after he came to his place goes there once more", () => {
+  const { a, sent } = avatarAt(0, 0);
+  a.wish({ kind: "to", place: { x_mm: 3000, y_mm: 0 } }, 0, NOW);
+  for (let t = NOW; t < NOW + 900; t += 16) a.turn(t);
+  assert.equal(sent.length, 1, "the motion ends there without another word");
+  assert.equal(a.placeAt(NOW + 900).x_mm, 3000);
+  assert.equal(a.target(NOW + 900), undefined);
+  a.told(1, 1, { entity: 1n, look: 0, motion: stands(1000, 0, NOW + 900) }, NOW + 900);
+  for (let t = NOW + 900; t < NOW + 2500; t += 16) a.turn(t);
+  assert.equal(sent.length, 2);
+  assert.equal(a.placeAt(NOW + 2500).x_mm, 3000);
+  a.mount(1, NOW + 2600);
+  assert.equal(sent.at(-1).look, 1, "who stands there can mount");
+  assert.equal(a.placeAt(NOW + 2700).x_mm, 3000);
 });
 
 test("a confirmation without a flag changes nothing", () => {

@@ -106,7 +106,7 @@ export class Page {
     return {
       phase: this.phase, watching: this.watch.line.state, playing: this.play.line.state, now_ms, people: this.watch.people,
       scale: this.camera.scale, flying: this.camera.flying, island: this.play.island,
-      own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target() },
+      own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target(now_ms) },
       near: others(this.play.replica, now_ms), seen: others(this.watch.replica, this.watch.line.now()),
       things: this.replica().things.size, density: this.density,
     };
@@ -461,7 +461,7 @@ export class Page {
     const common = { heading: a.heading, walks: false, phase: 0, alpha: 0.95 };
     this.beings.push({ ...common, ...own, sprite: DISC, tint: this.painter.theme.own, alpha: 0.8 });
     this.beings.push({ ...common, ...own, sprite: RING, tint: this.painter.theme.own });
-    const target = a.target();
+    const target = a.target(this.play.line.now());
     if (target === undefined) return;
     const at = { x: island.x_m + target.x_mm / 1000, y: island.y_m + target.y_mm / 1000 };
     this.beings.push({ ...common, ...at, sprite: DISC, tint: SPLASH, alpha: 0.7 });

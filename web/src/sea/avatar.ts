@@ -59,8 +59,9 @@ export class Avatar {
     return motionMoves(this.motion, now_ms);
   }
 
-  target(): Place | undefined {
-    return this.will.kind === "to" ? this.will.place : undefined;
+  // Where it is on its way to.
+  target(now_ms: number): Place | undefined {
+    return this.will.kind === "to" && !this.reached(now_ms) ? this.will.place : undefined;
   }
 
   wish(will: Will, look: number, now_ms: number): void {
@@ -82,10 +83,9 @@ export class Avatar {
 
   // Call it every frame.
   turn(now_ms: number): void {
-    if (this.will.kind === "to" && this.reached(now_ms)) {
-      this.will = STAND;
-      this.dirty = true;
-    }
+    // The motion that leads to a place ends there by itself. To say so once more would only give the server something to
+    // disagree with, when an earlier move came late; and the will is kept for the case that it does disagree.
+    if (!this.dirty && this.reached(now_ms)) return;
     const stops = this.will.kind === "stand";
     if (this.dirty && (stops || now_ms - this.sent_ms >= CHANGES_MIN_MS)) return this.step(now_ms);
     if (stops || now_ms < this.blocked_until_ms) return;
