@@ -268,6 +268,13 @@ page_too_many(struct square *square)
 }
 
 static void
+page_elsewhere(struct square *square)
+{
+    page_too_many(square);
+    page_missing(square);
+}
+
+static void
 page_of_nobody(struct square *square)
 {
     struct key key = ledger_key(DESK_WORLD, STRANGERS, 0);
@@ -335,6 +342,8 @@ static const struct spoiled {
      "0001/player/0001000000000002: lines of command 1, the last one was 0"},
     {"page missing", page_missing, 0, 0, "pages of the ledger, the last is "},
     {"page too many", page_too_many, 0, 0, "pages of the ledger, the last is 8, by its document "},
+    {"page elsewhere", page_elsewhere, 0, 0,
+     "pages of the ledger, the last is 8, by its document "},
     {"page of nobody", page_of_nobody, 0, 0, "0001/player/0001000000000005: no document"},
     {"page without number", page_without_number, 0, 0,
      "0001/ledger/0001000000000001: cannot be read"},
@@ -505,6 +514,40 @@ findings_are_counted_and_some_told(void **state)
     free(papers);
 }
 
+/* More accounts in one document than are gathered at a time. */
+static void
+a_page_may_tell_of_many(void **state)
+{
+    (void)state;
+
+    enum { LINES = 150 };
+
+    static Seom__Entry entries[LINES];
+    static Seom__Entry *list[LINES];
+    static uint8_t bytes[STORE_VALUE_MAX];
+    Seom__LedgerDocument page = SEOM__LEDGER_DOCUMENT__INIT;
+    for (uint32_t n = 0; n < LINES; n++) {
+        seom__entry__init(&entries[n]);
+        list[n] = &entries[n];
+        entries[n].to = SEOM__ACCOUNT_KIND__ACCOUNT_MAIL;
+        entries[n].to_id = n + 1;
+        entries[n].count = 2;
+    }
+    page.entries = list;
+    page.n_entries = LINES;
+    assert_true(seom__ledger_document__get_packed_size(&page) <= sizeof bytes);
+    struct slice value = {bytes, seom__ledger_document__pack(&page, bytes)};
+    struct key key = ledger_key(DESK_WORLD, 1, 0);
+    struct key_parts parts;
+    assert_int_equal(key_parse(key_slice(&key), &parts), OK);
+    struct audit *audit = audit_alloc(0);
+    assert_int_equal(audit_read(audit, &parts, value), OK);
+    struct audit_result result = audit_end(audit, 0, NULL, NULL);
+    assert_int_equal(result.lost, 2 * LINES);
+    assert_int_equal(result.findings, LINES + 1); /* and nobody whose page it is */
+    audit_free(&audit);
+}
+
 static void
 a_full_audit_says_so(void **state)
 {
@@ -548,6 +591,7 @@ main(void)
         cmocka_unit_test(what_is_spoiled_is_found),
         cmocka_unit_test(any_order_will_do),
         cmocka_unit_test(findings_are_counted_and_some_told),
+        cmocka_unit_test(a_page_may_tell_of_many),
         cmocka_unit_test(a_full_audit_says_so),
         cmocka_unit_test(what_is_of_no_value_is_passed_over),
     };

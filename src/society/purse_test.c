@@ -121,6 +121,45 @@ single_things_have_ids(void **state)
     assert_int_equal(result.consumed, 1);
 }
 
+/* Body: another player, and whether everything goes to him or comes from him. Does not say that his
+ * document is to be written. */
+static uint32_t
+hand_over_decide(struct deed *deed)
+{
+    uint64_t asked[2];
+    memcpy(asked, deed_body(deed).at, sizeof asked);
+    Seom__PlayerDocument *other;
+    uint32_t code = deed_open_player(deed, asked[0], &other);
+    if (code != FINE)
+        return code;
+    struct purse mine = purse_of_player(deed, deed_player(deed), deed_actor(deed)->player);
+    struct purse his = purse_of_player(deed, other, asked[0]);
+    if (mine.holds == NULL || his.holds == NULL)
+        return DEED_MORE;
+    return purse_move_all(deed, asked[1] ? &mine : &his, asked[1] ? &his : &mine, REASON_OPERATOR);
+}
+
+static void
+what_moves_is_written_on_both_sides(void **state)
+{
+    struct square *square = *state;
+    static const struct deed_kind hand_over = {.name = "hand over", .decide = hand_over_decide};
+    uint64_t asked[2] = {square->people[BORA], true};
+    struct slice body = {.at = (const uint8_t *)asked, .bytes = sizeof asked};
+    assert_int_equal(square_give(square, ANN, FRUIT, 30), FINE);
+    assert_int_equal(square_give(square, ANN, CHEST, 1), FINE);
+    assert_int_equal(square_run(square, ANN, &hand_over, body), FINE);
+    assert_int_equal(square_has(square, ANN, FRUIT) + square_has(square, ANN, COINS), 0);
+    assert_int_equal(square_has(square, BORA, FRUIT), 30);
+    assert_int_equal(square_has(square, BORA, CHEST), 1);
+    assert_int_equal(square_has(square, BORA, COINS), 2 * SQUARE_FIRST_COINS);
+    asked[1] = false;
+    assert_int_equal(square_run(square, ANN, &hand_over, body), FINE);
+    assert_int_equal(square_has(square, ANN, FRUIT), 30);
+    assert_int_equal(square_has(square, BORA, FRUIT), 0);
+    assert_balanced(square);
+}
+
 /* ---- split ---- */
 
 struct split_case {
@@ -315,6 +354,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(coins_have_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(single_things_have_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_moves_is_written_on_both_sides, setup, teardown),
         cmocka_unit_test(splits_move_within_a_bag),
         cmocka_unit_test_setup_teardown(sums_beyond_32_bits_are_refused, setup, teardown),
         cmocka_unit_test(garbage_stays_what_it_is),
