@@ -93,6 +93,8 @@ const en: Texts = {
     LEFT: "Good-bye.",
     CLOSED: "This is closed for the moment.",
     UNREADABLE: "Your belongings cannot be read at the moment. We are looking into it.",
+    TOO_FAR: "That is too far away.",
+    NO_ROOM: "There is no room for it.",
   },
 };
 
@@ -149,6 +151,8 @@ const ko: Texts = {
     LEFT: "안녕히 가세요.",
     CLOSED: "지금은 이용할 수 없습니다.",
     UNREADABLE: "지금은 소지품을 읽을 수 없습니다. 확인하고 있습니다.",
+    TOO_FAR: "너무 멀리 있습니다.",
+    NO_ROOM: "넣을 공간이 없습니다.",
   },
 };
 

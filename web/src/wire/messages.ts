@@ -12,6 +12,7 @@ export const FRAME_BATCH = 1;
 export const CODES = [
   "FINE", "MALFORMED", "TOO_LARGE", "UNKNOWN_MESSAGE", "TOO_FAST", "TOO_SLOW", "SILENT", "PROTOCOL", "BAD_TICKET",
   "REPLACED", "SERVER_STOPS", "FULL", "RETRY_AFTER", "CONFLICT", "NOT_FOUND", "REFUSED", "LEFT", "CLOSED", "UNREADABLE",
+  "TOO_FAR", "NO_ROOM",
 ] as const;
 export type Code = (typeof CODES)[number];
 
