@@ -547,6 +547,56 @@ test_chest_on_another_island(void **state)
 }
 
 static void
+forge_chunk(struct grounds *g, Seom__ChunkThing *thing)
+{
+    uint8_t bytes[512];
+    Seom__ChunkDocument chunk = SEOM__CHUNK_DOCUMENT__INIT;
+    chunk.things = &thing;
+    chunk.n_things = 1;
+    struct key key = chunk_key(DESK_WORLD, meadow_chunk());
+    desk_put(g->desk, key.text, bytes, seom__chunk_document__pack(&chunk, bytes));
+}
+
+/* What no deed can have written is refused like anything else. */
+static void
+test_forged_documents(void **state)
+{
+    struct grounds *g = *state;
+    Seom__Stack stack = SEOM__STACK__INIT, *slots[2] = {&stack, &stack};
+    Seom__Holdings holds = SEOM__HOLDINGS__INIT;
+    Seom__ChunkThing thing = SEOM__CHUNK_THING__INIT;
+    uint64_t uid = build_chest(g, ANN);
+    assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 1), FINE);
+    thing.id = uid;
+    thing.x_mm = meadow.x_mm;
+    thing.y_mm = meadow.y_mm;
+    thing.kind = SAMPLE_DROP; /* its chest says that it stands */
+    forge_chunk(g, &thing);
+    assert_int_equal(grounds_put_in(g, ANN, uid, 0, 1), NOT_FOUND);
+    assert_int_equal(grounds_take(g, ANN, uid), NOT_FOUND); /* holds nothing at all */
+    thing.holds = &holds;
+    forge_chunk(g, &thing);
+    assert_int_equal(grounds_take(g, ANN, uid), NOT_FOUND);
+    holds.slots = slots;
+    holds.n_slots = 2;
+    forge_chunk(g, &thing);
+    assert_int_equal(grounds_take(g, ANN, uid), NOT_FOUND);
+    holds.n_slots = 1; /* an empty slot, an unknown kind, two of a single thing */
+    forge_chunk(g, &thing);
+    assert_int_not_equal(grounds_take(g, ANN, uid), FINE);
+    stack.kind = GOODS_COUNT;
+    stack.count = 1;
+    forge_chunk(g, &thing);
+    assert_int_not_equal(grounds_take(g, ANN, uid), FINE);
+    stack.kind = GOODS_CHARM;
+    stack.count = 2;
+    stack.uid = 77;
+    forge_chunk(g, &thing);
+    assert_int_not_equal(grounds_take(g, ANN, uid), FINE);
+    assert_int_equal(grounds_has(g, ANN, GOODS_CHARM), 0);
+}
+
+static void
 test_chest_with_room_for_no_more(void **state)
 {
     struct grounds *g = *state;
@@ -674,6 +724,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_build, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chest_on_another_island, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forged_documents, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chest_with_room_for_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chest_is_taken_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
