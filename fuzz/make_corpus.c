@@ -1,7 +1,9 @@
 /* Writes the seeds of fuzz/corpus with the real encoders: make_corpus fuzz/corpus. Run it again
  * when a format changes. */
 #include "base/check.h"
+#include "base/rand.h"
 #include "fuzz/extreme.h"
+#include "value.pb-c.h"
 #include "wire/batch.h"
 #include "wire/dump.h"
 #include "wire/frame.h"
@@ -408,6 +410,31 @@ make_homes(void)
 
 // clang-format on
 
+/* Plays of some length drawn by chance, and none with a sensible body behind it. */
+static void
+make_deeds(void)
+{
+    static const char *const names[] = {"play-1", "play-2", "play-3", "play-4"};
+    struct rand rand;
+    rand_seed(&rand, 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint8_t bytes[600];
+        for (size_t n = 0; n < sizeof bytes; n++)
+            bytes[n] = (uint8_t)rand_next(&rand);
+        bytes[0] = 63;
+        save("deed", names[i], bytes, sizeof bytes);
+    }
+    Seom__Deed deed = SEOM__DEED__INIT;
+    Seom__Split split = SEOM__SPLIT__INIT;
+    split.from = 0;
+    split.to = 23;
+    split.count = 1;
+    deed.what_case = SEOM__DEED__WHAT_SPLIT;
+    deed.split = &split;
+    uint8_t body[32] = {0};
+    save("deed", "split", body, 1 + seom__deed__pack(&deed, body + 1));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -426,5 +453,6 @@ main(int argc, char **argv)
     make_islands();
     make_gates();
     make_homes();
+    make_deeds();
     return 0;
 }
