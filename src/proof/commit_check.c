@@ -208,6 +208,9 @@ look_at_command(struct transaction *t)
     if (t->other && (sent->other_bytes == 0 || is->last_hash != command_hash(other)))
         wrong(t, COMMIT_ONCE, "what happened is not what was asked for", is->last_hash, 0);
     t->sent = sent;
+    commit_trace(t->m, "player %u's command %llu (%s) has happened: %u", t->person->index,
+                 (unsigned long long)is->last_seq,
+                 t->other ? sent->other_kind->name : sent->kind->name, is->code);
     commit_looked(t->m, COMMIT_FENCED);
     if (sent->epoch_max < is->session_epoch)
         wrong(t, COMMIT_FENCED, "a command of an older session", sent->epoch_max,
@@ -462,6 +465,8 @@ look_at_rules(struct transaction *t)
             look_at_claim(t, line);
         if (line->to.kind == ACCOUNT_MAIL && t->sent->kind != &mail_send)
             commit_sometimes(t->m, SOMETIMES_OVERFLOW);
+        if (line->reason == REASON_EXPIRED)
+            commit_sometimes(t->m, SOMETIMES_EXPIRED);
     }
 }
 

@@ -49,7 +49,6 @@
     X(CHANGED, 64, "another content under the same number was turned away")              \
     X(UNKNOWN_DONE, 32, "a write answered UNKNOWN had happened")                         \
     X(UNKNOWN_COMMIT_DONE, 64, "a commit point answered UNKNOWN had happened")           \
-    X(UNKNOWN_COMMIT_LOST, 64, "a commit point answered UNKNOWN had not happened")       \
     X(UNKNOWN_TOLD, 64, "nobody could tell, and the initiator's document was asked")     \
     X(HELPED_FORWARD, 32, "somebody else finished a commit")                             \
     X(HELPED_ABORT, 32, "somebody else aborted a commit past its deadline")              \
@@ -68,6 +67,7 @@
     X(ZOMBIE_WRITE, 32, "a write of a dead node took effect")                            \
     X(CLAIMED, 16, "a session moved to another node")                                    \
     X(OVERFLOW, 64, "what found no room was mailed")                                     \
+    X(EXPIRED, 64, "what was in an old mail went to the world")                          \
     X(ACCEPTED, 32, "an offer was accepted")                                             \
     X(OFFER_CHANGED, 64, "an offer that had changed since it was seen was refused")      \
     X(MAIL_CLAIMED, 32, "a mail was claimed")                                            \

@@ -13,7 +13,6 @@
 struct commit_mutant {
     const char *name, *doc;
     uint32_t seeds; /* it must be found within so many */
-    bool harsh;     /* seeds are drawn with more trouble: what it breaks is rare */
     enum committer_mutant committer;
     enum commands_mutant commands;
     enum society_mutant society;

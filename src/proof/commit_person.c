@@ -67,12 +67,17 @@ any_node(struct commit_model *m)
 
 /* ---- sessions ---- */
 
+static void person_send(struct commit_person *p);
+
 static void
 on_claim_answer(void *arg, uint64_t n)
 {
     struct commit_person *p = arg;
-    if (n > p->epoch)
-        p->epoch = n;
+    if (n <= p->epoch)
+        return;
+    p->epoch = n;
+    if (p->stale && p->busy && !p->model->over)
+        person_send(p);
     p->stale = false;
 }
 
@@ -83,6 +88,8 @@ on_claimed(void *ctx, uint64_t n, enum err result, const struct player *player)
     struct commit_model *m = node->model;
     struct commit_person *p = about_person(m, n);
     commit_fold(m, rand_mix(n, result));
+    commit_trace(m, "node %u makes itself home to player %u: %s, %llu", node->index, p->index,
+                 err_name(result), (unsigned long long)(result == OK ? player->session_epoch : 0));
     if (result == OK && !commit_chance(m, m->knobs.reply_lost_ppm))
         commit_at(m, commit_now_us(m) + draw_delay_us(m), on_claim_answer, p,
                   player->session_epoch);
@@ -167,8 +174,9 @@ on_done(void *ctx, uint64_t n, const struct command_result *result)
     struct commit_person *p = about_person(m, n);
     uint64_t seq = about_seq(n);
     commit_fold(m, rand_mix(n, result->code));
-    commit_trace(m, "node %u answers player %u, command %llu: %u%s", node->index, p->index,
-                 (unsigned long long)seq, result->code, result->again ? " again" : "");
+    commit_trace(m, "node %u answers player %u, command %llu of session %llu: %u%s", node->index,
+                 p->index, (unsigned long long)seq, (unsigned long long)p->sent[seq].epoch_max,
+                 result->code, result->again ? " again" : "");
     bool over = check_answer(m, p, seq, result);
     if (!commit_chance(m, m->knobs.reply_lost_ppm))
         commit_at(m, commit_now_us(m) + draw_delay_us(m), on_answer, p,
@@ -240,9 +248,11 @@ on_resend(void *arg, uint64_t generation)
     if (m->over || !p->busy || generation != p->generation)
         return;
     p->resends++;
-    if (p->stale || p->resends % RESENDS_CLAIM == 0)
-        person_claim(p);
-    person_send(p);
+    p->stale |= p->resends % RESENDS_CLAIM == 0;
+    if (p->stale)
+        person_claim(p); /* and sends when it has become the newest session */
+    else
+        person_send(p);
     commit_at(m, commit_now_us(m) + m->knobs.resend_us / 2 + commit_below(m, m->knobs.resend_us),
               on_resend, p, generation);
 }

@@ -28,7 +28,28 @@
 #define COMMIT_BODY_MAX    160 /* bytes of a command here */
 #define COMMIT_SEEN_MAX    6
 #define COMMIT_SETTLE_US   3000000 /* pauses, retries and slow answers without faults */
-#define COMMIT_WAYS        17      /* different deeds that people do */
+
+/* What people do. */
+enum commit_way {
+    WAY_PICK,
+    WAY_EAT,
+    WAY_CRAFT,
+    WAY_SELL,
+    WAY_BUY,
+    WAY_DROP,
+    WAY_TAKE,
+    WAY_BUILD,
+    WAY_PUT_IN,
+    WAY_TAKE_OUT,
+    WAY_SPLIT,
+    WAY_OFFER,
+    WAY_CHANGE,
+    WAY_ACCEPT,
+    WAY_WITHDRAW,
+    WAY_SEND,
+    WAY_CLAIM,
+    COMMIT_WAYS
+};
 
 /* Probabilities in parts of a million. */
 struct commit_knobs {
@@ -47,6 +68,8 @@ struct commit_knobs {
     uint32_t delay_us_max, resend_us, think_us_max;
     uint32_t claim_ppm, job_ppm, lie_ppm; /* per command */
     uint32_t ways[COMMIT_WAYS];           /* weights */
+    uint32_t first_coins;
+    uint32_t stack_max; /* smaller than the game's, so that bags are full; 0: the game's */
     int64_t faults_us;
 };
 
@@ -119,7 +142,8 @@ struct commit_model {
     struct events events;
     struct rand rand; /* of faults and people; events.rand is the engine's */
     struct memory_store *engine;
-    struct society society; /* of the game, with the mutant */
+    struct society society; /* of the game, with the mutant and the knobs */
+    struct kind kinds[KINDS_MAX];
     struct commit_node nodes[COMMIT_NODES_MAX];
     struct commit_person persons[COMMIT_PERSONS_MAX];
     struct tree trees[COMMIT_TREES_MAX];

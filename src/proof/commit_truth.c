@@ -97,13 +97,18 @@ record_of(const struct truth *t, struct txid id)
     return index == MAP_NONE ? NULL : pool_at(&t->records, index);
 }
 
+enum record_state
+truth_pend_state(const struct truth *t, const struct truth_doc *doc)
+{
+    CHECK(doc->pend != PEND_NONE);
+    const struct truth_record *record = record_of(t, doc->pend_id);
+    return record == NULL ? RECORD_MISSING : record->state;
+}
+
 static bool
 pend_counts(const struct truth *t, const struct truth_doc *d)
 {
-    if (d->pend == PEND_NONE)
-        return false;
-    const struct truth_record *record = record_of(t, d->pend_id);
-    return record != NULL && record->state == RECORD_COMMITTED;
+    return d->pend != PEND_NONE && truth_pend_state(t, d) == RECORD_COMMITTED;
 }
 
 /* What counts now; a change belongs to the transaction of this effect. */
@@ -148,16 +153,13 @@ doc_pend(struct truth *t, struct truth_doc *d, const struct envelope *e)
 {
     bool same = d->pend != PEND_NONE && e->pend != PEND_NONE && txid_same(d->pend_id, e->pend_id);
     if (e->pend != PEND_NONE && !same) {
-        const struct truth_record *record = record_of(t, e->pend_id);
         d->pended_us = commit_now_us(t->model);
-        if (record == NULL || record->state != RECORD_PENDING)
-            commit_sometimes(t->model, SOMETIMES_ZOMBIE_STAGE);
     }
-    t->pends += e->pend != PEND_NONE;
-    t->pends -= d->pend != PEND_NONE;
     d->pend = e->pend;
     d->pend_id = e->pend_id;
     d->staged = staged_state(e);
+    if (d->pend != PEND_NONE && !same && truth_pend_state(t, d) != RECORD_PENDING)
+        commit_sometimes(t->model, SOMETIMES_ZOMBIE_STAGE);
 }
 
 static void
@@ -265,10 +267,8 @@ truth_has_staged(const struct truth *t, uint64_t node_epoch, enum record_state s
 {
     for (uint32_t i = pool_next(&t->docs, POOL_NONE); i != POOL_NONE; i = pool_next(&t->docs, i)) {
         const struct truth_doc *d = pool_at(&t->docs, i);
-        if (d->pend == PEND_NONE || d->pend_id.epoch != node_epoch)
-            continue;
-        const struct truth_record *record = record_of(t, d->pend_id);
-        if (record != NULL && record->state == state)
+        if (d->pend != PEND_NONE && d->pend_id.epoch == node_epoch &&
+            truth_pend_state(t, d) == state)
             return true;
     }
     return false;

@@ -70,7 +70,7 @@ struct truth {
     struct map by_key, by_txid;
     uint32_t changed[TRUTH_CHANGED_MAX], changed_count;
     uint32_t committed; /* the record that became COMMITTED just now; TRUTH_NONE */
-    uint32_t pends, open_records;
+    uint32_t open_records;
 };
 
 void truth_init(struct truth *t, struct commit_model *m);
@@ -84,8 +84,9 @@ struct truth_doc *truth_at(const struct truth *t, uint32_t index);
 struct truth_doc *truth_find(const struct truth *t, const struct key *key);
 /* The body that counts, as it stands in the engine; borrowed until that goes on. */
 struct slice truth_body(const struct truth *t, const struct truth_doc *doc);
-/* A commit of several documents of this node has passed its commit point, and one still carries its
- * pend; or: has not passed it. */
+/* The state of the record of the pend that a document carries. */
+enum record_state truth_pend_state(const struct truth *t, const struct truth_doc *doc);
+/* Whether a document is staged by this node for a commit in this state. */
 bool truth_has_staged(const struct truth *t, uint64_t node_epoch, enum record_state state);
 
 #endif

@@ -52,11 +52,13 @@ static uint32_t
 some_of(const struct commit_person *p, uint64_t count)
 {
     uint32_t all = (uint32_t)count;
-    switch (below(p, 8)) {
+    switch (below(p, 16)) {
     case 0: return all + 1;
     case 1: return UINT32_MAX - below(p, 2);
     case 2:
-    case 3: return all;
+    case 3:
+    case 4:
+    case 5: return all;
     default: return all > 0 ? 1 + below(p, all) : 1;
     }
 }
@@ -112,7 +114,10 @@ static bool
 way_pick(struct commit_person *p, struct sent *out)
 {
     const struct tree *tree = any_tree(p);
+    int64_t now_ms = node_world_ms(&p->model->nodes[0]);
     Seom__Pick pick = SEOM__PICK__INIT;
+    if (commit_fruit_until_ms(p->model, tree->entity, now_ms) == 0 && below(p, 8) > 0)
+        return false;
     pick.entity = out->entity = tree->entity;
     out->at = tree->at;
     return ask(out, SEOM__DEED__WHAT_PICK, &pick);
@@ -133,7 +138,10 @@ static bool
 way_craft(struct commit_person *p, struct sent *out)
 {
     Seom__Craft craft = SEOM__CRAFT__INIT;
-    craft.kind = 1 + below(p, GOODS_COUNT);
+    const struct book_item *fruit = stack_of_kind(bag_of(p), GOODS_FRUIT);
+    if (fruit == NULL && below(p, 8) > 0)
+        return false;
+    craft.kind = below(p, 16) == 0 ? below(p, 10) : GOODS_CHARM + below(p, 2);
     return ask(out, SEOM__DEED__WHAT_CRAFT, &craft);
 }
 
@@ -153,7 +161,10 @@ static bool
 way_buy(struct commit_person *p, struct sent *out)
 {
     Seom__Buy buy = SEOM__BUY__INIT;
-    buy.kind = below(p, 4) == 0 ? 1 + below(p, GOODS_COUNT) : GOODS_FRUIT;
+    const struct book_item *coins = stack_of_kind(bag_of(p), 0);
+    if ((coins == NULL || coins->count < 50) && below(p, 8) > 0)
+        return false;
+    buy.kind = below(p, 8) == 0 ? 1 + below(p, GOODS_COUNT) : GOODS_FRUIT;
     buy.count = 1 + below(p, 12);
     return ask(out, SEOM__DEED__WHAT_BUY, &buy);
 }
@@ -377,10 +388,13 @@ way_claim(struct commit_person *p, struct sent *out)
 
 /* ---- which one ---- */
 
-static way *const ways[COMMIT_WAYS] = {way_pick,  way_eat,   way_craft,  way_sell,   way_buy,
-                                       way_drop,  way_take,  way_build,  way_put_in, way_take_out,
-                                       way_split, way_offer, way_change, way_accept, way_withdraw,
-                                       way_send,  way_claim};
+static way *const ways[COMMIT_WAYS] = {
+    [WAY_PICK] = way_pick,     [WAY_EAT] = way_eat,           [WAY_CRAFT] = way_craft,
+    [WAY_SELL] = way_sell,     [WAY_BUY] = way_buy,           [WAY_DROP] = way_drop,
+    [WAY_TAKE] = way_take,     [WAY_BUILD] = way_build,       [WAY_PUT_IN] = way_put_in,
+    [WAY_SPLIT] = way_split,   [WAY_TAKE_OUT] = way_take_out, [WAY_OFFER] = way_offer,
+    [WAY_CHANGE] = way_change, [WAY_ACCEPT] = way_accept,     [WAY_WITHDRAW] = way_withdraw,
+    [WAY_SEND] = way_send,     [WAY_CLAIM] = way_claim};
 
 static way *
 any_way(const struct commit_person *p)
@@ -421,7 +435,7 @@ ways_choose(struct commit_person *p, struct sent *out)
     }
     if (!found) {
         *out = (struct sent){.at = any_tree(p)->at};
-        CHECK(way_craft(p, out));
+        CHECK(way_send(p, out));
     }
     out->kind = sample_deed((struct slice){out->body, out->body_bytes});
     CHECK(out->kind != NULL);
