@@ -100,6 +100,17 @@ bench_storm_share(const struct bench_storm *storm)
     return per((double)bench_storm_lowest(storm), bench_storm_mean(storm));
 }
 
+uint32_t
+bench_storm_below(const struct bench_storm *storm)
+{
+    double half = bench_storm_mean(storm) / 2;
+    uint32_t below = 0;
+    for (uint32_t i = 0; i < storm->count; i++) {
+        below += (double)storm->seconds[i] < half;
+    }
+    return below;
+}
+
 /* Three fifths for the sides, a fifth for the storm, the rest for single figures and whatever comes
  * later than it should. */
 struct bench_shares

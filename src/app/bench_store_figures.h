@@ -48,7 +48,8 @@ struct bench_storm {
 
 double bench_storm_mean(const struct bench_storm *storm); /* commits a second */
 uint64_t bench_storm_lowest(const struct bench_storm *storm);
-double bench_storm_share(const struct bench_storm *storm); /* of the mean, in the lowest second */
+double bench_storm_share(const struct bench_storm *storm);   /* of the mean, in the lowest second */
+uint32_t bench_storm_below(const struct bench_storm *storm); /* seconds with less than half of it */
 
 struct bench_shares {
     uint32_t rounds;

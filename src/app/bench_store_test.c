@@ -78,6 +78,10 @@ a_storm_is_as_good_as_its_lowest_second(void **state)
     assert_near(bench_storm_mean(storm), 100);
     assert_int_equal(bench_storm_lowest(storm), 60);
     assert_near(bench_storm_share(storm), 0.6);
+    assert_int_equal(bench_storm_below(storm), 0);
+    storm->seconds[1] = 400;
+    assert_int_equal(bench_storm_below(storm), 1); /* 60 of 165 */
+    storm->seconds[1] = 140;
     storm->count = 2; /* what stands behind does not count */
     assert_int_equal(bench_storm_lowest(storm), 100);
     free(storm);
