@@ -55,6 +55,7 @@ value_init(struct world *w)
 {
     const struct society *society = w->options.game->society;
     uint32_t players_max = w->options.players_max;
+    w->first_wanted = w->last_wanted = POOL_NONE;
     if (society == NULL) {
         return;
     }
@@ -69,7 +70,6 @@ value_init(struct world *w)
     pool_init(&w->results, sizeof(struct owed_result), players_max, 16);
     pool_init(&w->copies, sizeof(struct copy), copies_max, 256);
     buffers_init(&w->buffers, copies_max);
-    w->first_wanted = w->last_wanted = POOL_NONE;
     w->hints = calloc(players_max, sizeof w->hints[0]);
     CHECK(w->commands != NULL && w->hints != NULL);
     shows_init(w);
