@@ -277,8 +277,14 @@ on_read(void *ctx, uint64_t index, enum store_result result, const struct store_
     struct places *places = ctx;
     const struct page *p = page_at(places, (uint32_t)index);
     CHECK(p->state == PAGE_READING);
-    enum err error = result == STORE_OK ? OK : ERR_UNAVAILABLE;
+    enum err error = ERR_UNAVAILABLE;
     struct slice bytes = {0};
+    switch (result) {
+    case STORE_OK: error = OK; break;
+    case STORE_CONFLICT:
+    case STORE_UNKNOWN:
+    case STORE_UNAVAILABLE: break; /* asked again when somebody needs it */
+    }
     if (error == OK && doc->exists) {
         bytes = doc->value;
         error = place_page_check(bytes);
