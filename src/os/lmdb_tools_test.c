@@ -31,6 +31,7 @@ enum op {
     OP_OPEN,
     OP_OPEN_BESIDE,
     OP_PUT,
+    OP_PUT_LARGE,
     OP_GET,
     OP_CLOSE
 };
@@ -68,6 +69,8 @@ struct fixture {
     struct side side;
     char why[LMDB_STORE_WHY_MAX];
 };
+
+static const uint8_t large[STORE_VALUE_MAX];
 
 /* ---- one side ---- */
 
@@ -209,6 +212,9 @@ obey(const struct fixture *f, struct side *s, const struct order *order, struct 
     case OP_OPEN:
     case OP_OPEN_BESIDE: r->error = side_open(s, options, why); break;
     case OP_PUT: r->result = side_put(s, order->key, order->version, text("helper")); break;
+    case OP_PUT_LARGE:
+        r->result = side_put(s, order->key, order->version, (struct slice){large, sizeof large});
+        break;
     case OP_GET: r->version = side_version(s, order->key); break;
     case OP_CLOSE: lmdb_store_close(&s->store); break;
     }
@@ -317,7 +323,6 @@ both_see_what_the_other_wrote(void **state)
 static void
 put_large(struct side *s, uint32_t n)
 {
-    static uint8_t large[STORE_VALUE_MAX];
     char key[16];
     snprintf(key, sizeof key, "large%u", n);
     assert_int_equal(side_put(s, key, 0, (struct slice){large, sizeof large}), STORE_OK);
@@ -341,6 +346,40 @@ the_map_grows_under_the_other(void **state)
         assert_int_equal(side_version(&f->side, "h"), round + 1);
         (void)tell(f, (struct order){OP_CLOSE, "", 0});
     }
+}
+
+static uint64_t
+map_bytes(const struct fixture *f)
+{
+    struct lmdb_store_stats stats;
+    lmdb_store_stats(f->side.store, &stats);
+    return stats.map_bytes;
+}
+
+/* The helper fills its map to the end: it looks whether the owner's is larger by now. */
+static void
+a_full_map_may_have_grown(void **state)
+{
+    struct fixture *f = *state;
+    open_owner(f);
+    assert_int_equal(tell(f, (struct order){OP_OPEN_BESIDE, "", 0}).error, OK);
+    uint64_t before = map_bytes(f);
+    for (uint32_t i = 0; map_bytes(f) == before; i++)
+        put_large(&f->side, i);
+    assert_int_equal(map_bytes(f), 2 * before);
+    struct order order = {.op = OP_PUT_LARGE};
+    for (uint32_t i = 0; i < 9; i++) { /* more than the smaller map has room for */
+        snprintf(order.key, sizeof order.key, "h%u", i);
+        assert_int_equal(tell(f, order).result, STORE_OK);
+    }
+    assert_int_equal(side_version(&f->side, "h8"), 1);
+    uint32_t fitted = 0;
+    do
+        snprintf(order.key, sizeof order.key, "i%u", fitted++);
+    while (tell(f, order).result == STORE_OK);
+    assert_in_range(fitted, 1, 20); /* it makes no file larger by itself */
+    put_large(&f->side, 1000);
+    assert_int_equal(tell(f, order).result, STORE_OK);
 }
 
 static void
@@ -561,6 +600,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(both_see_what_the_other_wrote, setup, teardown),
         cmocka_unit_test_setup_teardown(the_map_grows_under_the_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_map_may_have_grown, setup, teardown),
         cmocka_unit_test_setup_teardown(beside_makes_no_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scan_sees_one_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_of_a_running_store_is_whole, setup, teardown),
