@@ -98,6 +98,8 @@ void lmdb_report(struct lmdb_store *store, enum log_level level, const char *for
     __attribute__((format(printf, 3, 4)));
 /* Counted each time, told once for each key. */
 void lmdb_report_corrupt(struct lmdb_store *store, struct slice key);
+/* Readers that were killed would pin their pages for ever, and the file would grow. */
+void lmdb_readers_check(struct lmdb_store *store);
 bool lmdb_is_watched(struct lmdb_store *store, struct slice key);
 /* After a failed write nobody knows what lies on the disk, so nothing is believed until a restart
  * has read it. */

@@ -116,6 +116,14 @@ lmdb_is_watched(struct lmdb_store *store, struct slice key)
 }
 
 void
+lmdb_readers_check(struct lmdb_store *store)
+{
+    int dead = 0;
+    if (mdb_reader_check(store->file.env, &dead) == MDB_SUCCESS && dead > 0)
+        lmdb_report(store, LOG_INFO, "%d dead readers were cleared away", dead);
+}
+
+void
 lmdb_store_fail(struct lmdb_store *store, const char *what, int code)
 {
     atomic_store(&store->failed, true);
@@ -448,9 +456,7 @@ store_prepare(struct lmdb_store *store, char *why)
                                LMDB_STORE_WHY_MAX);
     if (error != OK)
         return error;
-    int dead = 0; /* readers that were killed would pin their pages for ever */
-    if (mdb_reader_check(store->file.env, &dead) == MDB_SUCCESS && dead > 0)
-        lmdb_report(store, LOG_INFO, "%d dead readers were cleared away", dead);
+    lmdb_readers_check(store);
     store->stats.map_bytes = store->file.map_bytes;
     store->stats.used_bytes = lmdb_file_used_bytes(&store->file);
     return OK;

@@ -4,21 +4,24 @@
  * queue and come back on the env's thread, which watches lmdb_store_fd() and calls
  * lmdb_store_deliver().
  *
+ * Another process may write the same file beside this one (.beside): what it wrote is seen by the
+ * next get and by the next commit's look at versions; hints tell of this process' commits only.
+ *
  * Every value lies behind a header {version u64, checksum u64, flags u8}; the checksum (xxHash64)
  * covers key, version, flags and value. A document that does not fit its checksum is reported and
  * answered STORE_UNAVAILABLE, for reading and for writing; all others go on. A delete leaves a
  * tombstone, so that versions grow also across deletes.
  *
- * Failure. Map full: the map grows and the group is tried again; the file is preallocated, so a
- * full disk shows when the map should grow, and not in the middle of a write: then that group is
- * STORE_UNAVAILABLE and has not happened, and the next group tries again. A failed write or fsync:
- * that group is STORE_UNKNOWN, is never tried again, and from then on the store answers
- * STORE_UNAVAILABLE to everything, reading included (what the page cache shows is no longer what a
- * restart would find), until the process starts anew.
+ * Failure. 70 % of the limit used: told once. Map full: the map grows and the group is tried again;
+ * the file is preallocated, so a full disk shows when the map should grow, and not in the middle of
+ * a write: then that group is STORE_UNAVAILABLE and has not happened, and the next group tries
+ * again. A failed write or fsync: that group is STORE_UNKNOWN, is never tried again, and from then
+ * on the store answers STORE_UNAVAILABLE to everything, reading included (what the page cache shows
+ * is no longer what a restart would find), until the process starts anew.
  *
  * Owned by app/; all functions are called on the env's thread. Limits: calls_max calls under way,
- * queue_bytes of commits waiting. Files: <directory>/store.mdb, store.mdb-lock, and lock, which
- * keeps a second process away.
+ * queue_bytes of commits waiting, STORE_WATCHES_MAX keys watched. Files: <directory>/store.mdb,
+ * store.mdb-lock, and lock, which keeps a second server away.
  */
 #ifndef SEOM_OS_LMDB_STORE_H
 #define SEOM_OS_LMDB_STORE_H

@@ -7,8 +7,10 @@
 #include "os/lmdb_store.h"
 #include "os/lmdb_tools.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +35,7 @@ enum op {
     OP_PUT,
     OP_PUT_LARGE,
     OP_GET,
+    OP_PIN,
     OP_CLOSE
 };
 
@@ -65,6 +68,7 @@ struct fixture {
     char directory[64], copy[96];
     int socket;
     pid_t helper;
+    bool killed;
     struct lmdb_store_options options;
     struct side side;
     char why[LMDB_STORE_WHY_MAX];
@@ -192,6 +196,21 @@ damaged(void *ctx, struct slice key)
     snprintf(r->text + used, sizeof r->text - used, "%.*s ", (int)key.bytes, (const char *)key.at);
 }
 
+/* Holds a snapshot for ever. */
+static enum err
+pin(const struct fixture *f, char *why)
+{
+    struct lmdb_file file;
+    MDB_txn *txn;
+    char path[PATH_MAX];
+    enum err error = lmdb_file_path(f->directory, path, why, LMDB_STORE_WHY_MAX);
+    if (error == OK)
+        error = lmdb_file_open(&file, path, 0, LMDB_FILE_READER, why, LMDB_STORE_WHY_MAX);
+    if (error == OK && lmdb_begin_reading(&file, &txn) != MDB_SUCCESS)
+        error = ERR_IO;
+    return error;
+}
+
 static void
 obey(const struct fixture *f, struct side *s, const struct order *order, struct report *r)
 {
@@ -216,6 +235,7 @@ obey(const struct fixture *f, struct side *s, const struct order *order, struct 
         r->result = side_put(s, order->key, order->version, (struct slice){large, sizeof large});
         break;
     case OP_GET: r->version = side_version(s, order->key); break;
+    case OP_PIN: r->error = pin(f, why); break;
     case OP_CLOSE: lmdb_store_close(&s->store); break;
     }
     if (why[0] != '\0')
@@ -277,7 +297,7 @@ teardown(void **state)
     int status;
     close(f->socket); /* which ends the helper */
     assert_int_equal(waitpid(f->helper, &status, 0), f->helper);
-    assert_int_equal(status, 0);
+    assert_int_equal(status, f->killed ? SIGKILL : 0);
     if (f->side.store != NULL)
         lmdb_store_close(&f->side.store);
     static const char *const names[] = {"store.mdb", "store.mdb-lock", "lock", "copy"};
@@ -380,6 +400,28 @@ a_full_map_may_have_grown(void **state)
     assert_in_range(fitted, 1, 20); /* it makes no file larger by itself */
     put_large(&f->side, 1000);
     assert_int_equal(tell(f, order).result, STORE_OK);
+}
+
+/* Whoever was killed while reading would pin what he saw, and the file would grow for ever. */
+static void
+dead_readers_are_cleared_away(void **state)
+{
+    struct fixture *f = *state;
+    open_owner(f);
+    assert_int_equal(side_put(&f->side, "k", 0, text("x")), STORE_OK);
+    assert_int_equal(tell(f, (struct order){OP_PIN, "", 0}).error, OK);
+    uint32_t large_ones = 0;
+    for (uint64_t before = map_bytes(f); map_bytes(f) == before;)
+        put_large(&f->side, large_ones++);
+    assert_null(strstr(f->side.log, "dead readers")); /* it lives */
+    assert_int_equal(kill(f->helper, SIGKILL), 0);
+    f->killed = true;
+    siginfo_t info; /* dead, and still to be waited for */
+    assert_int_equal(waitid(P_PID, (id_t)f->helper, &info, WEXITED | WNOWAIT), 0);
+    for (uint64_t before = map_bytes(f); map_bytes(f) == before;)
+        put_large(&f->side, large_ones++);
+    assert_int_equal(side_version(&f->side, "k"), 1);
+    assert_non_null(strstr(f->side.log, "1 dead readers"));
 }
 
 static void
@@ -601,6 +643,7 @@ main(void)
         cmocka_unit_test_setup_teardown(both_see_what_the_other_wrote, setup, teardown),
         cmocka_unit_test_setup_teardown(the_map_grows_under_the_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_map_may_have_grown, setup, teardown),
+        cmocka_unit_test_setup_teardown(dead_readers_are_cleared_away, setup, teardown),
         cmocka_unit_test_setup_teardown(beside_makes_no_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_scan_sees_one_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_of_a_running_store_is_whole, setup, teardown),

@@ -193,6 +193,7 @@ map_grow(struct lmdb_store *store)
     uint64_t map = store->file.map_bytes;
     if (store->options.beside) /* it is the owner's: he may have made it larger since */
         return map_adopt(store) && store->file.map_bytes > map;
+    lmdb_readers_check(store);
     uint64_t larger = map + (map < GROW_STEP_MAX ? map : GROW_STEP_MAX);
     enum err error = ERR_UNAVAILABLE;
     if (larger <= store->options.map_bytes_limit) {
