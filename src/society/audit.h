@@ -7,8 +7,8 @@
  * Knows no game: a kind is a number, coins are kind 0, a thing with a uid is single. Accounts are
  * called as the keys of their documents; the ground is called by its chunk.
  *
- * Pure; one thread. Memory: 32 bytes for each kind that an account has, 48 for each single thing
- * and each player, times at most 3 while it grows; nothing for accounts that are empty again.
+ * Pure; one thread. Memory: 72 bytes for each player, 48 for each single thing, 24 for each kind of
+ * an account that the lines in its own document do not explain; times up to 4 while a table grows.
  */
 #ifndef SEOM_SOCIETY_AUDIT_H
 #define SEOM_SOCIETY_AUDIT_H

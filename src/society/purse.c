@@ -150,15 +150,6 @@ purse_has_coins_room(const struct purse *purse, uint64_t coins)
 }
 
 bool
-purse_has(const struct purse *purse, const Seom__Stack *what)
-{
-    if (purse->holds == NULL)
-        return true;
-    bool single = count_of(purse, what, true) > 0;
-    return count_of(purse, what, single) >= what->count;
-}
-
-bool
 purse_is_empty(const struct purse *purse)
 {
     CHECK(purse->holds != NULL);

@@ -54,7 +54,6 @@ uint32_t purse_split(struct deed *deed, const struct purse *purse, uint32_t from
                      uint32_t count);
 bool purse_has_room(const struct deed *deed, const struct purse *purse, const Seom__Stack *what);
 bool purse_has_coins_room(const struct purse *purse, uint64_t coins);
-bool purse_has(const struct purse *purse, const Seom__Stack *what);
 bool purse_is_empty(const struct purse *purse);
 
 #endif
