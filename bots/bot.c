@@ -78,6 +78,11 @@ on_welcome(void *ctx, struct seom_client *c)
     struct bot *b = ctx;
     struct motion self = seom_client_self(c);
     struct place here = motion_at(&self, INT64_MAX);
+    if (b->trader != NULL) {
+        trader_welcome(b->trader, b->now_us);
+        b->welcomed_us = b->leg_us = b->now_us;
+        return;
+    }
     if (b->has_way) {
         way_start(&b->way, here);
     } else {
@@ -92,6 +97,9 @@ static void
 on_corrected(void *ctx, const struct motion *truth)
 {
     struct bot *b = ctx;
+    if (b->trader != NULL) {
+        return; /* it looks where it stands before it acts */
+    }
     int64_t world_us = flock_world_us(b->flock, b->now_us);
     int64_t ends_ms = truth->since_ms + truth->lasts_ms;
     bool later = ends_ms * 1000 >= world_us + (b->leg_us - b->now_us);
@@ -126,6 +134,53 @@ on_motion(void *ctx, const struct seom_entity *e, int64_t age_ms)
     observer_motion(b->observer, e);
 }
 
+static void
+on_shown(void *ctx, uint32_t number, struct slice view)
+{
+    struct bot *b = ctx;
+    trader_shown(b->trader, number, view, b->now_us);
+    b->leg_us = b->now_us;
+}
+
+static void
+on_answer(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice name)
+{
+    struct bot *b = ctx;
+    (void)code;
+    (void)look;
+    (void)name;
+    trader_answer(b->trader, number, b->now_us);
+    b->leg_us = b->now_us;
+}
+
+static void
+on_changed(void *ctx, uint32_t what)
+{
+    struct bot *b = ctx;
+    trader_changed(b->trader, what);
+}
+
+static void
+on_result(void *ctx, uint64_t seq, uint32_t code, struct slice body)
+{
+    struct bot *b = ctx;
+    trader_result(b->trader, seq, code, body, b->now_us);
+    b->leg_us = b->now_us;
+}
+
+static void
+make_trader(struct bot *b, struct seom_events *events, struct seom_options *options)
+{
+    b->trader = calloc(1, sizeof(*b->trader));
+    CHECK(b->trader != NULL);
+    events->shown = on_shown;
+    events->answer = on_answer;
+    events->changed = on_changed;
+    events->result = on_result;
+    options->replica = true;
+    options->replica_max = TRADER_REPLICA_MAX;
+}
+
 enum err
 bot_open(struct bot *b, struct flock *flock, uint32_t number, struct slice ticket,
          struct observer *observer)
@@ -146,13 +201,22 @@ bot_open(struct bot *b, struct flock *flock, uint32_t number, struct slice ticke
         .ticket_bytes = (uint32_t)ticket.bytes,
         .seed = rand_next(&b->chance),
     };
-    return seom_client_open(&options, &events, &b->client);
+    if (flock->plan.options.profile == PROFILE_TRADE) {
+        make_trader(b, &events, &options);
+    }
+    enum err error = seom_client_open(&options, &events, &b->client);
+    if (b->trader != NULL) {
+        trader_init(b->trader, &flock->trades, b->client, rand_next(&b->chance));
+    }
+    return error;
 }
 
 void
 bot_close(struct bot *b)
 {
     seom_client_close(&b->client);
+    free(b->trader);
+    b->trader = NULL;
 }
 
 enum err
@@ -200,7 +264,12 @@ bot_turn(struct bot *b, int64_t mono_us)
 {
     b->now_us = mono_us;
     if (b->leg_us <= mono_us && seom_client_state(b->client) == SEOM_PLAYING) {
-        walk(b);
+        if (b->trader != NULL) {
+            int64_t world_ms = flock_world_us(b->flock, mono_us) / 1000;
+            b->leg_us = trader_turn(b->trader, mono_us, world_ms);
+        } else {
+            walk(b);
+        }
     }
     if (b->turn_us <= mono_us) {
         b->turn_us = seom_client_turn(b->client, mono_us);

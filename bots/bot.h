@@ -6,6 +6,7 @@
 #define SEOM_BOTS_BOT_H
 
 #include "bots/plan.h"
+#include "bots/trader.h"
 #include "client/client.h"
 
 /* A motion goes on for so long after the next one should have come, so that a late frame does not
@@ -22,6 +23,7 @@ struct flock {
     uint32_t gather_island; /* 0: nobody has come yet */
     uint64_t moves;         /* sent by all */
     uint64_t misplaced;     /* bots that did not begin where the plan has them (square islands) */
+    struct trades trades;   /* of PROFILE_TRADE */
 };
 
 struct observer; /* bots/observer.h */
@@ -30,6 +32,7 @@ struct bot {
     struct flock *flock;        /* borrowed */
     struct seom_client *client; /* owned */
     struct observer *observer;  /* borrowed; NULL: this bot only counts */
+    struct trader *trader;      /* owned; NULL: walks a way */
     struct way way;
     struct rand chance;
     int64_t now_us;  /* of the call that is under way */

@@ -424,7 +424,12 @@ tell_second(struct herd *h)
         .age_p50_ms = hist_quantile(&m->age_ms, 0.5),
         .age_p99_ms = hist_quantile(&m->age_ms, 0.99),
         .broken = measures_broken(m),
+        .done = h->flock.trades.done,
+        .refused = h->flock.trades.refused,
     };
+    if (h->flock.trades.answers != NULL) {
+        (void)fflush(h->flock.trades.answers); /* what is known is kept should we be ended */
+    }
     h->at_second = now;
     h->second_us = h->now_us;
     if (h->phase == HERD_MEASURING && h->seconds % AROUND_EVERY_S == 0) {
@@ -504,6 +509,7 @@ fill_result(struct herd *h, struct herd_result *out)
     }
     m->on = false;
     out->measures = *m;
+    out->trades = h->flock.trades;
 }
 
 /* Says good-bye on every line: the server need not wait whether they come back. */
@@ -571,6 +577,12 @@ open_files(struct herd *h, char why[HERD_WHY_MAX])
             return error;
         }
     }
+    h->flock.trades.think_ms = o->think_ms;
+    if (o->answers_path != NULL &&
+        (h->flock.trades.answers = fopen(o->answers_path, "ae")) == NULL) {
+        snprintf(why, HERD_WHY_MAX, "%s cannot be written", o->answers_path);
+        return ERR_IO;
+    }
     if (o->dump_path != NULL && (h->dump = fopen(o->dump_path, "wbe")) == NULL) {
         snprintf(why, HERD_WHY_MAX, "%s cannot be written", o->dump_path);
         return ERR_IO;
@@ -621,6 +633,9 @@ herd_close(struct herd *h)
     tickets_fini(&h->tickets);
     if (h->dump != NULL) {
         (void)fclose(h->dump);
+    }
+    if (h->flock.trades.answers != NULL) {
+        (void)fclose(h->flock.trades.answers);
     }
     free(h->truth.spots);
     free(h->sample_us);

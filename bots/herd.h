@@ -35,6 +35,7 @@ struct herd_second {
     double others;                                 /* in view, mean of this measuring so far */
     uint64_t age_p50_ms, age_p99_ms;               /* likewise */
     uint64_t broken;                               /* invariants */
+    uint64_t done, refused;                        /* commands, since the beginning */
 };
 
 struct herd_options {
@@ -49,7 +50,9 @@ struct herd_options {
     uint32_t connect_s_max;      /* 0: 30 s and 1 s per 500 bots; then measures whoever is there */
     const struct slice *tickets; /* borrowed; one per bot, or NULL */
     const char *tickets_path;    /* read before, written after; or NULL */
-    const char *dump_path;       /* bytes of the first bot's line (wire/dump.h); or NULL */
+    const char *answers_path; /* PROFILE_TRADE: a line "player seq code" for each answer; or NULL */
+    uint32_t think_ms;        /* PROFILE_TRADE: between an answer and the next command */
+    const char *dump_path;    /* bytes of the first bot's line (wire/dump.h); or NULL */
     const volatile sig_atomic_t *stop; /* borrowed; not 0: end well; or NULL */
     bool (*second)(void *ctx, const struct herd_second *now); /* false: end well; or NULL */
     void *ctx;
@@ -70,6 +73,7 @@ struct herd_result {
     uint64_t bytes_per_player_s_max; /* one observer, one second */
     double cpu_us_per_player_s;
     struct measures measures; /* ages and invariants */
+    struct trades trades;     /* PROFILE_TRADE: of all the time */
 };
 
 /* ERR_RANGE: options; ERR_FULL: descriptors; ERR_IO, ERR_FORMAT: tickets or dump; ERR_UNAVAILABLE:

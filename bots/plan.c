@@ -241,6 +241,7 @@ struct place
 plan_way(const struct plan *p, uint32_t bot, struct way *out)
 {
     switch (p->options.profile) {
+    case PROFILE_TRADE: /* they go their own ways; where they begin is the same */
     case PROFILE_REAL: return real_way(p, bot, out);
     case PROFILE_DENSE: return dense_way(p, bot, out);
     case PROFILE_CROWD:

@@ -18,7 +18,8 @@
 #define PROFILE_TABLE(X)                                                     \
     X(REAL, "real", "as recorded people walk and ride, one change a second") \
     X(DENSE, "dense", "groups of eleven, five changes a second each")        \
-    X(CROWD, "crowd", "everybody in one chunk, one change a second")
+    X(CROWD, "crowd", "everybody in one chunk, one change a second")         \
+    X(TRADE, "trade", "nothing but things of value: picks, crafts, trades, writes mail")
 
 #define PROFILE_ENUM(name, text, doc) PROFILE_##name,
 

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM_S_DEFAULT 5
-#define ARGUMENT_MAX   UINT32_C(1000000000)
+#define WARM_S_DEFAULT   5
+#define THINK_MS_DEFAULT 500
+#define ARGUMENT_MAX     UINT32_C(1000000000)
 
 enum {
     OPTION_FOR = 1,
@@ -21,7 +22,9 @@ enum {
     OPTION_SEED,
     OPTION_DUMP,
     OPTION_WARM,
-    OPTION_MUTE
+    OPTION_MUTE,
+    OPTION_ANSWERS,
+    OPTION_THINK
 };
 
 struct request {
@@ -58,7 +61,7 @@ static void
 profile_parse(struct request *r, const char *text, struct argp_state *state)
 {
     if (!profile_of(text, &r->herd.plan.profile)) {
-        argp_error(state, "--profile: real, dense or crowd, not `%s'", text);
+        argp_error(state, "--profile: real, dense, crowd or trade, not `%s'", text);
     }
 }
 
@@ -93,6 +96,8 @@ request_parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_SEED: h->plan.seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
     case OPTION_DUMP: h->dump_path = arg; return 0;
+    case OPTION_ANSWERS: h->answers_path = arg; return 0;
+    case OPTION_THINK: h->think_ms = number_of(arg, 0, 3600000, "--think", state); return 0;
     case OPTION_MUTE: r->mute = r->quiet = true; return 0;
     case OPTION_WARM: h->warm_s = number_of(arg, 0, 3600, "--warm-up", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
@@ -108,7 +113,10 @@ request_parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option request_options[] = {
     {"to", 't', "ADDR:PORT", 0, "the player port", 0},
     {"count", 'n', "N", 0, "how many bots", 0},
-    {"profile", 'p', "real|dense|crowd", 0, "how they move (real)", 0},
+    {"profile", 'p', "real|dense|crowd|trade", 0, "what they do (real)", 0},
+    {"think", OPTION_THINK, "MS", 0, "trade: between an answer and the next command (500)", 0},
+    {"answers", OPTION_ANSWERS, "FILE", 0,
+     "trade: add a line `player seq code' to FILE for each answer", 0},
     {"tracks", 'T', "CSV", 0, "recorded ways to follow: t_s,player,x_m,y_m or t_s,id,x_m,y_m", 0},
     {"for", OPTION_FOR, "SECONDS", 0, "measure for so long (until Ctrl-C)", 0},
     {"warm-up", OPTION_WARM, "SECONDS", 0, "between the last welcome and measuring (5)", 0},
@@ -136,6 +144,9 @@ tell_second(void *ctx, const struct herd_second *s)
                         s->seconds, phases[s->phase], s->playing, s->wanted, s->lost,
                         s->moves_per_s, s->frames_per_s, s->bytes_per_s / 1000, s->age_p50_ms,
                         s->age_p99_ms, s->others, s->broken);
+        if (r->herd.plan.profile == PROFILE_TRADE)
+            output_progress("        commands: %" PRIu64 " done, %" PRIu64 " refused", s->done,
+                            s->refused);
     }
     return true;
 }
@@ -201,6 +212,12 @@ print_table(const struct herd_result *r)
     print_row(table, "bytes a player-second", text);
     snprintf(text, sizeof(text), "%.2f, %.1f known", r->others_in_view_mean, r->replica_mean);
     print_row(table, "others in view", text);
+    if (r->trades.done + r->trades.refused > 0) {
+        snprintf(text, sizeof(text), "%" PRIu64 " done, %" PRIu64 " refused", r->trades.done,
+                 r->trades.refused);
+        print_row(table, "commands", text);
+        print_hist(table, "wait for an answer, us", &r->trades.answer_us);
+    }
     print_hist(table, "age of news, ms", &r->measures.age_ms);
     print_hist(table, "age of the nearest, ms", &r->measures.nearest_age_ms);
     print_hist(table, "refresh of the rest, ms", &r->measures.rest_refresh_ms);
@@ -227,6 +244,19 @@ json_of_hist(const struct hist *h)
 }
 
 static json_t *
+json_of_trades(const struct trades *t)
+{
+    json_t *ways = json_object();
+    const char *name;
+    for (uint32_t way = 0; (name = trader_way_name(way)) != NULL; way++) {
+        json_object_set_new(ways, name, json_integer((json_int_t)t->done_by_way[way]));
+    }
+    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "done", (json_int_t)t->done, "refused",
+                     (json_int_t)t->refused, "shows_lost", (json_int_t)t->shows_lost, "answer_us",
+                     json_of_hist(&t->answer_us), "done_by_way", ways);
+}
+
+static json_t *
 json_of_result(const struct request *q, const struct herd_result *r)
 {
     json_t *broken = json_object(), *checked = json_object();
@@ -250,6 +280,9 @@ json_of_result(const struct request *q, const struct herd_result *r)
     json_object_set_new(o, "age_samples", json_integer((json_int_t)r->measures.age_ms.count));
     json_object_set_new(o, "nearest_age_ms", json_of_hist(&r->measures.nearest_age_ms));
     json_object_set_new(o, "rest_refresh_ms", json_of_hist(&r->measures.rest_refresh_ms));
+    if (q->herd.plan.profile == PROFILE_TRADE) {
+        json_object_set_new(o, "commands", json_of_trades(&r->trades));
+    }
     if (r->seen_share >= 0) {
         json_object_set_new(o, "seen_share", json_real(r->seen_share));
     }
@@ -279,6 +312,7 @@ bots_command(int argc, char **argv)
     };
     struct request r = {.herd = {.observers = UINT32_MAX,
                                  .warm_s = WARM_S_DEFAULT,
+                                 .think_ms = THINK_MS_DEFAULT,
                                  .plan = {.profile = PROFILE_REAL, .seed = 1},
                                  .stop = &stop,
                                  .second = tell_second}};
