@@ -61,6 +61,7 @@ class Check:
 class Options:
     depth: int
     sim_seeds: int
+    commit_seeds: int
     fuzz_s: int
 
 
@@ -297,42 +298,56 @@ def seom(build_name="gcc"):
     return BUILDS[build_name][0] / "seom"
 
 
-def sim_seeds(options):
+def sim(check, build_name, model, *arguments, **run_options):
+    """Runs seeds of a model on all cores; answers what run() does."""
+    return run(check, seom(build_name), "sim", "--model", model, "--jobs", os.cpu_count() or 1, *arguments,
+               **run_options)
+
+
+def sim_seeds(model, seeds):
     def run_seeds(check):
-        _, text = run(check, seom(), "sim", "--seeds", options.sim_seeds, timeout_s=1800)
+        _, text = sim(check, "gcc", model, "--seeds", seeds, timeout_s=3600)
         report = last_json(text)
-        if report.get("seeds") != options.sim_seeds or not report.get("events"):
-            raise Failed(f"the report does not speak of {options.sim_seeds} seeds: {report}")
+        if report.get("seeds") != seeds or not report.get("events"):
+            raise Failed(f"the report does not speak of {seeds} seeds: {report}")
     return run_seeds
 
 
+# Seeds by which the builds are compared: one history of a whole world, several of nodes and their store.
+AGREE = {"world": (7, 1), "commit": (1, 12)}
+
+
 def sim_agree(check):
-    """The same seed gives the same hash, whoever compiled it and how."""
-    hashes = {}
-    for name in ("gcc", "clang", "asan"):
-        _, text = run(check, seom(name), "sim", "--seed", 7, timeout_s=900, env=SANITIZER_ENV)
-        hashes[name] = str(last_json(text).get("trace_hash"))
-    if len(set(hashes.values())) != 1 or not re.fullmatch(r"[0-9a-f]{16}", hashes["gcc"]):
-        raise Failed(f"hashes of seed 7: {hashes}")
+    """The same seeds give the same hash, whoever compiled the simulator and how."""
+    for model, (seed, seeds) in AGREE.items():
+        hashes = {}
+        for name in ("gcc", "clang", "asan"):
+            _, text = sim(check, name, model, "--seed", seed, "--seeds", seeds, timeout_s=900, env=SANITIZER_ENV)
+            hashes[name] = str(last_json(text).get("trace_hash"))
+        if len(set(hashes.values())) != 1 or not re.fullmatch(r"[0-9a-f]{16}", hashes["gcc"]):
+            raise Failed(f"hashes of model {model}: {hashes}")
 
 
-def sim_mutants(check):
-    """Each planted bug turns the simulator red within 200 seeds; a simulator that catches none proves nothing."""
-    _, text = run(check, seom(), "sim", "--list-mutants")
-    mutants = last_json(text).get("mutants", [])
-    if len(mutants) < 6:
-        raise Failed(f"{len(mutants)} mutants are listed, at least 6 are expected")
-    alive = []
-    for mutant in mutants:
-        # Red is crash, stuck or wrong; 2 would be a mistake in the command line.
-        code, _ = run(check, seom(), "sim", "--seeds", 200, "--mutant", mutant, timeout_s=600, allowed=range(-64, 256))
-        if code in (10, 11, 12):
-            check.counts.passed += 1
-        else:
-            check.counts.failed += 1
-            alive.append(f"{mutant} (exit {code})")
-    if alive:
-        raise Failed("not caught: " + ", ".join(alive))
+def sim_mutants(model, at_least):
+    """Each planted bug turns the simulator red within its budget of seeds; a simulator that catches none proves
+    nothing."""
+    def run_mutants(check):
+        _, text = run(check, seom(), "sim", "--model", model, "--list-mutants")
+        mutants = last_json(text).get("mutants", [])
+        if len(mutants) < at_least:
+            raise Failed(f"{len(mutants)} mutants are listed, at least {at_least} are expected")
+        alive = []
+        for mutant in mutants:
+            # Red is crash, stuck or wrong; 2 would be a mistake in the command line.
+            code, _ = sim(check, "gcc", model, "--mutant", mutant, timeout_s=600, allowed=range(-64, 256))
+            if code in (10, 11, 12):
+                check.counts.passed += 1
+            else:
+                check.counts.failed += 1
+                alive.append(f"{mutant} (exit {code})")
+        if alive:
+            raise Failed("not caught: " + ", ".join(alive))
+    return run_mutants
 
 
 # ---------------------------------------------------------------- fuzzers
@@ -435,10 +450,13 @@ def all_checks(options):
         Check("unit-gcc", "unit tests", unit("gcc", "--suite", "unit"), QUICK),
         Check("purity", "logic rooms ask nothing of the outside", tool("purity.py", BUILD), QUICK),
         Check("notices", "NOTICES.md names what the binary carries and asks for", notices, QUICK),
-        Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds(options), QUICK),
+        Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds("world", options.sim_seeds), QUICK),
+        Check("sim-commit", f"simulator of commits, {options.commit_seeds} seeds",
+              sim_seeds("commit", options.commit_seeds), QUICK),
         *scenes(),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
-        Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants),
+        Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
+        Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 20)),
         Check("build-clang", "clang -O0, warnings are errors", build("clang")),
         Check("unit-clang", "unit tests", unit("clang", "--suite", "unit")),
         Check("build-asan", "AddressSanitizer and UBSan", build("asan")),
@@ -530,7 +548,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     depth = QUICK if arguments.quick else LONG if arguments.long else FULL
-    options = Options(depth, sim_seeds=[20, 200, 2000][depth], fuzz_s=[5, 5, 120][depth])
+    options = Options(depth, sim_seeds=[20, 200, 2000][depth], commit_seeds=[64, 2000, 20000][depth], fuzz_s=[5, 5, 120][depth])
     checks = selected(ordered(all_checks(options)), arguments, depth)
     if arguments.list:
         for check in checks:

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import check
-from check import Check, Counts, Failed, Options
+from check import Check, Counts, Failed
 
 MUTANTS = [f"mutant_{n}" for n in range(6)]
 
@@ -114,8 +114,8 @@ class Runner(unittest.TestCase):
         def answers(code, listed=MUTANTS):
             self.check.counts = Counts()
             listed = json.dumps({"mutants": listed})
-            self.program("gcc/seom", f"if [ $2 = --list-mutants ]; then echo '{listed}'; exit 0; fi\nexit {code}")
-            check.sim_mutants(self.check)
+            self.program("gcc/seom", f"case $* in *--list-mutants*) echo '{listed}'; exit 0; esac\nexit {code}")
+            check.sim_mutants("world", 6)(self.check)
         for code in (10, 11, 12):
             answers(code)
             self.assertEqual(self.check.counts, Counts(passed=6))
@@ -127,7 +127,7 @@ class Runner(unittest.TestCase):
             answers(12, ["mutant_0"])
 
     def test_seeds(self):
-        seeds = check.sim_seeds(Options(check.QUICK, sim_seeds=3, fuzz_s=0))
+        seeds = check.sim_seeds("commit", 3)
         self.program("gcc/seom", """echo noise; echo '{"seeds": 3, "events": 9}'""")
         seeds(self.check)
         for script in ("""echo '{"seeds": 2, "events": 9}'""", """echo '{"seeds": 3, "events": 0}'""", "echo fine", "",

@@ -38,41 +38,41 @@
 
 /* What must happen now and then, or the run proves nothing of it. X(id, within so many seeds, in
  * words) */
-#define COMMIT_SOMETIMES(X)                                                              \
-    X(SEVERAL, 16, "a commit of several documents")                                      \
-    X(ALONE, 16, "a commit of one document")                                             \
-    X(DIRECT, 64, "a commit on an engine that takes several documents at once")          \
-    X(REFUSED, 16, "a refusal was written")                                              \
-    X(AGAIN, 16, "a command was found done and answered from the document")              \
-    X(STALE, 64, "a command of a session that is over was turned away")                  \
-    X(GAP, 64, "a command that does not follow was turned away")                         \
-    X(CHANGED, 64, "another content under the same number was turned away")              \
-    X(UNKNOWN_DONE, 32, "a write answered UNKNOWN had happened")                         \
-    X(UNKNOWN_COMMIT_DONE, 64, "a commit point answered UNKNOWN had happened")           \
-    X(UNKNOWN_TOLD, 64, "nobody could tell, and the initiator's document was asked")     \
-    X(HELPED_FORWARD, 32, "somebody else finished a commit")                             \
-    X(HELPED_ABORT, 32, "somebody else aborted a commit past its deadline")              \
-    X(BLOCKED, 32, "a live commit stood in the way")                                     \
-    X(CONFLICT_ABORT, 32, "a commit gave up because of a conflict")                      \
-    X(ZOMBIE_STAGE, 64, "a document was staged for a commit that was over")              \
-    X(ZOMBIE_COMMIT, 64, "a commit point found its record gone or aborted")              \
-    X(RESURRECTED, 64, "a record came back after it had been forgotten")                 \
-    X(JUDGED, 2000, "the documents were asked whether a commit had happened")            \
-    X(CRASH, 16, "a node died")                                                          \
-    X(CRASH_STAGED, 64, "a node died while a document was staged by it")                 \
-    X(CRASH_COMMITTED, 64, "a node died between the commit point and the last document") \
-    X(STALL, 16, "a node stood still longer than its deadline")                          \
-    X(LATE, 16, "a write took effect long after its answer")                             \
-    X(TWICE, 32, "a write arrived a second time and fitted")                             \
-    X(ZOMBIE_WRITE, 32, "a write of a dead node took effect")                            \
-    X(CLAIMED, 16, "a session moved to another node")                                    \
-    X(OVERFLOW, 64, "what found no room was mailed")                                     \
-    X(EXPIRED, 64, "what was in an old mail went to the world")                          \
-    X(ACCEPTED, 32, "an offer was accepted")                                             \
-    X(OFFER_CHANGED, 64, "an offer that had changed since it was seen was refused")      \
-    X(MAIL_CLAIMED, 32, "a mail was claimed")                                            \
-    X(REGROWN, 32, "a regrow job gave fruit")                                            \
-    X(REGROW_JOB, 16, "a regrow job was done")                                           \
+#define COMMIT_SOMETIMES(X)                                                               \
+    X(SEVERAL, 16, "a commit of several documents")                                       \
+    X(ALONE, 16, "a commit of one document")                                              \
+    X(DIRECT, 64, "a commit on an engine that takes several documents at once")           \
+    X(REFUSED, 16, "a refusal was written")                                               \
+    X(AGAIN, 16, "a command was found done and answered from the document")               \
+    X(STALE, 64, "a command of a session that is over was turned away")                   \
+    X(GAP, 64, "a command that does not follow was turned away")                          \
+    X(CHANGED, 64, "another content under the same number was turned away")               \
+    X(UNKNOWN_DONE, 32, "a write answered UNKNOWN had happened")                          \
+    X(UNKNOWN_COMMIT_DONE, 64, "a commit point answered UNKNOWN had happened")            \
+    X(UNKNOWN_TOLD, 256, "nobody could tell, and the initiator's document was asked")     \
+    X(HELPED_FORWARD, 32, "somebody else finished a commit")                              \
+    X(HELPED_ABORT, 32, "somebody else aborted a commit past its deadline")               \
+    X(BLOCKED, 32, "a live commit stood in the way")                                      \
+    X(CONFLICT_ABORT, 32, "a commit gave up because of a conflict")                       \
+    X(ZOMBIE_STAGE, 64, "a document was staged for a commit that was over")               \
+    X(ZOMBIE_COMMIT, 128, "a commit point found its record gone or aborted")              \
+    X(RESURRECTED, 256, "a record came back after it had been forgotten")                 \
+    X(JUDGED, 1000, "the documents were asked whether a commit had happened")             \
+    X(CRASH, 16, "a node died")                                                           \
+    X(CRASH_STAGED, 64, "a node died while a document was staged by it")                  \
+    X(CRASH_COMMITTED, 128, "a node died between the commit point and the last document") \
+    X(STALL, 16, "a node stood still longer than its deadline")                           \
+    X(LATE, 16, "a write took effect long after its answer")                              \
+    X(TWICE, 256, "a write arrived a second time and fitted")                             \
+    X(ZOMBIE_WRITE, 256, "a write of a dead node took effect")                            \
+    X(CLAIMED, 16, "a session moved to another node")                                     \
+    X(OVERFLOW, 64, "what found no room was mailed")                                      \
+    X(EXPIRED, 64, "what was in an old mail went to the world")                           \
+    X(ACCEPTED, 32, "an offer was accepted")                                              \
+    X(OFFER_CHANGED, 64, "an offer that had changed since it was seen was refused")       \
+    X(MAIL_CLAIMED, 32, "a mail was claimed")                                             \
+    X(REGROWN, 32, "a regrow job gave fruit")                                             \
+    X(REGROW_JOB, 16, "a regrow job was done")                                            \
     X(PAGE, 16, "lines of a ledger moved into a page")
 
 #define COMMIT_PROPERTY_ENUM(id, what)         COMMIT_##id,
