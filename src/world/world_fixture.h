@@ -24,10 +24,12 @@
 #define SCENE_RIDE_MM_S     45000
 #define SCENE_STEP_US       5000
 #define SCENE_SAID_MAX      4096
-#define SCENE_MESSAGE_BYTES 4400
+#define SCENE_MESSAGE_BYTES 8400
 #define SCENE_STAGE_MS      20000 /* the plant's */
 #define SCENE_LEG_MS        4000  /* the animal's */
 #define SCENE_PLANT         3
+#define SCENE_GOODS         5
+#define SCENE_BARE          9 /* what a plant says that was picked */
 #define SCENE_RETRY_MS      5000
 
 struct scene_said {
@@ -42,6 +44,7 @@ struct scene {
     struct archipelago islands;
     struct island_file file;
     struct env env;
+    const struct game *game;
     struct world *world;
     struct scene_said *said; /* owned */
     uint32_t said_count;
@@ -71,23 +74,31 @@ scene_reach(uint8_t look)
 }
 
 /* Every second chunk has a plant that grows a stage every 20 s and an animal that walks 8 m to and
- * fro. */
+ * fro; besides what its document says. */
 static inline uint32_t
 scene_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDocument *chunk,
              int64_t now_ms, struct game_thing *out, uint32_t max, int64_t *changes_ms)
 {
-    (void)chunk;
     (void)chunk_seed;
     *changes_ms = INT64_MAX;
-    if ((cx + cy) % 2 != 0 || max < 2) {
-        return 0;
+    assert_true(max >= 2 + CHUNK_THINGS_MAX);
+    uint32_t forms = (cx + cy) % 2 == 0 ? 2 : 0;
+    for (uint32_t n = 0; chunk != NULL && n < chunk->n_things; n++) {
+        out[forms + n] =
+            (struct game_thing){.entity = chunk->things[n]->id,
+                                .kind = SCENE_GOODS,
+                                .place = {chunk->things[n]->x_mm, chunk->things[n]->y_mm}};
     }
+    if (forms == 0) {
+        return chunk == NULL ? 0 : (uint32_t)chunk->n_things;
+    }
+    bool picked = chunk != NULL && chunk->n_picked > 0;
     int64_t stage = now_ms / SCENE_STAGE_MS, leg = now_ms / SCENE_LEG_MS;
     struct place middle = {cx * CHUNK_MM + CHUNK_MM / 2, cy * CHUNK_MM + CHUNK_MM / 2};
     out[0] = (struct game_thing){.kind = SCENE_PLANT,
                                  .place = middle,
                                  .attributes_bytes = 1,
-                                 .attributes = {(uint8_t)(stage % 4)}};
+                                 .attributes = {picked ? SCENE_BARE : (uint8_t)(stage % 4)}};
     out[1] = (struct game_thing){.look = LOOK_ANIMAL,
                                  .moves = true,
                                  .motion = {.x_mm = middle.x_mm + (leg % 2 == 0 ? 0 : 8000),
@@ -97,7 +108,7 @@ scene_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDoc
                                             .lasts_ms = SCENE_LEG_MS}};
     int64_t plant_ms = (stage + 1) * SCENE_STAGE_MS, animal_ms = (leg + 1) * SCENE_LEG_MS;
     *changes_ms = plant_ms < animal_ms ? plant_ms : animal_ms;
-    return 2;
+    return 2 + (chunk == NULL ? 0 : (uint32_t)chunk->n_things);
 }
 
 static const struct game scene_game = {.name = "scene",
@@ -144,7 +155,7 @@ scene_start(struct scene *s, int64_t saved_world_ms)
                                     .players_max = 64,
                                     .topics_max = 128,
                                     .entering_max = 8,
-                                    .game = &scene_game,
+                                    .game = s->game,
                                     .islands = &s->islands,
                                     .ticket_key = {1, 2, 3},
                                     .seed = 9,
@@ -156,10 +167,11 @@ scene_start(struct scene *s, int64_t saved_world_ms)
 }
 
 static inline int
-scene_open(void **state)
+scene_open_game(void **state, const struct game *game)
 {
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
+    s->game = game;
     s->said = calloc(SCENE_SAID_MAX, sizeof *s->said);
     assert_non_null(s->said);
     events_init(&s->time, 3);
@@ -174,6 +186,12 @@ scene_open(void **state)
     scene_start(s, 0);
     *state = s;
     return 0;
+}
+
+static inline int
+scene_open(void **state)
+{
+    return scene_open_game(state, &scene_game);
 }
 
 static inline int
