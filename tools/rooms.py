@@ -24,7 +24,8 @@ def for_tests(path):
     if path.stem.endswith("_test"):
         return True
     header = ROOT / path.with_suffix(".h")
-    opening = header.read_text()[:600].split("*/")[0] if header.is_file() else ""
+    told = header if header.is_file() else ROOT / path
+    opening = told.read_text()[:600].split("*/")[0] if told.is_file() else ""
     return re.search(r"\b(For tests|Tests only|Used by tests only)\b", opening) is not None
 
 

@@ -1,6 +1,7 @@
-/* The suite's random histories: workers that read a few documents and commit what follows from
- * them, at the same time, with crashes and, where the engine has them, faults. Every write carries
- * the number of its operation, so the versions of a document tell who wrote what. Then:
+/* For tests. The conformance suite's random histories: workers that read a few documents and commit
+ * what follows from them, at the same time, with crashes and, where the engine has them, faults.
+ * Every write carries the number of its operation, so the versions of a document tell who wrote
+ * what. Then:
  *
  *   - a version of a document has one value, for ever; versions never go back;
  *   - what was answered OK is seen by every get asked later, on all its documents; so is whatever

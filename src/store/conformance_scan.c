@@ -1,4 +1,4 @@
-/* The suite's cases of forgetting, scanning and watching. */
+/* For tests. The conformance suite's cases of forgetting, scanning and watching. */
 #include "base/rand.h"
 #include "store/conformance_suite.h"
 #include <stdio.h>

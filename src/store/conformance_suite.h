@@ -1,4 +1,4 @@
-/* The inside of the conformance suite: what its cases have in hand. Used by conformance*.c only.
+/* The inside of the conformance suite: what its cases have in hand. For tests, by conformance*.c.
  */
 #ifndef SEOM_STORE_CONFORMANCE_SUITE_H
 #define SEOM_STORE_CONFORMANCE_SUITE_H
