@@ -259,7 +259,7 @@ test_craft_without_coins_or_room(void **state)
     g->society.first_coins = GROUNDS_COINS;
     fill_bag(g, ANN);
     uint64_t coins = grounds_coins(g, ANN);
-    assert_int_equal(grounds_craft(g, ANN, GOODS_CHEST), REFUSED);
+    assert_int_equal(grounds_craft(g, ANN, GOODS_CHEST), NO_ROOM);
     assert_int_equal(grounds_has(g, ANN, GOODS_FRUIT), 99 * BAG_SLOTS_MAX);
     assert_int_equal(grounds_coins(g, ANN), coins);
 }
@@ -277,7 +277,7 @@ test_market(void **state)
     }
     assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 0), MALFORMED);
     assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, UINT32_MAX), REFUSED);
-    assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 99 * BAG_SLOTS_MAX + 1), REFUSED);
+    assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 99 * BAG_SLOTS_MAX + 1), NO_ROOM);
     assert_int_equal(grounds_buy(g, ANN, GOODS_FRUIT, 8), FINE);
     assert_int_equal(grounds_coins(g, ANN), GROUNDS_COINS - 8 * 5);
     assert_int_equal(g->people[ANN].gained.count, 8);
@@ -438,7 +438,7 @@ test_no_room_to_take(void **state)
     fill_bag(g, ANN);
     assert_int_equal(grounds_buy(g, BEN, GOODS_FRUIT, 1), FINE);
     assert_int_equal(grounds_drop(g, BEN, 0, 1), FINE);
-    assert_int_equal(grounds_take(g, ANN, g->people[BEN].made), REFUSED);
+    assert_int_equal(grounds_take(g, ANN, g->people[BEN].made), NO_ROOM);
     assert_int_equal(grounds_chunk(g, meadow_chunk())->n_things, 1);
     assert_int_equal(grounds_take(g, BEN, g->people[BEN].made), FINE);
 }
@@ -608,9 +608,9 @@ test_chest_with_room_for_no_more(void **state)
         assert_int_equal(grounds_put_in(g, who, uid, 0, 99), FINE);
     }
     assert_int_equal(grounds_buy(g, BEN, GOODS_FRUIT, 1), FINE);
-    assert_int_equal(grounds_put_in(g, BEN, uid, 0, 1), REFUSED);
+    assert_int_equal(grounds_put_in(g, BEN, uid, 0, 1), NO_ROOM);
     fill_bag(g, ANN);
-    assert_int_equal(grounds_take_out(g, ANN, uid, 0, 1), REFUSED);
+    assert_int_equal(grounds_take_out(g, ANN, uid, 0, 1), NO_ROOM);
     assert_int_equal(grounds_take_out(g, BEN, uid, CHEST_SLOTS_MAX - 1, 99), FINE);
 }
 

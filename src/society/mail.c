@@ -85,7 +85,7 @@ inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice)
     if (inbox == NULL || inbox_sweep(deed, player, inbox) == DEED_MORE)
         return DEED_MORE;
     if (inbox->n_notices >= INBOX_MAX)
-        return SEOM__CODE__REFUSED;
+        return SEOM__CODE__NO_ROOM;
     Seom__Notice **notices =
         list_longer(deed, inbox->notices, inbox->n_notices, 1, sizeof inbox->notices[0]);
     Seom__Notice *copy = deed_alloc(deed, sizeof *copy);
@@ -115,7 +115,7 @@ inbox_remove(struct deed *deed, uint64_t player, Seom__NoticeKind kind, uint64_t
 
 /* ---- making a mail ---- */
 
-/* A new mail with its notice. FINE, DEED_MORE, REFUSED: the inbox is full. */
+/* A new mail with its notice. FINE, DEED_MORE, NO_ROOM: the inbox is full. */
 static uint32_t
 mail_make(struct deed *deed, uint64_t to, char *text, bool holds, uint64_t *id,
           Seom__MailDocument **out)

@@ -6,7 +6,7 @@
  * until they are withdrawn.
  *
  * Deeds (send, claim) and what other deeds need. A mail is claimed as a whole: what finds no room
- * in the bag leaves the mail as it is (REFUSED). Pure.
+ * in the bag leaves the mail as it is (NO_ROOM). Pure.
  */
 #ifndef SEOM_SOCIETY_MAIL_H
 #define SEOM_SOCIETY_MAIL_H
@@ -22,7 +22,7 @@ extern const struct deed_kind mail_send, mail_claim;
 
 /* Moves what into the bag of `to`, or where it has no room for all of it, into a mail to `to` that
  * is part of the same commit; *mail (0 at first) is that mail for further things of the same deed.
- * FINE, DEED_MORE, or as purse_move(); REFUSED also: the inbox is full too. */
+ * FINE, DEED_MORE, or as purse_move(); NO_ROOM: the inbox is full too. */
 uint32_t mail_move_or_send(struct deed *deed, const struct purse *from, const struct purse *to,
                            Seom__Stack *what, enum reason reason, uint64_t *mail);
 uint32_t mail_move_coins_or_send(struct deed *deed, const struct purse *from,
@@ -31,7 +31,7 @@ uint32_t mail_move_coins_or_send(struct deed *deed, const struct purse *from,
 /* The same for all that is in from, coins too. */
 uint32_t mail_move_all_or_send(struct deed *deed, const struct purse *from, const struct purse *to,
                                enum reason reason, uint64_t *mail);
-/* A notice at the end of a player's inbox, and old ones out of it. FINE, DEED_MORE, REFUSED: full.
+/* A notice at the end of a player's inbox, and old ones out of it. FINE, DEED_MORE, NO_ROOM: full.
  */
 uint32_t inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice);
 /* Also when it is not there. FINE, DEED_MORE. */

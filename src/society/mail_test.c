@@ -13,6 +13,7 @@
 #define MALFORMED SEOM__CODE__MALFORMED
 #define NOT_FOUND SEOM__CODE__NOT_FOUND
 #define REFUSED   SEOM__CODE__REFUSED
+#define NO_ROOM   SEOM__CODE__NO_ROOM
 #define ANN       0
 #define BORA      1
 #define CHUN      2
@@ -136,7 +137,7 @@ a_mail_that_does_not_fit_stays(void **state)
     uint64_t id = square->answer->id;
     for (uint32_t n = 0; n < BAG_SLOTS_MAX; n++)
         assert_int_equal(square_give(square, BORA, CHEST, 1), FINE);
-    assert_int_equal(square_claim(square, BORA, id), REFUSED);
+    assert_int_equal(square_claim(square, BORA, id), NO_ROOM);
     assert_int_equal(square_has(square, BORA, COINS), SQUARE_FIRST_COINS);
     assert_int_equal(square_mail(square, id)->holds->coins, 7);
     assert_int_equal(notices_of(square, BORA), 1);
@@ -154,7 +155,7 @@ an_inbox_is_limited(void **state)
     for (uint32_t n = 1; n < INBOX_MAX; n++)
         send_text(square, n % 2 ? ANN : CHUN, BORA, "more");
     assert_int_equal(notices_of(square, BORA), INBOX_MAX);
-    assert_int_equal(square_send(square, ANN, bora, "one too many", 5, 0, 0), REFUSED);
+    assert_int_equal(square_send(square, ANN, bora, "one too many", 5, 0, 0), NO_ROOM);
     assert_int_equal(square_has(square, ANN, COINS), SQUARE_FIRST_COINS);
     assert_int_equal(square_claim(square, BORA, first), FINE);
     assert_int_equal(square_send(square, ANN, bora, "fits", 5, 0, 0), FINE);

@@ -244,7 +244,7 @@ move_stack(struct deed *deed, const struct purse *from, uint32_t slot, const str
     if (slot != SLOT_NONE && !slot_has(from->holds->slots[slot], what, single))
         return SEOM__CODE__REFUSED;
     if (to->holds != NULL && !has_room(to, what, kind->stack_max))
-        return SEOM__CODE__REFUSED;
+        return SEOM__CODE__NO_ROOM;
     if (from->holds == NULL && single) {
         what->uid = deed_id(deed);
         if (what->uid == 0)
@@ -305,7 +305,7 @@ purse_move_coins(struct deed *deed, const struct purse *from, const struct purse
     if (from->holds != NULL && __builtin_sub_overflow(from->holds->coins, coins, &left))
         return SEOM__CODE__REFUSED;
     if (coins > COINS_MAX || !purse_has_coins_room(to, coins))
-        return SEOM__CODE__REFUSED;
+        return SEOM__CODE__NO_ROOM;
     if (from->holds != NULL)
         from->holds->coins = left;
     if (to->holds != NULL)

@@ -34,10 +34,10 @@ struct purse purse_of_player(struct deed *deed, Seom__PlayerDocument *player, ui
 struct purse purse_over(struct deed *deed, Seom__AccountKind kind, uint64_t id,
                         Seom__Holdings **holds, uint32_t slots_max, const void *document);
 
-/* FINE; REFUSED: not there, no room, or beyond a limit; MALFORMED: no such kind, count 0;
- * DEED_MORE. Refused: nothing was changed. what: of a stacking kind {kind, count}, of a single
- * thing {kind, 1, uid}; uid 0: a fresh one when it comes from the world, else any of that kind;
- * which one is written into what. From a purse with holdings any slots that have it. */
+/* FINE; REFUSED: not there; NO_ROOM: for all of it, or coins beyond COINS_MAX; MALFORMED: no such
+ * kind, count 0; DEED_MORE. Not FINE: nothing was changed. what: of a stacking kind {kind, count},
+ * of a single thing {kind, 1, uid}; uid 0: a fresh one when it comes from the world, else any of
+ * that kind; which one is written into what. From a purse with holdings any slots that have it. */
 uint32_t purse_move(struct deed *deed, const struct purse *from, const struct purse *to,
                     Seom__Stack *what, enum reason reason);
 /* The same out of one slot of from; *what tells what went. */
@@ -45,7 +45,7 @@ uint32_t purse_move_slot(struct deed *deed, const struct purse *from, uint32_t s
                          const struct purse *to, enum reason reason, Seom__Stack *what);
 uint32_t purse_move_coins(struct deed *deed, const struct purse *from, const struct purse *to,
                           uint64_t coins, enum reason reason);
-/* All that is in from. Refused half-way: what went before has gone, by the ledger, so the deed
+/* All that is in from. Not FINE half-way: what went before has gone, by the ledger, so the deed
  * refuses too or keeps from's document. */
 uint32_t purse_move_all(struct deed *deed, const struct purse *from, const struct purse *to,
                         enum reason reason);

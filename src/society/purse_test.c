@@ -12,6 +12,7 @@
 #define FINE      SEOM__CODE__FINE
 #define MALFORMED SEOM__CODE__MALFORMED
 #define REFUSED   SEOM__CODE__REFUSED
+#define NO_ROOM   SEOM__CODE__NO_ROOM
 #define ANN       0
 #define BORA      1
 
@@ -58,11 +59,11 @@ stacks_fill_up(void **state)
     assert_slot(square, 1, FRUIT, 15);
     assert_slot(square, 2, STONE, 2);
     uint64_t room = 3 + 21 * 5;
-    assert_int_equal(square_give(square, ANN, STONE, room + 1), REFUSED);
+    assert_int_equal(square_give(square, ANN, STONE, room + 1), NO_ROOM);
     assert_int_equal(square_has(square, ANN, STONE), 7);
     assert_int_equal(square_give(square, ANN, STONE, room), FINE);
-    assert_int_equal(square_give(square, ANN, STONE, 1), REFUSED);
-    assert_int_equal(square_give(square, ANN, FRUIT, 6), REFUSED);
+    assert_int_equal(square_give(square, ANN, STONE, 1), NO_ROOM);
+    assert_int_equal(square_give(square, ANN, FRUIT, 6), NO_ROOM);
     assert_int_equal(square_give(square, ANN, FRUIT, 5), FINE);
     assert_balanced(square);
 }
@@ -77,7 +78,7 @@ what_cannot_be_is_refused(void **state)
     assert_int_equal(square_give(square, ANN, UINT32_MAX, 1), MALFORMED);
     assert_int_equal(square_give(square, ANN, CHEST, 2), MALFORMED);
     assert_int_equal(square_give(square, ANN, COINS, 0), MALFORMED);
-    assert_int_equal(square_give(square, ANN, COINS, UINT64_MAX), REFUSED);
+    assert_int_equal(square_give(square, ANN, COINS, UINT64_MAX), NO_ROOM);
     assert_int_equal(square_use(square, ANN, FRUIT, 1), REFUSED);
     assert_int_equal(square_use(square, ANN, CHEST, 1), REFUSED);
     assert_null(square_player(square, ANN)->bag);
@@ -88,10 +89,10 @@ static void
 coins_have_bounds(void **state)
 {
     struct square *square = *state;
-    assert_int_equal(square_give(square, ANN, COINS, COINS_MAX), REFUSED);
+    assert_int_equal(square_give(square, ANN, COINS, COINS_MAX), NO_ROOM);
     assert_int_equal(square_give(square, ANN, COINS, COINS_MAX - SQUARE_FIRST_COINS), FINE);
     assert_int_equal(square_has(square, ANN, COINS), COINS_MAX);
-    assert_int_equal(square_give(square, ANN, COINS, 1), REFUSED);
+    assert_int_equal(square_give(square, ANN, COINS, 1), NO_ROOM);
     assert_int_equal(square_use(square, ANN, COINS, COINS_MAX + 1ULL), REFUSED);
     assert_int_equal(square_use(square, ANN, COINS, UINT64_MAX), REFUSED);
     assert_int_equal(square_use(square, ANN, COINS, COINS_MAX), FINE);
