@@ -41,6 +41,8 @@ struct scene_client {
     uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
     uint32_t code, retry_ms; /* of the good-bye */
     uint32_t answer_number, answer_code, result_code;
+    uint32_t lobbies, lobby_code, lobby_retry_ms, changes, changed_what;
+    size_t shown_bytes; /* of the last answer */
     uint64_t entity;
     uint8_t self_flags;
     uint32_t slot_bytes[SCENE_SLOTS]; /* of batches */
@@ -194,6 +196,8 @@ scene_client_message(struct scene_client *c, struct slice frame)
         c->answers++;
         c->answer_number = m->answer->number;
         c->answer_code = m->answer->code;
+        c->shown_bytes =
+            m->answer->what_case == SEOM__ANSWER__WHAT_SHOWN ? m->answer->shown.len : 0;
     } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_RESULT) {
         c->results++;
         c->result_code = m->result->code;
@@ -201,6 +205,13 @@ scene_client_message(struct scene_client *c, struct slice frame)
         c->goodbyes++;
         c->code = m->goodbye->code;
         c->retry_ms = m->goodbye->retry_after_ms;
+    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_LOBBY) {
+        c->lobbies++;
+        c->lobby_code = m->lobby->code;
+        c->lobby_retry_ms = m->lobby->retry_after_ms;
+    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_CHANGED) {
+        c->changes++;
+        c->changed_what = m->changed->what;
     } else {
         assert_int_equal(m->what_case, SEOM__SERVER_MESSAGE__WHAT_PONG);
         c->pongs++;

@@ -183,6 +183,141 @@ test_answers(void **state)
 }
 
 static void
+tell(struct scene *s, uint64_t epoch, struct link_self self)
+{
+    self.player = ME;
+    self.session_epoch = epoch;
+    scene_hear(s, &(struct link_message){.kind = LINK_SELF, .as.self = self});
+}
+
+static void
+request_show(struct scene *s, uint32_t conn, uint32_t number)
+{
+    Seom__Show show = SEOM__SHOW__INIT;
+    show.what = SEOM__SHOW_KIND__SHOW_CHEST;
+    show.id = 77;
+    Seom__Request request = SEOM__REQUEST__INIT;
+    request.number = number;
+    request.what_case = SEOM__REQUEST__WHAT_SHOW;
+    request.show = &show;
+    Seom__ClientMessage m = SEOM__CLIENT_MESSAGE__INIT;
+    m.what_case = SEOM__CLIENT_MESSAGE__WHAT_REQUEST;
+    m.request = &request;
+    scene_send(s, conn, &m);
+}
+
+static void
+test_shows_and_hints(void **state)
+{
+    struct scene *s = *state;
+    static uint8_t view[SHOWN_BYTES_MAX];
+    struct scene_client *c = &s->clients[0];
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    request_show(s, 0, 6);
+    assert_true(s->input.kind == INPUT_SHOW && s->input.number == 6);
+    assert_true(s->input.look == SEOM__SHOW_KIND__SHOW_CHEST && s->input.entity == 77);
+    tell(s, 1,
+         (struct link_self){.kind = SELF_SHOWN, .number = 6, .bytes = {view, SHOWN_BYTES_MAX}});
+    assert_true(c->answers == 1 && c->answer_number == 6 && c->answer_code == SEOM__CODE__FINE);
+    assert_int_equal(c->shown_bytes, SHOWN_BYTES_MAX);
+    tell(s, 1, (struct link_self){.kind = SELF_SHOWN, .number = 7, .code = SEOM__CODE__TOO_FAR});
+    assert_true(c->answers == 2 && c->answer_code == SEOM__CODE__TOO_FAR && c->shown_bytes == 0);
+    tell(s, 1, (struct link_self){.kind = SELF_CHANGED, .look = SEOM__SHOW_KIND__SHOW_INBOX});
+    assert_true(c->changes == 1 && c->changed_what == SEOM__SHOW_KIND__SHOW_INBOX);
+    tell(s, 0, (struct link_self){.kind = SELF_CHANGED, .look = SEOM__SHOW_KIND__SHOW_INBOX});
+    assert_int_equal(c->changes, 1); /* of an older session */
+    s->home_full = true;
+    request_show(s, 0, 9);
+    assert_true(c->answer_number == 9 && c->answer_code == SEOM__CODE__RETRY_AFTER);
+}
+
+/* The line stays: what was under way on it is dropped, the session is nobody's, and the next hello
+ * on it begins a new one. */
+static void
+test_to_the_lobby_and_back(void **state)
+{
+    struct scene *s = *state;
+    struct scene_client *c = &s->clients[0];
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    scene_play(s, 1, OTHER, scene_in(s, 5, 5));
+    uint32_t inputs = s->inputs, enters = s->enters;
+    tell(s, 1,
+         (struct link_self){.kind = SELF_LOBBY, .code = SEOM__CODE__UNREADABLE, .number = 3000});
+    assert_true(c->open && c->lobbies == 1 && c->goodbyes == 0);
+    assert_true(c->lobby_code == SEOM__CODE__UNREADABLE && c->lobby_retry_ms == 3000);
+    assert_int_equal(s->gate->conn_by_player.count, 1);
+    assert_int_equal(gate_stats(s->gate)->lobby, 1);
+    struct message_move move = {.move_no = 9, .motion = scene_in(s, 5, 5)};
+    uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+    scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    request_say(s, 0, 4, "hello");
+    request_show(s, 0, 5);
+    scene_hello(s, 0, false); /* too early */
+    assert_true(c->open && c->lobbies == 2 && c->answers == 0);
+    assert_true(c->lobby_retry_ms > 2000 && c->lobby_retry_ms <= 3001);
+    uint32_t motions = c->motions;
+    for (uint32_t second = 0; second < 20; second++) { /* whoever speaks is not silent */
+        scene_ping(s, 0);
+        scene_ping(s, 1);
+        scene_walks(s, OTHER, scene_in(s, 5, 5));
+        scene_run(s, 1000);
+    }
+    assert_true(c->open && c->motions == motions);
+    assert_true(s->inputs == inputs && s->enters == enters);
+    assert_true(s->clients[1].open && s->clients[1].lobbies == 0);
+    scene_hello(s, 0, false);
+    assert_int_equal(s->enters, enters + 1);
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    assert_int_equal(c->welcomes, 2);
+    scene_run(s, 300);
+    assert_true(scene_knows(s, 0, OTHER));
+    scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
+    assert_true(s->input.kind == INPUT_MOVE && s->input.session_epoch == 2);
+    assert_int_equal(gate_stats(s->gate)->lobby, 0);
+    assert_int_equal(gate_stats(s->gate)->lobbied, 1);
+}
+
+static void
+test_to_the_lobby_instead_of_welcome(void **state)
+{
+    struct scene *s = *state;
+    struct scene_client *c = &s->clients[0];
+    scene_connect(s, 0);
+    scene_hello(s, 0, false);
+    for (uint32_t i = 1; i <= 3; i++) {
+        scene_hear(s, &(struct link_message){.kind = LINK_HOME,
+                                             .as.home = {.conn = s->enter.conn,
+                                                         .code = SEOM__CODE__UNREADABLE,
+                                                         .retry_after_ms = 1000}});
+        assert_true(c->open && c->lobbies == i && c->welcomes == 0);
+        scene_run(s, 1100);
+        scene_hello(s, 0, false);
+        assert_int_equal(s->enters, i + 1);
+    }
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    assert_int_equal(c->welcomes, 1);
+    /* Whoever goes from the lobby has no session that would have to end. */
+    tell(s, 2, (struct link_self){.kind = SELF_LOBBY, .code = SEOM__CODE__UNREADABLE});
+    uint32_t inputs = s->inputs;
+    gate_closed(s->gate, 0);
+    c->open = false;
+    scene_run(s, 500);
+    assert_int_equal(s->inputs, inputs);
+    assert_int_equal(gate_stats(s->gate)->lobby, 0);
+}
+
+static void
+test_who_is_silent_in_the_lobby_is_cut(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    tell(s, 1,
+         (struct link_self){.kind = SELF_LOBBY, .code = SEOM__CODE__UNREADABLE, .number = 3000});
+    scene_run(s, 18000);
+    assert_int_equal(s->clients[0].code, SEOM__CODE__SILENT);
+}
+
+static void
 test_spectators_only_look(void **state)
 {
     struct scene *s = *state;
@@ -260,6 +395,10 @@ main(void)
         TEST(test_two_with_one_ticket_on_one_gate),
         TEST(test_the_home_ends_it),
         TEST(test_answers),
+        TEST(test_shows_and_hints),
+        TEST(test_to_the_lobby_and_back),
+        TEST(test_to_the_lobby_instead_of_welcome),
+        TEST(test_who_is_silent_in_the_lobby_is_cut),
         TEST(test_spectators_only_look),
         TEST(test_a_farewell_is_told_when_there_is_room),
         TEST(test_the_newest_move_is_told_when_there_is_room),
