@@ -138,6 +138,10 @@ between_commit(void *ctx, uint64_t token, const struct store_write *writes, uint
     case FAULT_UNKNOWN_LOST:
     case FAULT_UNAVAILABLE: at_us(n, 100, on_answer, n, token); return OK;
     case FAULT_CRASH_BEFORE: n->dying = true; return OK;
+    case FAULT_HELD_LOST:
+        n->held = true;
+        n->fault_token = token;
+        return OK;
     }
     return n->inner.commit(n->inner.ctx, token, writes, count);
 }

@@ -1,4 +1,4 @@
-/* Committers over one engine model, with a fault at a chosen call of the first one. For unit tests
+/* Committers over one engine model, with a fault at a chosen call of the first one. For tests
  * of the committer only; on virtual time. */
 #ifndef SEOM_STORE_COMMITTER_FIXTURE_H
 #define SEOM_STORE_COMMITTER_FIXTURE_H
@@ -20,6 +20,7 @@ enum fault {
     FAULT_UNKNOWN_TWICE, /* at once, and again 30 ms later */
     FAULT_UNAVAILABLE,
     FAULT_HELD,         /* takes effect; UNKNOWN comes when the test releases it */
+    FAULT_HELD_LOST,    /* the same, without effect */
     FAULT_CRASH_BEFORE, /* the node dies with the write unsent */
     FAULT_CRASH_AFTER,  /* the node dies with the write done */
     FAULTS

@@ -361,9 +361,8 @@ judge_got(struct committer *c, struct op *op, enum store_result result, const st
         return;
     }
     const struct piece *piece = op_piece(op);
+    /* Where our pend still stands, the version is that of base: no. */
     enum written written = envelope_written(&e, piece->base, op->id);
-    if (e.pend != PEND_NONE && txid_same(e.pend_id, op->id))
-        written = WRITTEN_NO;
     if (doc->version < piece->staged)
         written = WRITTEN_UNTOLD; /* forgotten meanwhile, and its versions with it */
     switch (written) {

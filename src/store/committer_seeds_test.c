@@ -467,7 +467,7 @@ every_history_is_whole(void **state)
     struct committer_stats sum = {0};
     uint64_t told[STORE_UNAVAILABLE + 1] = {0}, checked = 0, steps = 0;
     const char *seeds = getenv("SEOM_SEEDS");
-    uint64_t count = seeds != NULL ? strtoull(seeds, NULL, 10) : 120;
+    uint64_t count = seeds != NULL ? strtoull(seeds, NULL, 10) : 300;
     for (uint64_t seed = 1; seed <= count; seed++) {
         history_run(h, seed, COMMITTER_MUTANT_NONE);
         if (h->wrong != NULL)

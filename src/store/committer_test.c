@@ -272,6 +272,69 @@ a_single_write_in_doubt_asks_who_wrote(void **state)
     }
 }
 
+/* It did not happen, and the document has moved under it although users see no new version. */
+static void
+a_single_write_that_was_lost_is_made_upon_what_stands_now(void **state)
+{
+    (void)state;
+    struct fixture *f = with_documents();
+    f->nodes[0].fault = FAULT_HELD_LOST;
+    f->nodes[0].fault_at = 1;
+    struct store_write write = fixture_put(A, 1, "a2");
+    uint64_t token = fixture_commit_send(f, 0, &write, 1);
+    fixture_run_ms(f, 10);
+    fixture_raw_pend(f, A, (struct txid){99, 7}, "ap");
+    fixture_release(f, 0);
+    assert_int_equal(fixture_await(f, token)->result, STORE_OK);
+    assert_body(f, A, 2, "a2");
+    fixture_free(f);
+}
+
+/* The only document that could tell was forgotten, so its version says nothing. */
+static void
+a_forgotten_document_tells_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = with_documents();
+    fixture_start(f, 1);
+    f->nodes[0].fault = FAULT_HELD;
+    f->nodes[0].fault_at = WRITES_TO_ANSWER;
+    struct store_write writes[2] = {fixture_op(B, 1, STORE_CHECK), fixture_put(C, 0, "c1")};
+    uint64_t token = fixture_commit_send(f, 0, writes, 2);
+    fixture_run_ms(f, 1000);
+    struct store_write forget = fixture_op(C, 1, STORE_FORGET);
+    assert_int_equal(fixture_commit(f, 1, &forget, 1), STORE_OK);
+    fixture_release(f, 0);
+    assert_int_equal(fixture_await(f, token)->result, STORE_UNKNOWN);
+    assert_int_equal(fixture_view(f, C).version, 0);
+    fixture_free(f);
+}
+
+static void
+doubt_ends_with_unknown_when_nothing_can_be_read(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 2; count++) {
+        for (uint32_t away = 0; away < 2; away++) {
+            struct fixture *f = with_documents();
+            f->nodes[0].fault = FAULT_HELD;
+            f->nodes[0].fault_at = count == 1 ? 1 : WRITES_TO_ANSWER;
+            struct store_write writes[2] = {fixture_put(A, 1, "a2"), fixture_put(B, 1, "b2")};
+            uint64_t token = fixture_commit_send(f, 0, writes, count);
+            fixture_run_ms(f, 100);
+            memory_store_set_away(f->memory, true);
+            fixture_release(f, 0);
+            fixture_run_ms(f, 5000);
+            assert_int_equal(f->answers[token].times, 0); /* it asks again and again */
+            if (!away)
+                memory_store_set_away(f->memory, false);
+            assert_int_equal(fixture_await(f, token)->result, away ? STORE_UNKNOWN : STORE_OK);
+            assert_body(f, A, 2, "a2");
+            fixture_free(f);
+        }
+    }
+}
+
 /* ---- the pends of others ---- */
 
 static const struct txid other = {99, 7};
@@ -504,6 +567,9 @@ main(void)
         cmocka_unit_test(when_the_record_is_gone_the_documents_tell),
         cmocka_unit_test(a_slow_owner_finds_that_it_did_not_happen_and_begins_anew),
         cmocka_unit_test(a_single_write_in_doubt_asks_who_wrote),
+        cmocka_unit_test(a_single_write_that_was_lost_is_made_upon_what_stands_now),
+        cmocka_unit_test(a_forgotten_document_tells_nothing),
+        cmocka_unit_test(doubt_ends_with_unknown_when_nothing_can_be_read),
         cmocka_unit_test(gets_answer_what_the_record_says),
         cmocka_unit_test(writes_stand_on_what_the_record_says),
         cmocka_unit_test(writers_wait_before_a_live_pend_and_give_up),
