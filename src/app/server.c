@@ -93,6 +93,7 @@ static void
 hang_up_figures(struct server *s, int64_t now_us)
 {
     const struct world_stats *w = world_stats(s->world);
+    const struct commands_stats *commands = world_commands_stats(s->world);
     struct lmdb_store_stats store;
     struct places_stats places = world_places_stats(s->world);
     struct log_stats log = log_stats(&s->log);
@@ -104,6 +105,8 @@ hang_up_figures(struct server *s, int64_t now_us)
     recent_merge(&s->ticks, &w->tick_us, now_us);
     gather_begin(&s->metrics);
     gather_world(&s->metrics, w);
+    if (commands != NULL)
+        gather_commands(&s->metrics, w, commands, world_commands_under_way(s->world));
     gather_store(&s->metrics, &store, lmdb_store_under_way(s->store));
     gather_scans(&s->metrics, world_store_stats(s->world));
     gather_places(&s->metrics, &places);

@@ -5,6 +5,10 @@
 #include <string.h>
 
 static_assert(GATE_CODES == METRIC_CAUSE_COUNT, "a cause for each code");
+static_assert((int)DEED_CLASSES == (int)METRIC_CLASS_COUNT &&
+                  (int)DEED_TAKE == (int)METRIC_NAMED_take &&
+                  (int)DEED_MAIL == (int)METRIC_NAMED_mail,
+              "a row for each class");
 static_assert((int)STORE_ROLES == (int)METRIC_ROLE_COUNT &&
                   (int)ROLE_RECOVERY == (int)METRIC_NAMED_recovery &&
                   (int)ROLE_TOOL == (int)METRIC_NAMED_tool,
@@ -50,8 +54,31 @@ gather_world(struct metrics *m, const struct world_stats *s)
         s->changes == 0 ? 0 : (double)s->encodes / (double)s->changes;
     set(m, METRIC_BATCHES, s->batches);
     add(m, METRIC_LIMITS_REACHED, s->topics_full + s->places_refused + s->controls_lost);
+    for (int code = 0; code < CODE_COUNT; code++)
+        set(m, (enum metric)(METRIC_COMMANDS + code), s->results[code]);
+    for (int class = 0; class < METRIC_CLASS_COUNT; class ++)
+        set(m, (enum metric)(METRIC_SWITCHES_CLOSED + class), s->switches_closed >> class & 1);
+    set(m, METRIC_JOBS, s->jobs);
+    set(m, METRIC_JOBS_FAILED, s->jobs_failed);
+    set(m, METRIC_SHOWS, s->shows);
+    set(m, METRIC_HINTS, s->hints);
+    set(m, METRIC_CHUNK_READS, s->chunk_reads);
+    set(m, METRIC_CHUNK_READS_FAILED, s->chunk_reads_failed);
+    set(m, METRIC_CHUNKS_UNREADABLE, s->chunks_unreadable);
     hist_merge(&m->histograms_us[METRIC_LOGIC_QUEUE_WAIT], &s->queue_wait_us);
     hist_merge(&m->histograms_us[METRIC_TICK], &s->tick_us);
+}
+
+void
+gather_commands(struct metrics *m, const struct world_stats *w, const struct commands_stats *s,
+                uint32_t under_way)
+{
+    set(m, METRIC_COMMANDS_UNDER_WAY, under_way);
+    set(m, METRIC_COMMANDS_REPEATED, w->commands_repeated + s->again);
+    set(m, METRIC_COMMAND_CONFLICTS, s->conflicts);
+    set(m, METRIC_COMMAND_UNKNOWN, s->unknown);
+    set(m, METRIC_COMMAND_WAITS, s->waits);
+    m->histograms_us[METRIC_COMMAND] = s->us;
 }
 
 void
@@ -59,6 +86,8 @@ gather_gate(struct metrics *m, const struct gate_stats *s)
 {
     add(m, METRIC_CONNECTIONS, s->connections);
     add(m, METRIC_SPECTATORS, s->spectators);
+    add(m, METRIC_LOBBY, s->lobby);
+    add(m, METRIC_LOBBIED, s->lobbied);
     add(m, METRIC_CHUNKS_CROWDED, s->crowded_chunks);
     add(m, METRIC_SNAPSHOTS, s->snapshots);
     add(m, METRIC_HEALED, s->healed);

@@ -16,6 +16,9 @@
 
 void gather_begin(struct metrics *m); /* all values to 0; labels and histograms stay */
 void gather_world(struct metrics *m, const struct world_stats *s);
+/* Only of a world that has something of value. */
+void gather_commands(struct metrics *m, const struct world_stats *w, const struct commands_stats *s,
+                     uint32_t under_way);
 void gather_gate(struct metrics *m, const struct gate_stats *s);
 void gather_conns(struct metrics *m, const struct conns_stats *s);
 /* sampled_bytes: of conns_sample_queues() of one gate with so many connections. */

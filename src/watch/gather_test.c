@@ -82,6 +82,38 @@ the_world_is_copied_and_its_histograms_are_merged(void **state)
 }
 
 static void
+commands_are_told_by_code_and_class(void **state)
+{
+    (void)state;
+    struct metrics *m = empty();
+    struct world_stats *w = calloc(1, sizeof *w);
+    struct commands_stats *s = calloc(1, sizeof *s);
+    assert_true(w != NULL && s != NULL);
+    w->results[METRIC_NAMED_retry_after] = 4;
+    w->switches_closed = 1U << DEED_TRADE;
+    w->commands_repeated = 2;
+    s->again = 3;
+    s->conflicts = 9;
+    hist_add(&s->us, 700);
+    for (int round = 0; round < 2; round++) {
+        gather_begin(m);
+        gather_world(m, w);
+        gather_commands(m, w, s, 5);
+        assert_value(m, METRIC_COMMANDS + METRIC_NAMED_retry_after, 4);
+        assert_value(m, METRIC_COMMANDS, 0);
+        assert_value(m, METRIC_COMMANDS_UNDER_WAY, 5);
+        assert_value(m, METRIC_COMMANDS_REPEATED, 5);
+        assert_value(m, METRIC_COMMAND_CONFLICTS, 9);
+        assert_value(m, METRIC_SWITCHES_CLOSED + METRIC_NAMED_trade, 1);
+        assert_value(m, METRIC_SWITCHES_CLOSED + METRIC_NAMED_mail, 0);
+        assert_int_equal(m->histograms_us[METRIC_COMMAND].count, 1);
+    }
+    free(s);
+    free(w);
+    free(m);
+}
+
+static void
 rings_tell_the_deepest_and_all_that_was_full(void **state)
 {
     (void)state;
@@ -188,6 +220,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gates_are_added_up),
         cmocka_unit_test(the_world_is_copied_and_its_histograms_are_merged),
+        cmocka_unit_test(commands_are_told_by_code_and_class),
         cmocka_unit_test(rings_tell_the_deepest_and_all_that_was_full),
         cmocka_unit_test(send_queues_are_estimated_from_a_sample),
         cmocka_unit_test(scans_are_told_by_role),

@@ -8,7 +8,15 @@
 
 enum value_type { VALUE_COUNTER, VALUE_GAUGE };
 
-enum value_label { LABEL_NONE, LABEL_CAUSE, LABEL_RING, LABEL_ROLE, LABEL_BUILD };
+enum value_label {
+    LABEL_NONE,
+    LABEL_CAUSE,
+    LABEL_RING,
+    LABEL_ROLE,
+    LABEL_CODE,
+    LABEL_CLASS,
+    LABEL_BUILD
+};
 
 struct value_row {
     const char *name, *doc;
@@ -38,6 +46,7 @@ static const struct label_row histogram_rows[] = {METRIC_HISTOGRAMS(HISTOGRAM_RO
 static const struct label_row cause_rows[] = {METRIC_CAUSES(LABEL_ROW)};
 static const struct label_row ring_rows[] = {METRIC_RINGS(LABEL_ROW)};
 static const struct label_row role_rows[] = {METRIC_ROLES(LABEL_ROW)};
+static const struct label_row class_rows[] = {METRIC_CLASSES(LABEL_ROW)};
 
 /* Upper edges of the buckets that are told. struct hist counts finer; what shares a bucket of it
  * with an edge is told in the next one, so a figure at an edge is at most 1/16 off. */
@@ -109,6 +118,12 @@ put_value(struct writer *w, const struct metrics *m, const struct value_row *row
     case LABEL_ROLE:
         put(w, "%s{%s,role=\"%s\"} %.15g\n", row->name, labels, role_rows[n].name, value);
         return;
+    case LABEL_CODE:
+        put(w, "%s{%s,code=\"%s\"} %.15g\n", row->name, labels, code_name(n), value);
+        return;
+    case LABEL_CLASS:
+        put(w, "%s{%s,class=\"%s\"} %.15g\n", row->name, labels, class_rows[n].name, value);
+        return;
     case LABEL_BUILD: {
         char version[ESCAPED_MAX];
         char revision[ESCAPED_MAX];
@@ -166,6 +181,8 @@ metrics_reference(struct writer *w)
                                          [LABEL_CAUSE] = "`cause`",
                                          [LABEL_RING] = "`ring`",
                                          [LABEL_ROLE] = "`role`",
+                                         [LABEL_CODE] = "`code`",
+                                         [LABEL_CLASS] = "`class`",
                                          [LABEL_BUILD] = "`version`, `revision`"};
     put(w, "# Metrics\n\n"
            "<!-- Written by `seom config --metrics` from the table in src/watch/metrics.h. -->\n\n"
@@ -183,6 +200,9 @@ metrics_reference(struct writer *w)
     put_label_table(w, "Causes of `seom_drops_total`", cause_rows, METRIC_CAUSE_COUNT);
     put_label_table(w, "Rings", ring_rows, METRIC_RING_COUNT);
     put_label_table(w, "Roles of `seom_store_scan_total`", role_rows, METRIC_ROLE_COUNT);
+    put_label_table(w, "Classes of `seom_switches_closed`", class_rows, METRIC_CLASS_COUNT);
+    put(w, "\nCodes of `seom_commands_total` are those of the player protocol (protocol.md, part "
+           "5).\n");
 }
 
 void

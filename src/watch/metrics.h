@@ -13,9 +13,10 @@
 
 #include "base/bytes.h"
 #include "base/hist.h"
+#include "wire/code.h"
 #include <stdint.h>
 
-#define METRICS_TEXT_MAX  65536 /* room for metrics_text() and metrics_reference() */
+#define METRICS_TEXT_MAX  131072 /* room for metrics_text() and metrics_reference() */
 #define METRICS_LABEL_MAX 64
 
 /* Why a connection ended: the codes of proto/seom.proto by number; 0 = the line broke without a
@@ -54,6 +55,14 @@
     X(1, recovery, "what finishes that which a death interrupted") \
     X(2, tool, "commands of a person")
 
+/* Classes of commands that can be closed, in the order of enum deed_class. X(number, name, doc) */
+#define METRIC_CLASSES(X)                          \
+    X(0, gather, "what makes or ends things")      \
+    X(1, arrange, "what moves one's own things")   \
+    X(2, take, "what takes things that lie about") \
+    X(3, trade, "what passes between two players") \
+    X(4, mail, "what passes between players, by mail")
+
 #define METRIC_NAME(number, name, doc) METRIC_NAMED_##name = (number),
 
 enum metric_cause { METRIC_CAUSES(METRIC_NAME) METRIC_CAUSE_COUNT };
@@ -61,6 +70,8 @@ enum metric_cause { METRIC_CAUSES(METRIC_NAME) METRIC_CAUSE_COUNT };
 enum metric_ring { METRIC_RINGS(METRIC_NAME) METRIC_RING_COUNT };
 
 enum metric_role { METRIC_ROLES(METRIC_NAME) METRIC_ROLE_COUNT };
+
+enum metric_class { METRIC_CLASSES(METRIC_NAME) METRIC_CLASS_COUNT };
 
 #undef METRIC_NAME
 
@@ -135,6 +146,33 @@ enum metric_role { METRIC_ROLES(METRIC_NAME) METRIC_ROLE_COUNT };
       "Pages of places (64 people each) that changed since they were saved.")                      \
     X(PLACES_LAG, GAUGE, "places_lag_seconds", NONE, 1,                                            \
       "Age of the oldest place that is not saved: what a power cut would cost.")                   \
+    X(COMMANDS, COUNTER, "commands_total", CODE, CODE_COUNT,                                       \
+      "Commands of value that were answered, by code.")                                            \
+    X(COMMANDS_UNDER_WAY, GAUGE, "commands_under_way", NONE, 1,                                    \
+      "Commands and jobs without an answer yet.")                                                  \
+    X(COMMANDS_REPEATED, COUNTER, "commands_repeated_total", NONE, 1,                              \
+      "Commands that came again: under way already, or answered from the document.")               \
+    X(COMMAND_CONFLICTS, COUNTER, "command_conflicts_total", NONE, 1,                              \
+      "Commits of commands that met a change by somebody else and were tried again.")              \
+    X(COMMAND_UNKNOWN, COUNTER, "command_unknown_total", NONE, 1,                                  \
+      "Commits of commands whose end the store did not know: cleared up by reading.")              \
+    X(COMMAND_WAITS, COUNTER, "command_waits_total", NONE, 1,                                      \
+      "Times a command waited for another one of this process.")                                   \
+    X(JOBS, COUNTER, "jobs_total", NONE, 1, "Jobs that brought chunks up to date with time.")      \
+    X(JOBS_FAILED, COUNTER, "jobs_failed_total", NONE, 1, "Of them, to be done once more.")        \
+    X(SHOWS, COUNTER, "shows_total", NONE, 1, "Times a client asked to be shown belongings.")      \
+    X(HINTS, COUNTER, "hints_total", NONE, 1,                                                      \
+      "Times a client was told that somebody else changed what it owns.")                          \
+    X(SWITCHES_CLOSED, GAUGE, "switches_closed", CLASS, METRIC_CLASS_COUNT,                        \
+      "1 when this class of commands is closed.")                                                  \
+    X(LOBBY, GAUGE, "lobby", NONE, 1, "Connections that wait in the lobby.")                       \
+    X(LOBBIED, COUNTER, "lobbied_total", NONE, 1, "Sessions that ended in the lobby.")             \
+    X(CHUNK_READS, COUNTER, "chunk_reads_total", NONE, 1,                                          \
+      "Documents of waking chunks that were asked for.")                                           \
+    X(CHUNK_READS_FAILED, COUNTER, "chunk_reads_failed_total", NONE, 1,                            \
+      "Of them, to be asked for again.")                                                           \
+    X(CHUNKS_UNREADABLE, COUNTER, "chunks_unreadable_total", NONE, 1,                              \
+      "Of them, such as are no document.")                                                         \
     X(LOG_SUPPRESSED, COUNTER, "log_suppressed_total", NONE, 1,                                    \
       "Log lines above the rate of their event, or that nobody read.")                             \
     X(CPU, COUNTER, "process_cpu_seconds_total", NONE, 1, "CPU time of this process.")             \
@@ -149,6 +187,7 @@ enum metric_role { METRIC_ROLES(METRIC_NAME) METRIC_ROLE_COUNT };
     X(LOGIC_QUEUE_WAIT, "logic_queue_wait_seconds",                                      \
       "How long a message waited for the logic thread: the indicator of CPU.")           \
     X(TICK, "tick_seconds", "From the moment a tick was due to the moment it was done.") \
+    X(COMMAND, "command_seconds", "From a command's arrival to its answer.")             \
     X(STORE_GROUP, "store_group_seconds", "From the beginning of a transaction to its fsync.")
 
 #define METRIC_SLOTS(id, type, name, label, series, doc) \

@@ -227,6 +227,12 @@ world_commands_stats(const struct world *w)
     return w->commands == NULL ? NULL : commands_stats(w->commands);
 }
 
+uint32_t
+world_commands_under_way(const struct world *w)
+{
+    return w->commands == NULL ? 0 : commands_under_way(w->commands);
+}
+
 void
 world_stats_reset_histograms(struct world *w)
 {

@@ -99,6 +99,7 @@ struct places_stats world_places_stats(const struct world *w);
 const struct store_stats *world_store_stats(const struct world *w);
 /* NULL: the game has nothing of value. */
 const struct commands_stats *world_commands_stats(const struct world *w);
+uint32_t world_commands_under_way(const struct world *w);
 
 /* Of what a gate has subscribed here; see gate_digest(). */
 uint64_t world_digest(const struct world *w, uint32_t gate, bool wakes);
