@@ -511,7 +511,7 @@ every_mutant_is_caught(void **state)
             assert_true(++seed <= 600);
             history_run(h, seed, m);
         } while (h->wrong == NULL);
-        print_message("mutant %u: seed %llu: %s\n", m, (unsigned long long)seed, h->wrong);
+        print_message("# mutant %u: seed %llu: %s\n", m, (unsigned long long)seed, h->wrong);
     }
     free(h);
 }
