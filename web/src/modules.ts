@@ -14,6 +14,7 @@ export * from "./sea/line";
 export * from "./chart/geometry";
 export * from "./chart/camera";
 export * from "./page/input";
+export * from "./page/pace";
 export * from "./page/texts";
 export * from "./page/address";
 export * from "./page/gazetteer";

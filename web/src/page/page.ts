@@ -15,6 +15,7 @@ import { LOOK_ANIMAL } from "../wire/batch";
 import { motionMoves } from "../wire/motion";
 import { Hud } from "./hud";
 import { Input } from "./input";
+import { Pace } from "./pace";
 import { Bubbles, IslandLabels } from "./overlay";
 import { rememberedLanguage, rememberLanguage } from "./texts";
 import { setInside, tickets, wasInside } from "./ticket";
@@ -29,9 +30,7 @@ const LABELS_GONE_SCALE = 0.25;
 const PLAY_SCALE = 15;
 const PLAY_SCALE_MIN = 0.002;
 const CALM_FRAME_MS = 50;      // when nothing moves but the water
-const SLOW_FRAME_MS = 45;      // a machine this slow gets fewer pixels
-const DENSITY_MAX = 2;
-const DENSITY_MIN = 0.5;
+const STILL_FRAME_MS = 1000;   // and for those who asked for less of it
 const FOOT_PX = 100;           // what the cards at the lower edge take
 const SPLASH: [number, number, number] = [1, 1, 1];
 
@@ -56,8 +55,7 @@ export class Page {
   private painted_ms = 0;
   private touched_ms = 0; // when the view last changed
   private last_view = "";
-  private slow = 0;
-  private density = Math.min(devicePixelRatio || 1, DENSITY_MAX);
+  private readonly pace = new Pace(devicePixelRatio);
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(private readonly canvas: HTMLCanvasElement, private readonly islands: Island[], url: string) {
@@ -108,7 +106,7 @@ export class Page {
       scale: this.camera.scale, flying: this.camera.flying, island: this.play.island,
       own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target(now_ms) },
       near: others(this.play.replica, now_ms), seen: others(this.watch.replica, this.watch.line.now()),
-      things: this.replica().things.size, density: this.density,
+      things: this.replica().things.size, density: this.pace.density,
     };
   }
 
@@ -290,7 +288,7 @@ export class Page {
   private resize(): void {
     this.camera.resize(this.canvas.clientWidth, this.canvas.clientHeight);
     this.camera.scale_min = this.islands.length > 0 ? this.camera.scaleForFree(boxOfAll(this.islands), 0.55) : PLAY_SCALE_MIN;
-    this.painter.resize(this.camera.width, this.camera.height, this.density);
+    this.painter.resize(this.camera.width, this.camera.height, this.pace.density);
     this.resized = false;
   }
 
@@ -393,7 +391,8 @@ export class Page {
     this.watch.turn(local_ms);
     this.banner(local_ms);
     const lively = this.camera.flying || this.camera.scale > LOOK_SCALE || local_ms - this.touched_ms < 600;
-    if (!lively && !this.resized && local_ms - this.painted_ms < (this.calm.matches ? 1000 : CALM_FRAME_MS)) return this.words(local_ms);
+    const rest_ms = lively ? 0 : this.calm.matches ? STILL_FRAME_MS : CALM_FRAME_MS;
+    if (!this.resized && local_ms - this.painted_ms < rest_ms) return this.words(local_ms);
     if (this.resized) this.resize();
     this.gather();
     const started = performance.now();
@@ -401,7 +400,8 @@ export class Page {
       camera: this.camera, time_ms: this.calm.matches ? 0 : local_ms, lights: this.lights,
       lights_alpha: 1 - smooth(LOOK_SCALE, LIGHTS_GONE_SCALE, this.camera.scale), beings: this.beings,
     });
-    this.pace(local_ms, performance.now() - started, lively);
+    this.painted_ms = local_ms;
+    if (this.pace.painted(local_ms, performance.now() - started, rest_ms)) this.resized = true;
     this.words(local_ms);
   }
 
@@ -415,18 +415,6 @@ export class Page {
     const island = islandAt(this.islands, c.x, c.y);
     if (island === undefined) return this.watch.look(undefined);
     this.watch.look(windowAround(island.id, c.x - island.x_m, c.y - island.y_m, c.width / c.scale, c.height / c.scale));
-  }
-
-  // On machines without a graphics card fewer pixels are better than fewer frames.
-  private pace(local_ms: number, cost_ms: number, lively: boolean): void {
-    const frame_ms = local_ms - this.painted_ms;
-    this.painted_ms = local_ms;
-    if (!lively) return;
-    this.slow = Math.max(frame_ms < 500 ? frame_ms : 0, cost_ms) > SLOW_FRAME_MS ? this.slow + 1 : Math.max(0, this.slow - 1);
-    if (this.slow < 12 || this.density <= DENSITY_MIN) return;
-    this.slow = 0;
-    this.density = Math.max(DENSITY_MIN, this.density / 1.4);
-    this.resized = true;
   }
 
   private gather(): void {
