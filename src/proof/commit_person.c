@@ -110,8 +110,8 @@ static void
 person_claim(struct commit_person *p)
 {
     struct commit_model *m = p->model;
-    commit_at(m, commit_now_us(m) + draw_delay_us(m), on_claim_request, any_node(m),
-              about(p, 0, 0));
+    struct commit_node *node = any_node(m);
+    commit_at(m, commit_now_us(m) + draw_delay_us(m), on_claim_request, node, about(p, 0, 0));
 }
 
 static void
@@ -290,8 +290,10 @@ maybe_job(struct commit_model *m)
     if (!commit_chance(m, m->knobs.job_ppm))
         return;
     uint64_t which = commit_below(m, 2 * COMMIT_TREES_MAX);
-    for (uint32_t i = commit_below(m, 3) + 1; i > 0; i--)
-        commit_at(m, commit_now_us(m) + draw_delay_us(m), on_job, any_node(m), which);
+    for (uint32_t i = commit_below(m, 3) + 1; i > 0; i--) {
+        struct commit_node *node = any_node(m);
+        commit_at(m, commit_now_us(m) + draw_delay_us(m), on_job, node, which);
+    }
 }
 
 void

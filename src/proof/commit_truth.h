@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TRUTH_DOCS_MAX    65536
+#define TRUTH_DOCS_MAX    (1U << 20)
 #define TRUTH_CHANGED_MAX 64
 #define TRUTH_NONE        UINT32_MAX
 
