@@ -481,7 +481,7 @@ every_history_is_whole(void **state)
     }
     free(h);
     print_message(
-        "%llu steps, %llu effects; OK %llu, CONFLICT %llu, UNKNOWN %llu, UNAVAILABLE "
+        "# %llu steps, %llu effects; OK %llu, CONFLICT %llu, UNKNOWN %llu, UNAVAILABLE "
         "%llu; forward %llu, abort %llu, unknown commits %llu, judged %llu, resurrected "
         "%llu, zombies %llu, blocked %llu\n",
         (unsigned long long)steps, (unsigned long long)checked, (unsigned long long)told[STORE_OK],
