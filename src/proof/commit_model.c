@@ -11,7 +11,7 @@
 
 #define TICK_US       10000
 #define DOCUMENTS_MAX TRUTH_DOCS_MAX
-#define REST_US       60000000 /* from the last fault until everybody must be answered */
+#define REST_US       5000000 /* from the last fault until everybody must be answered */
 #define BIRTH_MS      (40 * 24 * 3600 * INT64_C(1000))
 #define PPM           1000000
 

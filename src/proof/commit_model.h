@@ -33,7 +33,7 @@
     X(WHOLE, "I7: a commit changes all of its documents in one moment, and nothing else does") \
     X(HARVEST, "a tree is picked once until it has regrown")                                   \
     X(RESOLVED, "I6: nothing stays half done longer than two deadlines after the last fault")  \
-    X(ANSWERED, "when the faults stop everybody is answered")                                  \
+    X(ANSWERED, "when the faults stop everybody is answered within 5 s")                       \
     X(AUDIT, "at the end the audit of all documents is balanced")
 
 /* What must happen now and then, or the run proves nothing of it. X(id, within so many seeds, in

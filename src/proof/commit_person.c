@@ -6,7 +6,7 @@
 
 #define REACH_MM      3000
 #define FIRST_PLAYER  1001
-#define RETRY_US      3000
+#define RESEND_US_MAX 400000
 #define RESENDS_CLAIM 6 /* after so many without an answer the session is claimed anew */
 
 /* Requests and answers carry what they are about in one number. */
@@ -253,8 +253,10 @@ on_resend(void *arg, uint64_t generation)
         person_claim(p); /* and sends when it has become the newest session */
     else
         person_send(p);
-    commit_at(m, commit_now_us(m) + m->knobs.resend_us / 2 + commit_below(m, m->knobs.resend_us),
-              on_resend, p, generation);
+    uint32_t pause_us = m->knobs.resend_us << (p->resends < 4 ? p->resends : 4);
+    pause_us = pause_us < RESEND_US_MAX ? pause_us : RESEND_US_MAX;
+    commit_at(m, commit_now_us(m) + pause_us / 2 + commit_below(m, pause_us), on_resend, p,
+              generation);
 }
 
 static void

@@ -9,6 +9,11 @@
 #define BOOKS_MAX   65536
 #define NUMBERS_MAX (1U << 20)
 
+/* Beside two deadlines, nothing may stay half done for longer than it takes a janitor to come by
+ * (its rounds have a jitter of a half) and the engine to answer it. */
+#define JANITOR_ROUNDS 2
+#define SLOW_CALLS     20
+
 /* ---- answers ---- */
 
 static uint64_t
@@ -64,8 +69,10 @@ check_unresolved(struct commit_model *m)
 {
     const struct truth *t = &m->truth;
     int64_t now_us = commit_now_us(m);
-    int64_t bound_us = 2 * ((int64_t)m->knobs.deadline_ms * 1000 + m->knobs.offset_us_max) +
-                       (int64_t)m->knobs.janitor_ms * 3000 + COMMIT_SETTLE_US;
+    const struct commit_knobs *k = &m->knobs;
+    int64_t bound_us = 2 * ((int64_t)k->deadline_ms * 1000 + k->offset_us_max) +
+                       JANITOR_ROUNDS * (int64_t)k->janitor_ms * 1500 +
+                       SLOW_CALLS * (int64_t)k->engine.commit_us_max;
     commit_looked(m, COMMIT_RESOLVED);
     if (now_us < m->last_fault_us + bound_us)
         return;

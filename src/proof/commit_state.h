@@ -27,7 +27,6 @@
 #define COMMIT_SEQ_MAX     4096
 #define COMMIT_BODY_MAX    160 /* bytes of a command here */
 #define COMMIT_SEEN_MAX    6
-#define COMMIT_SETTLE_US   3000000 /* pauses, retries and slow answers without faults */
 
 /* What people do. */
 enum commit_way {
