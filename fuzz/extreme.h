@@ -43,6 +43,8 @@ enum home_op {
     HOME_OP_GATE_FULL, /* [gate, full] */
     HOME_OP_STORE,     /* [trouble] */
     HOME_OP_STOP,
+    HOME_OP_DEED,     /* [session, seq, deed, ...]: a command that could be one */
+    HOME_OP_DOCUMENT, /* [class, id, fields, ...]: written behind its back */
     HOME_OPS
 };
 

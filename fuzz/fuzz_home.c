@@ -1,13 +1,20 @@
 /* A home that hears gates which say anything: raw bytes, and well-formed messages with extreme
- * fields. Time, store and links are the simulator's. Whatever they say, the world stands, tells
- * only messages that a gate can read, and keeps its counts.
+ * fields; and commands that could be some, over documents that somebody else wrote with any
+ * content. Time, store and links are the simulator's. Whatever comes, the world stands, tells only
+ * messages that a gate can read, and keeps its counts.
  */
 #include "base/check.h"
+#include "documents.pb-c.h"
 #include "fuzz/extreme.h"
 #include "fuzz/fuzz.h"
 #include "rules/registry.h"
+#include "seom.pb-c.h"
 #include "sim/events.h"
 #include "sim/memory_store.h"
+#include "society/chunk.h"
+#include "society/mail.h"
+#include "society/trade.h"
+#include "value.pb-c.h"
 #include "wire/limits.h"
 #include "world/island_make.h"
 #include "world/world.h"
@@ -22,17 +29,23 @@
 #define SIDE_MM      300000
 #define START_US     INT64_C(100000000)
 #define MESSAGE_MAX  8192
+#define FILLED_MAX   65536
+#define REPEATED_MAX 3
+#define DEPTH_MAX    3
 #define RAW_MAX      512
 #define TURN_STEP_US 10000
 
 struct session {
     uint64_t player, epoch;
+    uint32_t gate;
+    uint64_t seq; /* of its next command */
     uint8_t ticket[TICKET_BYTES];
 };
 
 struct home {
     struct events time;
     struct memory_store *store;
+    struct memory_connection *other; /* another process */
     struct env env;
     struct world *world;
     struct session sessions[SESSIONS]; /* as the home told them, round and round */
@@ -67,6 +80,18 @@ check_records(const struct link_batch *batch)
     }
 }
 
+static void
+heard_result(struct home *h, const struct link_self *self)
+{
+    bool settled = self->code != SEOM__CODE__RETRY_AFTER && self->code != SEOM__CODE__CLOSED &&
+                   self->code != SEOM__CODE__UNREADABLE && self->code != SEOM__CODE__CONFLICT;
+    for (uint32_t i = 0; i < SESSIONS; i++) {
+        if (h->sessions[i].player == self->player && settled) {
+            h->sessions[i].seq = self->seq + 1;
+        }
+    }
+}
+
 /* What the home tells a gate. */
 static enum err
 told(void *ctx, uint32_t gate, const struct slice *pieces, uint32_t count)
@@ -95,9 +120,30 @@ told(void *ctx, uint32_t gate, const struct slice *pieces, uint32_t count)
         struct session *s = &h->sessions[h->session_count++ % SESSIONS];
         s->player = m.as.home.player;
         s->epoch = m.as.home.session_epoch;
+        s->gate = gate;
+        s->seq = m.as.home.last_seq + 1;
         memcpy(s->ticket, m.as.home.ticket, sizeof s->ticket);
+    } else if (m.kind == LINK_SELF && m.as.self.kind == SELF_RESULT) {
+        heard_result(h, &m.as.self);
     }
     return OK;
+}
+
+static void
+other_got(void *ctx, uint64_t token, enum store_result result, const struct store_doc *doc)
+{
+    (void)ctx;
+    (void)token;
+    (void)result;
+    (void)doc;
+}
+
+static void
+other_committed(void *ctx, uint64_t token, enum store_result result)
+{
+    (void)ctx;
+    (void)token;
+    (void)result;
 }
 
 static void
@@ -107,7 +153,7 @@ open_home(struct home *h)
     events_init(&h->time, 1);
     h->time.now_us = START_US;
     h->store = memory_store_alloc(&(struct memory_store_options){
-        .schedule = events_port(&h->time), .documents_max = 256, .calls_max = 64});
+        .schedule = events_port(&h->time), .documents_max = 4096, .calls_max = 64});
     h->env = (struct env){.clock = events_clock(&h->time), .links = {h, told}};
     struct world_options options = {.world_id = 1,
                                     .node_epoch = 5,
@@ -119,6 +165,8 @@ open_home(struct home *h)
                                     .seed = 9};
     CHECK(world_alloc(&options, &h->env, &h->world) == OK);
     h->env.store = memory_store_port(h->store, world_store_done(h->world));
+    h->other = memory_store_connect(
+        h->store, (struct store_done){.got = other_got, .committed = other_committed});
 }
 
 static void
@@ -198,6 +246,207 @@ input(struct home *h, struct reader *in)
     i.entity = read_u8(in) < 128 ? session(h, in)->player : extreme_u64(in);
     i.bytes = extreme_bytes(in, i.kind == INPUT_SAY ? SAY_BYTES_MAX : COMMAND_BYTES_MAX);
     tell(h, gate, &(struct link_message){.kind = LINK_INPUT, .as.input = i});
+}
+
+/* ---- messages with any content ---- */
+
+static struct {
+    size_t used;
+    _Alignas(max_align_t) uint8_t bytes[FILLED_MAX];
+} filled;
+
+static void *
+fill_room(size_t bytes)
+{
+    size_t rounded = (bytes + 15) & ~(size_t)15;
+    CHECK(rounded <= FILLED_MAX - filled.used);
+    void *at = filled.bytes + filled.used;
+    filled.used += rounded;
+    memset(at, 0, rounded);
+    return at;
+}
+
+static ProtobufCMessage *fill(const struct home *h, struct reader *in,
+                              const ProtobufCMessageDescriptor *type, uint32_t depth);
+
+/* Who came in, if anybody did. */
+static const struct session *
+somebody(const struct home *h, struct reader *in)
+{
+    uint32_t count = h->session_count < SESSIONS ? h->session_count : SESSIONS;
+    return &h->sessions[extreme_below(in, count > 0 ? count : 1)];
+}
+
+static uint64_t
+any_id(const struct home *h, struct reader *in)
+{
+    return read_u8(in) < 160 ? somebody(h, in)->player : extreme_u64(in);
+}
+
+static void
+fill_one(const struct home *h, struct reader *in, const ProtobufCFieldDescriptor *field, void *at,
+         uint32_t depth)
+{
+    uint64_t number;
+    uint32_t half;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_MESSAGE:
+        *(void **)at = depth < DEPTH_MAX ? fill(h, in, field->descriptor, depth + 1) : NULL;
+        return;
+    case PROTOBUF_C_TYPE_STRING: {
+        struct slice text = extreme_bytes(in, 80);
+        char *copy = fill_room(text.bytes + 1);
+        memcpy(copy, text.bytes > 0 ? (const char *)text.at : "", text.bytes);
+        *(void **)at = copy;
+        return;
+    }
+    case PROTOBUF_C_TYPE_BYTES: {
+        struct slice bytes = extreme_bytes(in, 80);
+        ProtobufCBinaryData data = {.len = bytes.bytes, .data = fill_room(bytes.bytes + 1)};
+        memcpy(data.data, bytes.bytes > 0 ? (const char *)bytes.at : "", bytes.bytes);
+        memcpy(at, &data, sizeof data);
+        return;
+    }
+    case PROTOBUF_C_TYPE_SINT32:
+        half = (uint32_t)extreme_mm(in);
+        memcpy(at, &half, sizeof half);
+        return;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        half = extreme_u32(in);
+        memcpy(at, &half, sizeof half);
+        return;
+    case PROTOBUF_C_TYPE_BOOL: *(protobuf_c_boolean *)at = read_u8(in) & 1; return;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        number = any_id(h, in);
+        memcpy(at, &number, sizeof number);
+        return;
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE: break;
+    }
+    CHECK(!"a type that documents have");
+}
+
+static size_t
+item_bytes(const ProtobufCFieldDescriptor *field)
+{
+    return field->type == PROTOBUF_C_TYPE_UINT32 ? sizeof(uint32_t) : sizeof(uint64_t);
+}
+
+/* Each field is left out, or has whatever the input says. Of a oneof the last one counts. */
+static ProtobufCMessage *
+fill(const struct home *h, struct reader *in, const ProtobufCMessageDescriptor *type,
+     uint32_t depth)
+{
+    ProtobufCMessage *m = fill_room(type->sizeof_message);
+    protobuf_c_message_init(type, m);
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        uint8_t *at = (uint8_t *)m + field->offset;
+        bool oneof = (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+        if (read_u8(in) % 4 == 0 || oneof ||
+            (field->type == PROTOBUF_C_TYPE_MESSAGE && depth == DEPTH_MAX)) {
+            continue;
+        }
+        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+            fill_one(h, in, field, at, depth);
+            continue;
+        }
+        size_t count = extreme_below(in, REPEATED_MAX + 1);
+        uint8_t *items = fill_room(REPEATED_MAX * sizeof(uint64_t));
+        for (size_t n = 0; n < count; n++) {
+            fill_one(h, in, field, items + n * item_bytes(field), depth);
+        }
+        memcpy(at, &items, sizeof items);
+        memcpy((uint8_t *)m + field->quantifier_offset, &count, sizeof count);
+    }
+    return m;
+}
+
+/* A command that could be one. */
+static void
+deed(struct home *h, struct reader *in)
+{
+    const ProtobufCMessageDescriptor *type = &seom__deed__descriptor;
+    const struct session *s = somebody(h, in);
+    uint8_t strange = read_u8(in);
+    struct link_input i = {.player = s->player,
+                           .session_epoch = s->epoch,
+                           .kind = INPUT_COMMAND,
+                           .seq = strange < 240 ? s->seq : strange - 240U};
+    Seom__Deed asked = SEOM__DEED__INIT;
+    const ProtobufCFieldDescriptor *field = &type->fields[extreme_below(in, type->n_fields)];
+    uint8_t body[COMMAND_BYTES_MAX];
+    filled.used = 0;
+    asked.what_case = (Seom__Deed__WhatCase)field->id;
+    asked.pick = (Seom__Pick *)fill(h, in, field->descriptor, 1); /* one of a union of pointers */
+    if (seom__deed__get_packed_size(&asked) <= sizeof body) {
+        i.bytes = (struct slice){body, seom__deed__pack(&asked, body)};
+        tell(h, s->gate, &(struct link_message){.kind = LINK_INPUT, .as.input = i});
+    }
+}
+
+/* As a home would have left it, apart from what it holds. */
+static void
+keep_session(const struct home *h, struct reader *in, Seom__PlayerDocument *document, uint64_t id)
+{
+    for (uint32_t i = 0; i < SESSIONS && read_u8(in) < 240; i++) {
+        if (h->sessions[i].player == id && h->sessions[i].epoch >= document->session_epoch) {
+            document->session_epoch = h->sessions[i].epoch;
+            document->last_seq = h->sessions[i].seq - 1;
+        }
+    }
+}
+
+/* Whatever another process, an older version or a mistake may have left there. */
+static void
+document(struct home *h, struct reader *in)
+{
+    static const struct {
+        const char *class;
+        const ProtobufCMessageDescriptor *type;
+    } classes[] = {
+        {KEY_CLASS_PLAYER, &seom__player_document__descriptor},
+        {KEY_CLASS_INBOX, &seom__inbox_document__descriptor},
+        {KEY_CLASS_CHUNK, &seom__chunk_document__descriptor},
+        {KEY_CLASS_CHEST, &seom__chest_document__descriptor},
+        {KEY_CLASS_TRADE, &seom__trade_document__descriptor},
+        {KEY_CLASS_MAIL, &seom__mail_document__descriptor},
+        {KEY_CLASS_META, &seom__switches_document__descriptor},
+    };
+
+    uint32_t n = extreme_below(in, sizeof classes / sizeof classes[0]);
+    uint8_t where = read_u8(in), packed[STORE_VALUE_MAX];
+    uint64_t id = n == 2 ? chunk_id(1 + where / 100, where / 10 % 10, where % 10) : any_id(h, in);
+    struct key key = classes[n].type == &seom__switches_document__descriptor
+                         ? key_named(1, KEY_CLASS_META, "switches")
+                         : key_make(1, classes[n].class, id);
+    struct slice value = extreme_bytes(in, 64);
+    filled.used = 0;
+    if (where < 250) {
+        ProtobufCMessage *m = fill(h, in, classes[n].type, 0);
+        if (n == 0 && id != 0) {
+            ((Seom__PlayerDocument *)m)->session_epoch = 0;
+            keep_session(h, in, (Seom__PlayerDocument *)m, id);
+        }
+        if (protobuf_c_message_get_packed_size(m) > sizeof packed) {
+            return;
+        }
+        value = (struct slice){packed, protobuf_c_message_pack(m, packed)};
+    }
+    struct store_write write = {.key = key_slice(&key),
+                                .expected_version = STORE_ANY_VERSION,
+                                .op = STORE_PUT,
+                                .value = value};
+    struct env_store port = memory_connection_port(h->other);
+    CHECK(port.commit(port.ctx, 1, &write, 1) != ERR_RANGE);
 }
 
 static void
@@ -291,6 +540,8 @@ operate(struct home *h, struct reader *in)
             world_stop(h->world, extreme_u32(in));
         }
         break;
+    case HOME_OP_DEED: deed(h, in); break;
+    case HOME_OP_DOCUMENT: document(h, in); break;
     case HOME_OPS: break;
     }
 }
