@@ -58,6 +58,19 @@ wants_are_sensible(const struct society *society, const Seom__Holdings *wants)
     return true;
 }
 
+/* What is wanted, as far as it is understood here: what a client put beside that would stand in the
+ * document, and could make it too much to read. */
+static Seom__Holdings *
+wants_understood(Seom__Holdings *wants)
+{
+    if (wants == NULL)
+        return NULL;
+    wants->base.n_unknown_fields = 0;
+    for (size_t i = 0; i < wants->n_slots; i++)
+        wants->slots[i]->base.n_unknown_fields = 0;
+    return wants;
+}
+
 static Seom__TradeDocument *
 trade_open(struct deed *deed, uint64_t id)
 {
@@ -129,7 +142,7 @@ trade_make(struct deed *deed, const Seom__Offer *offer, uint64_t *id, Seom__Trad
         return SEOM__CODE__CONFLICT; /* an id that was used before: a store put back by halves */
     trade->from = me;
     trade->to = offer->to;
-    trade->wants = offer->wants;
+    trade->wants = wants_understood(offer->wants);
     trade->day = mail_day(deed);
     *out = trade;
     deed_put(deed, trade);
@@ -190,7 +203,7 @@ change_decide(struct deed *deed)
         return code;
     if (trade->from != deed_actor(deed)->player || trade->changes >= TRADE_CHANGES_MAX)
         return SEOM__CODE__REFUSED;
-    trade->wants = asked->change->wants;
+    trade->wants = wants_understood(asked->change->wants);
     trade->changes++;
     deed_put(deed, trade);
     return SEOM__CODE__FINE;

@@ -334,6 +334,40 @@ old_offers_are_not_lost(void **state)
     assert_int_equal(square_has(square, ANN, FRUIT), 8);
 }
 
+/* A client may put anything into a message; what nobody understands does not get into a document,
+ * where it would have to be read for ever. */
+static void
+what_nobody_understands_is_left_out(void **state)
+{
+    enum { UNKNOWN_MAX = 450 };
+
+    static ProtobufCMessageUnknownField unknown[UNKNOWN_MAX];
+    static uint8_t zero;
+    struct square *square = *state;
+    struct wants w;
+    uint64_t id = 0;
+    for (uint32_t i = 0; i < UNKNOWN_MAX; i++)
+        unknown[i] = (ProtobufCMessageUnknownField){
+            .tag = 15, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = &zero};
+    for (uint32_t change = 0; change < 2; change++) {
+        Seom__Holdings *wanted = wants(&w, 7, STONE, 1);
+        wanted->base.n_unknown_fields = wanted->slots[0]->base.n_unknown_fields = UNKNOWN_MAX;
+        wanted->base.unknown_fields = wanted->slots[0]->base.unknown_fields = unknown;
+        if (change == 0) {
+            assert_int_equal(square_offer(square, ANN, square->people[BORA], 5, 0, 0, wanted),
+                             FINE);
+            id = square->answer->id;
+        } else {
+            assert_int_equal(square_change(square, ANN, id, wanted), FINE);
+        }
+        const Seom__Holdings *kept = square_trade(square, id)->wants;
+        assert_int_equal(kept->base.n_unknown_fields, 0);
+        assert_int_equal(kept->slots[0]->base.n_unknown_fields, 0);
+        assert_int_equal(kept->slots[0]->count, 1);
+        assert_int_equal(square_audit(square).unreadable, 0);
+    }
+}
+
 int
 main(void)
 {
@@ -349,6 +383,7 @@ main(void)
         cmocka_unit_test_setup_teardown(single_things_are_wanted_by_kind_or_id, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_offered_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(old_offers_are_not_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_understands_is_left_out, setup, teardown),
     };
     return cmocka_run_group_tests_name("trade", tests, NULL, NULL);
 }
