@@ -1,8 +1,10 @@
 /* Writes the seeds of fuzz/corpus with the real encoders: make_corpus fuzz/corpus. Run it again
  * when a format changes. */
+#include "app/document_json.h"
 #include "base/check.h"
 #include "base/rand.h"
 #include "fuzz/extreme.h"
+#include "store/envelope.h"
 #include "value.pb-c.h"
 #include "wire/batch.h"
 #include "wire/dump.h"
@@ -478,6 +480,94 @@ make_deeds(void)
     save("deed", "split", body, 1 + seom__deed__pack(&deed, body + 1));
 }
 
+/* One document of each class of fuzz_document.c, as JSON and as the bytes it stands for. */
+static void
+make_documents(void)
+{
+    static const struct {
+        const char *name, *key, *json;
+        uint8_t class;
+    } documents[] = {
+        {"player", "0001/player/0001000000000001",
+         "{\"name\":\"Hana\",\"session_epoch\":3,\"last_seq\":8,\"last_hash\":"
+         "\"18364758544493064720\","
+         "\"last_res\":\"00\",\"bag\":{\"coins\":91,\"slots\":[{\"kind\":1,\"count\":7},{},{"
+         "\"kind\":2,"
+         "\"count\":1,\"uid\":\"281474976710657\"}]},\"ledger\":[{\"seq\":8,\"at_ms\":5,\"reason\":"
+         "6,"
+         "\"from\":\"ACCOUNT_PLAYER\",\"from_id\":1,\"count\":9}],\"trades\":[4,5],"
+         "\"?\":[{\"field\":99,\"wire\":0,\"bytes\":\"01\"}]}",
+         0},
+        {"ledger", "0001/ledger/0001000000000001-000000",
+         "{\"entries\":[{\"seq\":1,\"reason\":2,\"to\":\"ACCOUNT_PLAYER\",\"kind\":1,\"count\":3}]"
+         "}",
+         1},
+        {"chunk", "0001/chunk/0000000100020003",
+         "{\"things\":[{\"id\":9,\"kind\":3,\"x_mm\":-5,\"y_mm\":70000,\"holds\":{\"slots\":[{"
+         "\"kind\":1,"
+         "\"count\":2}]}}],\"picked\":[{\"thing\":2,\"until_ms\":77000}]}",
+         2},
+        {"chest", "0001/chest/0001000000000001", "{\"holds\":{\"coins\":2},\"owner\":1}", 3},
+        {"mail", "0001/mail/0001000000000001",
+         "{\"from\":1,\"to\":2,\"text\":\"for you\",\"day\":3,\"holds\":{\"coins\":2}}", 4},
+        {"inbox", "0001/inbox/0001000000000001",
+         "{\"notices\":[{\"kind\":\"NOTICE_MAIL\",\"id\":4,\"from\":1,\"day\":3,\"holds\":true}]}",
+         5},
+        {"trade", "0001/trade/0001000000000001",
+         "{\"from\":1,\"to\":2,\"gives\":{\"coins\":2},\"wants\":{\"slots\":[{\"kind\":2,\"count\":"
+         "1}]}}",
+         6},
+        {"switches", "0001/meta/switches", "{\"closed\":30,\"why\":\"a dupe\"}", 9},
+    };
+
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        uint8_t bytes[1 + STORE_VALUE_MAX];
+        char name[32], why[DOCUMENT_WHY_MAX];
+        size_t packed, length = strlen(documents[i].json);
+        struct key_parts key;
+        CHECK(key_parse((struct slice){(const uint8_t *)documents[i].key, strlen(documents[i].key)},
+                        &key) == OK);
+        bytes[0] = (uint8_t)(documents[i].class << 1 | 1);
+        memcpy(bytes + 1, documents[i].json, length);
+        snprintf(name, sizeof name, "%s_json", documents[i].name);
+        save("document", name, bytes, 1 + length);
+        json_t *json = json_loads(documents[i].json, 0, NULL);
+        bytes[0] = (uint8_t)(documents[i].class << 1);
+        CHECK(document_from_json(&key, json, bytes + 1, &packed, why) == OK);
+        save("document", documents[i].name, bytes, 1 + packed);
+        json_decref(json);
+    }
+}
+
+/* Each kind of pend, and a record. The first byte is the state that the record is said to have. */
+static void
+make_envelopes(void)
+{
+    static const char *const names[] = {"plain", "put", "delete", "check", "forget"};
+    uint8_t bytes[1 + ENVELOPE_MAX], keys[256];
+    for (uint32_t pend = PEND_NONE; pend <= PEND_FORGET; pend++) {
+        struct envelope e = {.version = 7,
+                             .exists = true,
+                             .body = {(const uint8_t *)"body", 4},
+                             .writers = {{3, 4}, {3, 2}},
+                             .pend = (enum pend_kind)pend};
+        if (pend != PEND_NONE)
+            e.pend_id = (struct txid){5, 6};
+        if (pend == PEND_PUT)
+            e.pend_body = (struct slice){(const uint8_t *)"new body", 8};
+        bytes[0] = RECORD_COMMITTED;
+        save("envelope", names[pend], bytes, 1 + envelope_write(&e, bytes + 1));
+    }
+    static const char *const key_texts[] = {"0001/player/0001000000000001", "0001/mail/1"};
+    size_t used = 0;
+    for (uint32_t i = 0; i < 2; i++)
+        used = record_add_key(keys, used, sizeof keys,
+                              (struct slice){(const uint8_t *)key_texts[i], strlen(key_texts[i])});
+    struct commit_record record = {
+        .state = RECORD_PENDING, .deadline_ms = NOW_MS, .count = 2, .keys = {keys, used}};
+    save("envelope", "record", bytes, 1 + record_write(&record, bytes + 1));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -498,5 +588,7 @@ main(int argc, char **argv)
     make_homes();
     make_value();
     make_deeds();
+    make_documents();
+    make_envelopes();
     return 0;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIELD_NUMBER_MAX ((1 << 29) - 1) /* of protobuf */
+
 struct parse {
     char *why;
     const char *field; /* that is being read */
@@ -224,10 +226,11 @@ unknown_fill(struct parse *parse, ProtobufCMessage *message, const json_t *json)
         const json_t *item = json_array_get(json, i);
         const char *hex = json_string_value(json_object_get(item, "bytes"));
         ProtobufCBinaryData bytes;
-        if (hex == NULL || !hex_read(hex, &bytes))
+        json_int_t number = json_integer_value(json_object_get(item, "field"));
+        if (hex == NULL || number < 1 || number > FIELD_NUMBER_MAX || !hex_read(hex, &bytes))
             return complain(parse, "a list of {field, wire, bytes}");
         message->unknown_fields[i] = (ProtobufCMessageUnknownField){
-            .tag = (uint32_t)json_integer_value(json_object_get(item, "field")),
+            .tag = (uint32_t)number,
             .wire_type = (ProtobufCWireType)json_integer_value(json_object_get(item, "wire")),
             .len = bytes.len,
             .data = bytes.data};
@@ -268,6 +271,18 @@ message_fill(struct parse *parse, ProtobufCMessage *message, const json_t *json)
     return true;
 }
 
+/* Fields that nobody here knows are written as they were given, so only reading tells whether the
+ * whole is a document. */
+static bool
+reads_back(const ProtobufCMessageDescriptor *type, const uint8_t *packed, size_t bytes)
+{
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, bytes, packed);
+    bool fine = message != NULL;
+    if (fine)
+        protobuf_c_message_free_unpacked(message, NULL);
+    return fine;
+}
+
 enum err
 document_from_json(const struct key_parts *key, const json_t *json, uint8_t out[STORE_VALUE_MAX],
                    size_t *bytes, char why[DOCUMENT_WHY_MAX])
@@ -284,12 +299,17 @@ document_from_json(const struct key_parts *key, const json_t *json, uint8_t out[
     enum err error = ERR_FORMAT;
     if (message_fill(&parse, message, json)) {
         *bytes = protobuf_c_message_get_packed_size(message);
-        error = *bytes <= STORE_VALUE_MAX ? OK : ERR_TOO_LARGE;
-        if (error == OK)
-            CHECK(protobuf_c_message_pack(message, out) == *bytes);
-        else
+        if (*bytes > STORE_VALUE_MAX) {
+            error = ERR_TOO_LARGE;
             snprintf(why, DOCUMENT_WHY_MAX, "the document has %zu bytes, at most %d fit", *bytes,
                      STORE_VALUE_MAX);
+        } else {
+            CHECK(protobuf_c_message_pack(message, out) == *bytes);
+            error = reads_back(type, out, *bytes) ? OK : ERR_FORMAT;
+            if (error != OK)
+                snprintf(why, DOCUMENT_WHY_MAX, "what stands under \"%s\" is not whole",
+                         DOCUMENT_UNKNOWN);
+        }
     }
     protobuf_c_message_free_unpacked(message, NULL);
     return error;

@@ -223,7 +223,7 @@ record_committed(struct truth *t, const struct truth_record *record)
 }
 
 static void
-record_keys(struct truth *t, struct truth_record *record, struct record read)
+record_keys(struct truth *t, struct truth_record *record, struct commit_record read)
 {
     struct slice key;
     record->count = 0;
@@ -238,7 +238,7 @@ record_effect(struct truth *t, struct txid id, const struct store_doc *after)
     struct truth_record *record =
         index == MAP_NONE ? record_make(t, id) : pool_at(&t->records, index);
     enum record_state was = record->state;
-    struct record read = {.state = RECORD_MISSING};
+    struct commit_record read = {.state = RECORD_MISSING};
     if (after->exists && record_read(after->value, &read) != OK) {
         commit_wrong(t->model, PROOF_WRONG, COMMIT_WHOLE, "a record cannot be read");
         return;

@@ -169,7 +169,8 @@ op_envelope(struct committer *c, struct slice key, uint64_t version,
 }
 
 struct store_write
-op_record(struct committer *c, const struct key *key, uint64_t version, const struct record *record)
+op_record(struct committer *c, const struct key *key, uint64_t version,
+          const struct commit_record *record)
 {
     return (struct store_write){.key = key_slice(key),
                                 .expected_version = version,

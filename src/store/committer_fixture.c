@@ -421,10 +421,10 @@ fixture_raw_record(struct fixture *f, struct txid id, enum record_state state, i
                    const char *key)
 {
     uint8_t keys[1 + STORE_KEY_MAX], bytes[RECORD_MAX];
-    struct record record = {.state = state,
-                            .deadline_ms = deadline_ms,
-                            .count = 1,
-                            .keys = {keys, record_add_key(keys, 0, sizeof keys, text(key))}};
+    struct commit_record record = {.state = state,
+                                   .deadline_ms = deadline_ms,
+                                   .count = 1,
+                                   .keys = {keys, record_add_key(keys, 0, sizeof keys, text(key))}};
     struct key name = record_key(FIXTURE_WORLD, id);
     fixture_raw_put(f, key_slice(&name), bytes, record_write(&record, bytes));
 }
@@ -441,7 +441,7 @@ state_of(void *ctx, struct txid id)
     struct fixture *f = ctx;
     struct key key = record_key(FIXTURE_WORLD, id);
     struct store_doc raw = memory_store_look(f->memory, key_slice(&key));
-    struct record record;
+    struct commit_record record;
     if (!raw.exists)
         return RECORD_MISSING;
     CHECK(record_read(raw.value, &record) == OK);

@@ -162,7 +162,7 @@ struct store_write op_envelope(struct committer *c, struct slice key, uint64_t v
                                const struct envelope *envelope);
 /* The write that makes a record; uses scratch. */
 struct store_write op_record(struct committer *c, const struct key *key, uint64_t version,
-                             const struct record *record);
+                             const struct commit_record *record);
 enum err op_take(struct committer *c, struct op **op);
 enum err committer_get_for_scan(struct committer *c, uint64_t token, struct slice key);
 

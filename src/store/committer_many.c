@@ -36,10 +36,10 @@ struct store_write
 many_record(struct committer *c, const struct op *op, const struct key *key, uint64_t version,
             enum record_state state)
 {
-    struct record record = {.state = state,
-                            .deadline_ms = op->deadline_ms,
-                            .count = op->count,
-                            .keys = {c->scratch + RECORD_HEAD_BYTES, 0}};
+    struct commit_record record = {.state = state,
+                                   .deadline_ms = op->deadline_ms,
+                                   .count = op->count,
+                                   .keys = {c->scratch + RECORD_HEAD_BYTES, 0}};
     size_t used = 0, room = RECORD_MAX - RECORD_HEAD_BYTES;
     for (uint32_t i = 0; i < op->count; i++)
         used = record_add_key(c->scratch + RECORD_HEAD_BYTES, used, room,
@@ -322,7 +322,7 @@ void
 commit_look_got(struct committer *c, struct op *op, enum store_result result,
                 const struct store_doc *doc)
 {
-    struct record record = {.state = RECORD_MISSING};
+    struct commit_record record = {.state = RECORD_MISSING};
     if (result == STORE_OK && doc->exists && record_read(doc->value, &record) != OK) {
         c->stats.malformed++;
         result = STORE_UNAVAILABLE;

@@ -63,9 +63,9 @@ blocked(struct committer *c, struct op *op)
 }
 
 static void
-help_abort(struct committer *c, struct op *op, uint64_t version, const struct record *record)
+help_abort(struct committer *c, struct op *op, uint64_t version, const struct commit_record *record)
 {
-    struct record aborted = *record;
+    struct commit_record aborted = *record;
     aborted.state = RECORD_ABORTED;
     struct key key = record_key(c->options.world, op->other);
     struct store_write write = op_record(c, &key, version, &aborted);
@@ -92,7 +92,8 @@ help_abort_done(struct committer *c, struct op *op, enum store_result result)
 }
 
 static void
-record_is_pending(struct committer *c, struct op *op, uint64_t version, const struct record *record)
+record_is_pending(struct committer *c, struct op *op, uint64_t version,
+                  const struct commit_record *record)
 {
     if (gets_only(op)) {
         op->verdict = VERDICT_LEAVE;
@@ -112,7 +113,7 @@ void
 record_got(struct committer *c, struct op *op, enum store_result result,
            const struct store_doc *doc)
 {
-    struct record record = {.state = RECORD_MISSING};
+    struct commit_record record = {.state = RECORD_MISSING};
     bool failed = result != STORE_OK;
     if (!failed && doc->exists && record_read(doc->value, &record) != OK) {
         c->stats.malformed++;

@@ -94,7 +94,7 @@ record_state_of(void *ctx, struct txid id)
     struct history *h = ctx;
     struct key key = record_key(WORLD, id);
     struct store_doc raw = memory_store_look(h->memory, key_slice(&key));
-    struct record record;
+    struct commit_record record;
     if (!raw.exists)
         return RECORD_MISSING;
     if (record_read(raw.value, &record) != OK) {

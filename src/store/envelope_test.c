@@ -194,13 +194,13 @@ records_come_back(void **state)
     size_t used = 0;
     for (uint32_t i = 0; i < RECORD_KEYS_MAX; i++)
         used = record_add_key(keys, used, sizeof keys, text(long_key));
-    struct record record = {.state = RECORD_COMMITTED,
-                            .deadline_ms = -5,
-                            .count = RECORD_KEYS_MAX,
-                            .keys = {keys, used}};
+    struct commit_record record = {.state = RECORD_COMMITTED,
+                                   .deadline_ms = -5,
+                                   .count = RECORD_KEYS_MAX,
+                                   .keys = {keys, used}};
     struct slice raw = {bytes, record_write(&record, bytes)}, key;
     assert_int_equal(raw.bytes, RECORD_MAX);
-    struct record back;
+    struct commit_record back;
     assert_int_equal(record_read(raw, &back), OK);
     assert_true(back.state == RECORD_COMMITTED && back.deadline_ms == -5);
     uint32_t count = 0;
@@ -220,7 +220,7 @@ broken_records_are_refused(void **state)
     uint8_t keys[40], bytes[RECORD_MAX];
     size_t used = record_add_key(keys, 0, sizeof keys, text("0001/a/1"));
     used = record_add_key(keys, used, sizeof keys, text("0001/b/22"));
-    struct record record = {.state = RECORD_PENDING, .count = 2, .keys = {keys, used}}, back;
+    struct commit_record record = {.state = RECORD_PENDING, .count = 2, .keys = {keys, used}}, back;
     struct slice raw = {bytes, record_write(&record, bytes)}, key;
     size_t whole = raw.bytes;
     for (raw.bytes = 0; raw.bytes < whole; raw.bytes++)

@@ -78,7 +78,7 @@ janitor_removed(struct committer *c, struct txid id)
 
 /* One op with the keys of the record as its documents. */
 static struct op *
-take_up(struct committer *c, struct txid id, uint64_t version, struct record record)
+take_up(struct committer *c, struct txid id, uint64_t version, struct commit_record record)
 {
     struct op *op;
     if (op_take(c, &op) != OK)
@@ -106,7 +106,7 @@ static void
 record_found(struct committer *c, const struct store_found *found)
 {
     struct txid id;
-    struct record record;
+    struct commit_record record;
     if (record_key_parse(found->key, &id) != OK || record_read(found->doc.value, &record) != OK) {
         c->stats.malformed++;
         return;

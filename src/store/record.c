@@ -69,7 +69,7 @@ record_key_parse(struct slice key, struct txid *id)
 }
 
 bool
-record_next_key(struct record *record, struct slice *key)
+record_next_key(struct commit_record *record, struct slice *key)
 {
     if (record->keys.bytes == 0)
         return false;
@@ -95,24 +95,25 @@ keys_are_whole(struct slice keys, uint32_t count)
 }
 
 enum err
-record_read(struct slice raw, struct record *out)
+record_read(struct slice raw, struct commit_record *out)
 {
     if (raw.bytes > 0 && raw.at[0] > FORMAT)
         return ERR_NEWER;
     if (raw.bytes < RECORD_HEAD_BYTES || raw.bytes > RECORD_MAX || raw.at[0] != FORMAT ||
         raw.at[1] < RECORD_PENDING || raw.at[1] > RECORD_ABORTED)
         return ERR_FORMAT;
-    *out = (struct record){.state = (enum record_state)raw.at[1],
-                           .deadline_ms = (int64_t)load_u64(raw.at + 2),
-                           .count = load_u16(raw.at + 10),
-                           .keys = {raw.at + RECORD_HEAD_BYTES, raw.bytes - RECORD_HEAD_BYTES}};
+    *out =
+        (struct commit_record){.state = (enum record_state)raw.at[1],
+                               .deadline_ms = (int64_t)load_u64(raw.at + 2),
+                               .count = load_u16(raw.at + 10),
+                               .keys = {raw.at + RECORD_HEAD_BYTES, raw.bytes - RECORD_HEAD_BYTES}};
     if (out->count == 0 || out->count > RECORD_KEYS_MAX || !keys_are_whole(out->keys, out->count))
         return ERR_FORMAT;
     return OK;
 }
 
 size_t
-record_write(const struct record *record, uint8_t out[RECORD_MAX])
+record_write(const struct commit_record *record, uint8_t out[RECORD_MAX])
 {
     CHECK(record->state != RECORD_MISSING && record->count > 0 && record->count <= RECORD_KEYS_MAX);
     CHECK(record->keys.bytes <= RECORD_MAX - RECORD_HEAD_BYTES);

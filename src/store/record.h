@@ -32,7 +32,7 @@ struct txid {
 
 enum record_state { RECORD_MISSING, RECORD_PENDING, RECORD_COMMITTED, RECORD_ABORTED };
 
-struct record {
+struct commit_record {
     enum record_state state; /* never RECORD_MISSING */
     int64_t deadline_ms;     /* world time after which anybody may abort it */
     uint32_t count;
@@ -52,11 +52,11 @@ struct key record_prefix(uint16_t world);
 enum err record_key_parse(struct slice key, struct txid *id);
 
 /* ERR_FORMAT; ERR_NEWER: of a format that is not known here. */
-enum err record_read(struct slice raw, struct record *out);
+enum err record_read(struct slice raw, struct commit_record *out);
 /* Takes the next key off; false when there is none left. */
-bool record_next_key(struct record *record, struct slice *key);
+bool record_next_key(struct commit_record *record, struct slice *key);
 /* The bytes written. */
-size_t record_write(const struct record *record, uint8_t out[RECORD_MAX]);
+size_t record_write(const struct commit_record *record, uint8_t out[RECORD_MAX]);
 /* Appends one key to packed ones at out + used; the bytes used afterwards. */
 size_t record_add_key(uint8_t *out, size_t used, size_t room, struct slice key);
 
