@@ -83,6 +83,22 @@ only_look(struct deed *deed)
                                                                           : SEOM__CODE__FINE;
 }
 
+/* b becomes one more than a, which is only looked at. */
+static uint32_t
+copy_counter(struct deed *deed)
+{
+    struct key from = counter_key('a'), to = counter_key('b');
+    const Seom__IdsDocument *a = deed_open(deed, &from, &seom__ids_document__descriptor);
+    if (a == NULL)
+        return DEED_MORE;
+    Seom__IdsDocument *b = deed_open(deed, &to, &seom__ids_document__descriptor);
+    if (b == NULL)
+        return DEED_MORE;
+    b->next = a->next + 1;
+    deed_put(deed, b);
+    return SEOM__CODE__FINE;
+}
+
 static uint32_t
 write_too_much(struct deed *deed)
 {
@@ -101,6 +117,7 @@ write_too_much(struct deed *deed)
 static const struct deed_kind raises = {.name = "raise", .decide = raise_counters},
                               takes_ids = {.name = "ids", .decide = take_ids},
                               looks = {.name = "look", .decide = only_look},
+                              copies = {.name = "copy", .decide = copy_counter},
                               too_much = {.name = "much", .decide = write_too_much};
 
 static void
@@ -387,6 +404,34 @@ test_lost_race(void **state)
     assert_true(commands_stats(f->commands)->conflicts > 5);
 }
 
+/* What a deed relied on and left as it was can have changed as little as what it wrote. */
+static void
+test_what_was_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    struct key key = counter_key('a');
+    for (uint32_t seq = 1; seq <= 60; seq++) {
+        uint8_t bytes[16];
+        bool written = false;
+        Seom__IdsDocument foreign = SEOM__IDS_DOCUMENT__INIT;
+        foreign.next = seq;
+        struct store_write write = {.key = key_slice(&key),
+                                    .expected_version = STORE_ANY_VERSION,
+                                    .op = STORE_PUT,
+                                    .value = {bytes, seom__ids_document__pack(&foreign, bytes)}};
+        uint64_t n = ask(f, (struct ask){.seq = seq, .body = "", .kind = &copies});
+        for (uint32_t steps = seq % 4; steps > 0; steps--)
+            assert_true(events_step(&f->desk->schedule));
+        assert_int_equal(store_commit(&f->desk->store, &write, 1, on_foreign, &written, 0), OK);
+        settle(f);
+        desk_settle(f->desk);
+        assert_int_equal(f->answers[n].code, SEOM__CODE__FINE);
+        assert_true(counter(f, 'b') == seq || counter(f, 'b') == seq + 1);
+    }
+    /* Nobody else writes b or the player: only a can have been in the way. */
+    assert_true(commands_stats(f->commands)->conflicts > 5);
+}
+
 static void
 test_does_not_fit(void **state)
 {
@@ -544,6 +589,7 @@ main(void)
         CASE(test_one_after_the_other),
         CASE(test_one_of_a_player),
         CASE(test_lost_race),
+        CASE(test_what_was_looked_at),
         CASE(test_does_not_fit),
         CASE(test_unreadable),
         CASE(test_store_away),
