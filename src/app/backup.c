@@ -4,6 +4,7 @@
 #include "app/audit.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "os/data_lock.h"
 #include "os/files.h"
 #include "os/lmdb_tools.h"
 #include <argp.h>
@@ -63,29 +64,47 @@ copy_file(struct tool *tool, const char *from, const char *to)
     return error;
 }
 
-/* A directory with a store in it is kept aside, never written over. */
+/* The store that is there gets a second name, under which it stays. It keeps its own until the
+ * backup takes it: a directory without a store would be taken for a new world. */
 static enum err
-move_aside(struct tool *tool, const char *store, char aside[ASIDE_BYTES])
+keep_aside(struct tool *tool, const char *store, char aside[ASIDE_BYTES])
 {
-    if (access(store, F_OK) != 0) {
-        aside[0] = '\0';
-        return OK;
-    }
     for (int n = 1; n < 1000; n++) {
         snprintf(aside, ASIDE_BYTES, "%s.before-restore-%d", store, n);
-        if (access(aside, F_OK) != 0)
-            return rename(store, aside) == 0 ? OK : ERR_IO;
+        if (link(store, aside) == 0)
+            return OK;
+        if (errno != EEXIST) {
+            snprintf(tool->why, sizeof tool->why, "%.400s cannot be kept aside: %s", store,
+                     strerror(errno));
+            return ERR_IO;
+        }
     }
     snprintf(tool->why, sizeof tool->why, "%.400s: too many stores of before a restore lie there",
              store);
     return ERR_FULL;
 }
 
+/* With the lock in hand: no server runs there, and none starts. */
+static enum err
+restore_alone(struct tool *tool, const char *store, bool exists)
+{
+    char aside[ASIDE_BYTES];
+    const char *file = tool->arguments[0];
+    enum err error = tool_log(tool, "restore", json_pack("{s:s}", "file", file));
+    if (error == OK && exists)
+        error = keep_aside(tool, store, aside);
+    if (error != OK)
+        return error;
+    error = copy_file(tool, file, store);
+    if (exists) /* also after an error: nobody knows how far it came */
+        output_progress("the store that was there is kept as %s", aside);
+    return error;
+}
+
 static enum err
 restore(struct tool *tool)
 {
-    char store[PATH_BYTES], aside[ASIDE_BYTES], question[PATH_BYTES + 128];
-    const char *file = tool->arguments[0];
+    char store[PATH_BYTES], question[PATH_BYTES + 128];
     snprintf(store, sizeof store, "%s/store.mdb", tool->config.data);
     enum err error = directory_make(tool->config.data);
     if (error != OK) {
@@ -95,29 +114,18 @@ restore(struct tool *tool)
     if (access(store, F_OK) == 0) {
         snprintf(question, sizeof question,
                  "%s holds a world. Put %s in its place (the store that is there is kept aside)?",
-                 tool->config.data, file);
+                 tool->config.data, tool->arguments[0]);
         if (!tool_confirm(tool, question)) {
             tool->why[0] = '\0';
             return ERR_DENIED;
         }
     }
-    /* Whoever opens it with the lock is alone: no server runs there. */
-    struct lmdb_store *alone;
-    struct lmdb_store_options options = {.directory = tool->config.data};
-    if (access(store, F_OK) == 0) {
-        error = lmdb_store_open(&options, &alone, tool->why);
-        if (error == ERR_DENIED)
-            return error;
-        if (error == OK)
-            lmdb_store_close(&alone);
-    }
-    error = tool_log(tool, "restore", json_pack("{s:s}", "file", file));
-    if (error == OK)
-        error = move_aside(tool, store, aside);
-    if (error == OK)
-        error = copy_file(tool, file, store);
-    if (error == OK && aside[0] != '\0')
-        output_progress("the store that was there is kept as %s", aside);
+    int lock;
+    error = data_lock_take(tool->config.data, &lock, tool->why, sizeof tool->why);
+    if (error != OK)
+        return error;
+    error = restore_alone(tool, store, access(store, F_OK) == 0);
+    data_lock_release(lock);
     return error;
 }
 
