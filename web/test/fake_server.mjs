@@ -57,7 +57,7 @@ for (const [n, island] of islands.entries()) {
     movers.push({ entity: next_entity++, island: island.id, look, home: place(spread), motion: { ...place(spread), vx: 0, vy: 0, since_ms: now(), lasts_ms: 0 } });
   }
   if (n > 5) continue;
-  for (let i = 0; i < 60; i++) things.push({ entity: next_entity++, island: island.id, kind: i % 17 === 0 ? 9 : 1, ...place(110000), attributes: [i % 4] });
+  for (let i = 0; i < 60; i++) things.push({ entity: next_entity++, island: island.id, kind: i % 17 === 0 ? 9 : 1, ...place(110000), attributes: [i % 4, 0, 0, 0, 0, 0, 0, 0, 0] });
 }
 
 const clients = new Set();

@@ -1,8 +1,9 @@
 // From what is known of somebody to what is painted of him.
 
+import { knownThing } from "../sea/things";
 import { LOOK_ANIMAL, LOOK_RIDER } from "../wire/batch";
 import type { Being } from "./painter";
-import { ANIMAL, HORSE, RIDER, STONE, TREES, WALKER } from "./sprites";
+import { ANIMAL, CHEST, DROPS, HORSE, PARCEL, RIDER, STONE, TREES, WALKER } from "./sprites";
 import type { Rgb } from "./theme";
 
 // Coats in the five colours of Korean festive dress and their neighbours.
@@ -48,9 +49,6 @@ export function addMover(out: Being[], s: Seen): void {
   }
 }
 
-// Kinds of things as the sample game numbers them (src/rules/sample.h): a fruit tree's first attribute is its stage.
-const THING_TREE = 1;
-
 export interface Standing {
   entity: bigint;
   thing: number;
@@ -62,10 +60,15 @@ export interface Standing {
 export function addThing(out: Being[], t: Standing): void {
   const turn = chanceOf(t.entity, 4) * Math.PI * 2;
   const common = { x: t.x, y: t.y, heading: turn, walks: false, alpha: 1, phase: 0, tint: pick(LEAVES, t.entity, 5) };
-  if (t.thing === THING_TREE) {
+  const known = knownThing(t);
+  if (known?.what === "tree") {
     const size = 0.75 + chanceOf(t.entity, 6) * 0.5;
-    const sprite = pick(TREES[t.attributes[0] ?? TREES.length - 1] ?? TREES[1]!, t.entity, 7);
+    const sprite = pick(TREES[known.stage] ?? TREES[1]!, t.entity, 7);
     out.push({ ...common, sprite: { ...sprite, metres: sprite.metres * size } });
+  } else if (known?.what === "drop") {
+    out.push({ ...common, sprite: DROPS[known.goods] ?? PARCEL, tint: WHITE });
+  } else if (known?.what === "chest") {
+    out.push({ ...common, sprite: CHEST, tint: WHITE, heading: 0 });
   } else {
     out.push({ ...common, sprite: STONE, tint: [0.72, 0.70, 0.66] });
   }

@@ -150,6 +150,51 @@ const stone: Paint = (c) => {
   blob(c, 2, 2, 36, 27, "#a9a9a9", 0.3);
   blob(c, -3, -4, 28, 19, "#e6e6e6", 0.3);
 };
+// What lies on the ground: a heap of fruit on a leaf, a charm on its cord, a corded box. What stands: a chest with bands.
+const heap: Paint = (c) => {
+  blob(c, 3, 4, 40, 32, "#5f7f3a", 0.4);
+  for (const [x, y] of [[-14, -10], [12, -12], [0, 14], [-20, 12], [22, 10], [0, -2]] as const) {
+    blob(c, x, y, 15, 15, shaded(c, x, y, 15, "#ffc168", "#e07514"));
+  }
+};
+const charm: Paint = (c) => {
+  c.strokeStyle = "#c33a2c";
+  c.lineWidth = 6;
+  c.beginPath();
+  c.arc(-16, 0, 24, 0, Math.PI * 2);
+  c.stroke();
+  blob(c, 18, 0, 19, 15, shaded(c, 18, 0, 19, "#7fc3d8", "#23618c"));
+  blob(c, 18, 0, 6, 6, "#fdf6e6");
+};
+function boxy(c: CanvasRenderingContext2D, width: number, height: number, wood: string): void {
+  c.fillStyle = wood;
+  c.strokeStyle = "#4c2f16";
+  c.lineWidth = 5;
+  c.beginPath();
+  c.rect(-width / 2, -height / 2, width, height);
+  c.fill();
+  c.stroke();
+}
+const parcel: Paint = (c) => {
+  boxy(c, 64, 64, "#c79a62");
+  c.strokeStyle = "#b23a26";
+  c.lineWidth = 7;
+  c.beginPath();
+  c.moveTo(0, -32);
+  c.lineTo(0, 32);
+  c.moveTo(-32, 0);
+  c.lineTo(32, 0);
+  c.stroke();
+};
+const chest: Paint = (c) => {
+  boxy(c, 104, 68, "#9a6433");
+  c.fillStyle = "#b97f46";
+  c.fillRect(-49, -31, 98, 26);
+  c.fillStyle = "#d8b24a";
+  for (const x of [-36, 26]) c.fillRect(x, -33, 10, 66);
+  blob(c, 0, 2, 11, 11, "#e9c95f");
+  blob(c, 0, 3, 4, 5, "#4c2f16");
+};
 const ring: Paint = (c) => {
   c.strokeStyle = "#fff";
   c.lineWidth = 7;
@@ -178,7 +223,7 @@ const PLAN: [string, Paint, number][] = [
   ["horse", horse, 4], ["rider_coat", riderCoat, 4], ["rider_top", riderTop, 1],
   ["animal_coat", animalCoat, 4], ["animal_top", animalTop, 4],
   ["tree_a", canopy(7), 1], ["tree_b", canopy(99), 1], ["tree_c", canopy(1234), 1],
-  ["twigs", twigs, 1], ["buds", buds, 1], ["blossom", blossom, 1], ["fruit", fruit, 1], ["stone", stone, 1], ["ring", ring, 1], ["disc", disc, 1], ["nothing", nothing, 1],
+  ["twigs", twigs, 1], ["buds", buds, 1], ["blossom", blossom, 1], ["fruit", fruit, 1], ["stone", stone, 1], ["heap", heap, 1], ["charm", charm, 1], ["parcel", parcel, 1], ["chest", chest, 1], ["ring", ring, 1], ["disc", disc, 1], ["nothing", nothing, 1],
 ];
 
 export const CELL: Record<string, number> = {};
@@ -216,5 +261,10 @@ export const TREES: Sprite[][] = [
   ...["buds", "blossom", "fruit"].map((top) => ["tree_a", "tree_b", "tree_c"].map((shape) => crown(shape, top))),
 ];
 export const STONE: Sprite = { ...still, coat: CELL["stone"]!, top: CELL["nothing"]!, metres: 1.8 };
+const laid = (top: string, metres: number): Sprite => ({ ...still, coat: CELL["nothing"]!, top: CELL[top]!, metres, pixels_min: 14 });
+// By kind of goods, as they lie on the ground; what this page does not know lies there as a parcel.
+export const PARCEL: Sprite = laid("parcel", 1.3);
+export const DROPS: { [goods: number]: Sprite } = { 1: laid("heap", 1.4), 2: laid("charm", 1.2), 3: PARCEL };
+export const CHEST: Sprite = { ...laid("chest", 2.2), pixels_min: 20 };
 export const RING: Sprite = { ...still, coat: CELL["ring"]!, top: CELL["nothing"]!, metres: 3.6, pixels_min: 36, shadow: 0 };
 export const DISC: Sprite = { ...RING, coat: CELL["disc"]!, metres: 5, pixels_min: 50 };

@@ -207,7 +207,9 @@ export class Hud {
     setText(byId("hint"), this.playing ? (touch ? t.help_touch : t.help) : t.tagline);
     const enter = byId<HTMLButtonElement>("enter");
     setText(enter, enter.disabled ? t.entering : this.has_ticket ? t.enter_again : t.enter);
+    const { value } = t;
     const names: [string, string][] = [
+      ["bag-open", value.bag], ["inbox-open", value.inbox], ["card-close", value.close],
       ["chart", t.chart_label], ["language", t.language], ["zoom-in", t.zoom_in], ["zoom-out", t.zoom_out],
       ["whole", this.playing ? t.to_me : t.whole_sea], ["ride", t.ride], ["leave", t.leave], ["say", t.say],
     ];

@@ -11,8 +11,10 @@ import type { Ending } from "../sea/line";
 import { cutToBytes, Play } from "../sea/play";
 import { moverDrawnAt, type Replica } from "../sea/replica";
 import { Watch, windowAround } from "../sea/watch";
+import { distanceMm, knownThing } from "../sea/things";
 import { LOOK_ANIMAL } from "../wire/batch";
 import { motionMoves } from "../wire/motion";
+import { Hands } from "./hands";
 import { Hud } from "./hud";
 import { Input } from "./input";
 import { Pace } from "./pace";
@@ -32,6 +34,9 @@ const PLAY_SCALE_MIN = 0.002;
 const CALM_FRAME_MS = 50;      // when nothing moves but the water
 const STILL_FRAME_MS = 1000;   // and for those who asked for less of it
 const FOOT_PX = 100;           // what the cards at the lower edge take
+const FINGER_PX = 16;          // so near to somebody or something a tap is meant for it
+const FINGER_MM = 900;
+const REPORT_MM = 90000;
 const SPLASH: [number, number, number] = [1, 1, 1];
 
 export class Page {
@@ -39,6 +44,7 @@ export class Page {
   private readonly painter: Painter;
   private readonly hud: Hud;
   private readonly input: Input;
+  private readonly hands: Hands;
   private readonly labels = new IslandLabels();
   private readonly bubbles = new Bubbles();
   private readonly watch: Watch;
@@ -76,6 +82,7 @@ export class Page {
       ended: (ending) => this.ended("play", ending),
     });
     this.hud = this.makeHud();
+    this.hands = new Hands(this.play, this.hud);
     this.input = this.makeInput();
     this.hud.setIslands(islands);
     this.hud.setPlaying("out", tickets.read() !== undefined);
@@ -106,7 +113,20 @@ export class Page {
       scale: this.camera.scale, flying: this.camera.flying, island: this.play.island,
       own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target(now_ms) },
       near: others(this.play.replica, now_ms), seen: others(this.watch.replica, this.watch.line.now()),
-      things: this.replica().things.size, density: this.pace.density,
+      things: this.replica().things.size, density: this.pace.density, value: this.reportValue(now_ms),
+    };
+  }
+
+  // Ids are told as text: JSON knows no such numbers.
+  private reportValue(now_ms: number): object {
+    const { belongings, commands, avatar, replica } = this.play;
+    const at = avatar?.placeAt(now_ms);
+    const near = at === undefined ? [] : [...replica.things.values()].filter((t) => distanceMm(t.place, at) <= REPORT_MM);
+    return {
+      coins: belongings.bag?.holds.coins, slots: belongings.bag?.holds.slots.map((s) => ({ kind: s.kind, count: s.count })),
+      offers: belongings.bag?.trades.length, notices: belongings.inbox?.notices.length, card: this.hands.card.sight?.card,
+      fresh: belongings.fresh, busy: commands.busy, command: commands.state, seq: String(commands.seq),
+      near: near.map((t) => ({ entity: String(t.entity), ...t.place, ...knownThing(t) })),
     };
   }
 
@@ -223,6 +243,7 @@ export class Page {
 
   private wish(will: Will): void {
     if (this.phase !== "in" || this.play.line.state !== "open") return;
+    if (will.kind === "towards") this.hands.letGo();
     this.play.avatar?.wish(will, this.riding ? 1 : 0, this.play.line.now());
   }
 
@@ -245,7 +266,10 @@ export class Page {
   private tap(x: number, y: number): void {
     if (this.phase !== "in") return this.towards(x, y);
     const place = this.placeUnder(x, y);
-    if (place !== undefined) this.wish({ kind: "to", place });
+    const at = this.play.avatar?.placeAt(this.play.line.now());
+    if (place === undefined || at === undefined) return;
+    const finger_mm = Math.max((FINGER_PX / this.camera.scale) * 1000, FINGER_MM);
+    if (!this.hands.tap(place, finger_mm, at, this.play.line.now())) this.wish({ kind: "to", place });
   }
 
   // A spectator touches a light: closer to it.
@@ -389,6 +413,7 @@ export class Page {
     }
     this.look();
     this.watch.turn(local_ms);
+    this.hands.turn(local_ms, this.play.line.now(), this.phase === "in" ? avatar?.placeAt(this.play.line.now()) : undefined);
     this.banner(local_ms);
     const lively = this.camera.flying || this.camera.scale > LOOK_SCALE || local_ms - this.touched_ms < 600;
     const rest_ms = lively ? 0 : this.calm.matches ? STILL_FRAME_MS : CALM_FRAME_MS;

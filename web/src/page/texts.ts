@@ -37,7 +37,73 @@ export interface Texts {
   no_webgl: string;
   no_islands: string;
   said_by_you: string;
+  value: ValueTexts;
   codes: Record<Code, string>;
+}
+
+// Things of value. `what` is what amount() made: "3 fruit".
+export interface ValueTexts {
+  goods: readonly string[]; // by kind
+  unknown: string;
+  amount: (count: number, goods: string) => string;
+  coins: (n: number) => string;
+  nothing: string;
+  and: string;
+  close: string;
+  bag: string;
+  bag_room: (used: number, most: number) => string;
+  reach: string;
+  pick: string;
+  take: (what: string) => string;
+  open_chest: string;
+  person: (name: string) => string;
+  stranger: (id: bigint) => string;
+  offer_to: (name: string) => string;
+  send_to: (name: string) => string;
+  how_many: string;
+  drop: string;
+  eat: string;
+  sell: (coins: string) => string;
+  build: string;
+  market: string;
+  buy: (goods: string, coins: string) => string;
+  craft: (goods: string, costs: string) => string;
+  chest: string;
+  in_chest: string;
+  in_bag: string;
+  put_in: (what: string) => string;
+  take_out: (what: string) => string;
+  take_up: string;
+  all: string;
+  offer: string;
+  i_give: string;
+  i_want: string;
+  give_up_to: (what: string) => string;
+  coins_field: string;
+  offer_it: string;
+  send: string;
+  text_field: string;
+  send_it: string;
+  inbox: string;
+  inbox_new: (n: number) => string;
+  inbox_empty: string;
+  offer_from: (name: string) => string;
+  mail_from: (name: string) => string;
+  holds_things: string;
+  own_offers: string;
+  own_offer_to: (name: string) => string;
+  gives: (name: string) => string;
+  wants: (name: string) => string;
+  you_give: string;
+  you_get: string;
+  accept: string;
+  refuse: string;
+  withdraw: string;
+  take_mail: string;
+  throw_away: string;
+  loading: string;
+  gained: (what: string) => string;
+  in_mail: string;
 }
 
 const en: Texts = {
@@ -73,6 +139,69 @@ const en: Texts = {
   no_webgl: "This browser cannot draw the chart: it has no WebGL2. Any browser of the last years on a machine with graphics can.",
   no_islands: "The chart could not be loaded. Is the world still running?",
   said_by_you: "You",
+  value: {
+    goods: ["", "fruit", "charm", "chest"],
+    unknown: "something",
+    amount: (n, goods) => (n === 1 || goods === "fruit" ? `${n} ${goods}` : `${n} ${goods}s`),
+    coins: (n) => (n === 1 ? "1 coin" : `${n.toLocaleString("en")} coins`),
+    nothing: "nothing",
+    and: ", ",
+    close: "Close",
+    bag: "Backpack",
+    bag_room: (used, most) => `${used} of ${most} slots in use`,
+    reach: "Within reach",
+    pick: "Pick fruit",
+    take: (what) => `Take ${what}`,
+    open_chest: "Open chest",
+    person: (name) => name,
+    stranger: (id) => `Guest ${id % 10000n}`,
+    offer_to: (name) => `Offer ${name} a trade`,
+    send_to: (name) => `Send ${name} mail`,
+    how_many: "How many",
+    drop: "Drop",
+    eat: "Eat one",
+    sell: (coins) => `Sell for ${coins} each`,
+    build: "Set it up here",
+    market: "Market and workshop",
+    buy: (goods, coins) => `Buy ${goods} for ${coins} each`,
+    craft: (goods, costs) => `Make a ${goods}: ${costs}`,
+    chest: "Chest",
+    in_chest: "In the chest",
+    in_bag: "In your backpack",
+    put_in: (what) => `Put in ${what}`,
+    take_out: (what) => `Take out ${what}`,
+    take_up: "Take the chest up",
+    all: "all",
+    offer: "Offer a trade",
+    i_give: "You give",
+    i_want: "You want",
+    give_up_to: (what) => `of ${what}`,
+    coins_field: "Coins",
+    offer_it: "Offer it",
+    send: "Send mail",
+    text_field: "Your lines",
+    send_it: "Send it",
+    inbox: "Letters and offers",
+    inbox_new: (n) => (n === 0 ? "Letters and offers" : `Letters and offers: ${n} waiting`),
+    inbox_empty: "Nothing is waiting for you.",
+    offer_from: (name) => `${name} offers a trade`,
+    mail_from: (name) => `Mail from ${name}`,
+    holds_things: "with things in it",
+    own_offers: "Your open offers",
+    own_offer_to: (name) => `To ${name}`,
+    gives: (name) => `${name} gives`,
+    wants: (name) => `${name} wants`,
+    you_give: "You give",
+    you_get: "You get",
+    accept: "Accept",
+    refuse: "Refuse",
+    withdraw: "Withdraw",
+    take_mail: "Take",
+    throw_away: "Throw away",
+    loading: "One moment…",
+    gained: (what) => `+ ${what}`,
+    in_mail: "Your backpack is full: it waits in a letter.",
+  },
   codes: {
     FINE: "Done.",
     MALFORMED: "The connection sent something unreadable.",
@@ -131,6 +260,69 @@ const ko: Texts = {
   no_webgl: "이 브라우저는 WebGL2가 없어 해도를 그릴 수 없습니다. 그래픽을 쓸 수 있는 최신 브라우저로 열어 주세요.",
   no_islands: "해도를 불러오지 못했습니다. 서버가 켜져 있나요?",
   said_by_you: "나",
+  value: {
+    goods: ["", "열매", "부적", "상자"],
+    unknown: "알 수 없는 물건",
+    amount: (n, goods) => `${goods} ${n}개`,
+    coins: (n) => `${n.toLocaleString("ko")}냥`,
+    nothing: "없음",
+    and: ", ",
+    close: "닫기",
+    bag: "배낭",
+    bag_room: (used, most) => `${most}칸 중 ${used}칸 사용`,
+    reach: "손이 닿는 것",
+    pick: "열매 따기",
+    take: (what) => `${what} 줍기`,
+    open_chest: "상자 열기",
+    person: (name) => name,
+    stranger: (id) => `손님 ${id % 10000n}`,
+    offer_to: (name) => `${name}에게 거래 제안`,
+    send_to: (name) => `${name}에게 편지`,
+    how_many: "몇 개",
+    drop: "내려놓기",
+    eat: "하나 먹기",
+    sell: (coins) => `개당 ${coins}에 팔기`,
+    build: "여기에 놓기",
+    market: "장터와 공방",
+    buy: (goods, coins) => `${goods} 사기 (개당 ${coins})`,
+    craft: (goods, costs) => `${goods} 만들기: ${costs}`,
+    chest: "상자",
+    in_chest: "상자 안",
+    in_bag: "내 배낭",
+    put_in: (what) => `${what} 넣기`,
+    take_out: (what) => `${what} 꺼내기`,
+    take_up: "상자 거두기",
+    all: "모두",
+    offer: "거래 제안",
+    i_give: "내가 주는 것",
+    i_want: "내가 받을 것",
+    give_up_to: (what) => `${what} 중`,
+    coins_field: "냥",
+    offer_it: "제안하기",
+    send: "편지 보내기",
+    text_field: "편지 내용",
+    send_it: "보내기",
+    inbox: "편지와 제안",
+    inbox_new: (n) => (n === 0 ? "편지와 제안" : `편지와 제안: ${n}건`),
+    inbox_empty: "기다리는 것이 없습니다.",
+    offer_from: (name) => `${name}의 거래 제안`,
+    mail_from: (name) => `${name}의 편지`,
+    holds_things: "물건이 들어 있음",
+    own_offers: "내가 한 제안",
+    own_offer_to: (name) => `${name}에게`,
+    gives: (name) => `${name}이(가) 주는 것`,
+    wants: (name) => `${name}이(가) 원하는 것`,
+    you_give: "내가 주는 것",
+    you_get: "내가 받는 것",
+    accept: "받아들이기",
+    refuse: "거절하기",
+    withdraw: "거두기",
+    take_mail: "받기",
+    throw_away: "버리기",
+    loading: "잠시만요…",
+    gained: (what) => `+ ${what}`,
+    in_mail: "배낭이 가득 차서 편지로 보냈습니다.",
+  },
   codes: {
     FINE: "완료되었습니다.",
     MALFORMED: "읽을 수 없는 데이터가 전송되었습니다.",

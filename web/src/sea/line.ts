@@ -1,11 +1,12 @@
 // A line to a gate: one WebSocket after another. It says hello, keeps the line awake, measures world time, hands on what
-// comes, and after a break waits with jitter, never shorter than the server asked for.
+// comes, and after a break waits with jitter, never shorter than the server asked for. In the lobby (the session is over, the
+// connection is not) it stays connected and says hello again when it may.
 
 import { decodeBatch, type Record as WireRecord } from "../wire/batch";
 import { WireError } from "../wire/bytes";
 import {
   codeOf, FRAME_BATCH, FRAME_MESSAGE, goodbyeFrame, helloFrame, pingFrame, readServerMessage,
-  type Answer, type Code, type Hello, type ServerMessage, type Welcome,
+  type Answer, type Code, type CommandResult, type Hello, type ServerMessage, type Welcome,
 } from "../wire/messages";
 import { WorldClock } from "./clock";
 
@@ -17,7 +18,7 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 15000;
 const CLOSE_NORMAL = 1000;
 
-export type LineState = "connecting" | "open" | "waiting" | "ended";
+export type LineState = "connecting" | "open" | "waiting" | "lobby" | "ended";
 
 // Why a line is not open. No code: the line broke without a word.
 export interface Ending {
@@ -29,7 +30,9 @@ export interface LineEvents {
   welcome(welcome: Welcome): void;
   record(record: WireRecord, now_ms: number): void;
   answer(answer: Answer): void;
-  ended(ending: Ending): void;
+  result?(result: CommandResult): void;
+  changed?(what: number): void;
+  ended(ending: Ending): void; // broken, waiting in the lobby, or over
 }
 
 export interface LineOptions {
@@ -56,6 +59,8 @@ export class Line {
   private socket: WebSocket | undefined;
   private timers: ReturnType<typeof setTimeout>[] = [];
   private failures = 0;
+  private hellos = 0;
+  private awake = false;
   private heard_ms = 0;
   private goodbye: { code: Code | undefined; retry_after_ms: number } | undefined;
 
@@ -70,26 +75,35 @@ export class Line {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => socket.send(helloFrame(this.options.hello()));
+    this.awaitWelcome();
     socket.onmessage = (event: MessageEvent) => this.received(socket, event.data);
     socket.onclose = () => this.closed(socket);
-    this.after(HELLO_MS_MAX, () => this.state === "connecting" && this.broke());
+  }
+
+  private awaitWelcome(): void {
+    const hello = ++this.hellos;
+    this.after(HELLO_MS_MAX, () => this.state === "connecting" && hello === this.hellos && this.broke());
   }
 
   // Leaves for good, politely.
   leave(): void {
-    if (this.state === "open") this.socket?.send(goodbyeFrame("LEFT"));
+    if (this.state === "open" || this.state === "lobby") this.speak(goodbyeFrame("LEFT"));
     this.drop();
     this.state = "ended";
   }
 
   send(frame: Uint8Array): boolean {
-    if (this.state !== "open" || this.socket?.readyState !== WebSocket.OPEN) return false;
-    this.socket.send(frame);
-    return true;
+    return this.state === "open" && this.speak(frame);
   }
 
   now(): number {
     return this.clock.now(performance.now());
+  }
+
+  private speak(frame: Uint8Array): boolean {
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(frame);
+    return true;
   }
 
   private after(ms: number, act: () => void): void {
@@ -99,6 +113,7 @@ export class Line {
   private drop(): void {
     for (const timer of this.timers) clearTimeout(timer);
     this.timers = [];
+    this.awake = false;
     const socket = this.socket;
     this.socket = undefined;
     if (socket === undefined) return;
@@ -130,6 +145,9 @@ export class Line {
     if (m.welcome !== undefined) this.welcomed(m.welcome);
     else if (m.pong !== undefined) this.clock.exchanged(m.pong.client_ms, m.pong.world_ms, performance.now());
     else if (m.answer !== undefined) this.options.events.answer(m.answer);
+    else if (m.result !== undefined) this.options.events.result?.(m.result);
+    else if (m.changed !== undefined) this.options.events.changed?.(m.changed.what);
+    else if (m.lobby !== undefined) this.sentToLobby(codeOf(m.lobby.code), m.lobby.retry_after_ms);
     else if (m.goodbye !== undefined) this.partedWith(codeOf(m.goodbye.code), m.goodbye.retry_after_ms);
   }
 
@@ -142,12 +160,32 @@ export class Line {
     this.failures = 0;
     this.clock.greeted(w.world_ms, performance.now());
     for (const ms of PING_FIRST_MS) this.after(ms, () => this.ping());
-    this.keepAwake();
+    this.stayAwake();
     this.options.events.welcome(w);
   }
 
+  private sentToLobby(code: Code, retry_after_ms: number): void {
+    this.state = "lobby";
+    this.stayAwake();
+    // Half as long again at most, so that not everybody who was told the same comes at once.
+    const wait_ms = retry_after_ms * (1 + Math.random() / 2);
+    const hello = this.hellos;
+    this.after(wait_ms, () => {
+      if (this.state !== "lobby" || hello !== this.hellos) return;
+      this.state = "connecting";
+      this.awaitWelcome();
+      this.speak(helloFrame(this.options.hello()));
+    });
+    this.options.events.ended({ code, retry_at_ms: performance.now() + wait_ms });
+  }
+
   private ping(): void {
-    this.send(pingFrame(performance.now()));
+    this.speak(pingFrame(performance.now()));
+  }
+
+  private stayAwake(): void {
+    if (!this.awake) this.keepAwake();
+    this.awake = true;
   }
 
   private keepAwake(): void {

@@ -64,6 +64,13 @@ export interface Answer {
   number: number;
   code: number;
   look?: { entity: bigint; look: number; name: string };
+  shown?: Uint8Array; // a view of wire/value.ts
+}
+
+export interface CommandResult {
+  seq: bigint;
+  code: number;
+  body: Uint8Array;
 }
 
 export interface Goodbye {
@@ -76,9 +83,11 @@ export interface Goodbye {
 export interface ServerMessage {
   welcome?: Welcome;
   answer?: Answer;
-  result?: { seq: bigint; code: number; body: Uint8Array };
+  result?: CommandResult;
   goodbye?: Goodbye;
   pong?: { client_ms: number; world_ms: number };
+  changed?: { what: number };
+  lobby?: { code: number; retry_after_ms: number };
 }
 
 const range: Table = { 1: { name: "min", type: "u32" }, 2: { name: "max", type: "u32" } };
@@ -98,18 +107,21 @@ const camera: Table = {
   1: { name: "island", type: "u32" }, 2: { name: "x_mm", type: "i32" }, 3: { name: "y_mm", type: "i32" },
   4: { name: "w_mm", type: "u32" }, 5: { name: "h_mm", type: "u32" },
 };
+const show: Table = { 1: { name: "what", type: "u32" }, 2: { name: "id", type: "u64" } };
 const request: Table = {
   1: { name: "number", type: "u32" }, 2: { name: "say", type: say, oneof: true },
   3: { name: "look", type: lookAt, oneof: true }, 4: { name: "camera", type: camera, oneof: true },
+  5: { name: "show", type: show, oneof: true },
 };
+const command: Table = { 1: { name: "seq", type: "u64" }, 2: { name: "body", type: "bytes" } };
 const ping: Table = { 1: { name: "client_ms", type: "i64" } };
 const goodbye: Table = {
   1: { name: "code", type: "u32" }, 2: { name: "retry_after_ms", type: "u32" }, 3: { name: "gates", type: "string", repeated: true },
 };
 const clientMessage: Table = {
   1: { name: "hello", type: hello, oneof: true }, 2: { name: "move", type: move, oneof: true },
-  3: { name: "request", type: request, oneof: true }, 5: { name: "goodbye", type: goodbye, oneof: true },
-  6: { name: "ping", type: ping, oneof: true },
+  3: { name: "request", type: request, oneof: true }, 4: { name: "command", type: command, oneof: true },
+  5: { name: "goodbye", type: goodbye, oneof: true }, 6: { name: "ping", type: ping, oneof: true },
 };
 
 const limits: Table = {
@@ -125,13 +137,19 @@ const welcome: Table = {
   12: { name: "speeds", type: speed, repeated: true },
 };
 const look: Table = { 1: { name: "entity", type: "u64" }, 2: { name: "look", type: "u32" }, 3: { name: "name", type: "string" } };
-const answer: Table = { 1: { name: "number", type: "u32" }, 2: { name: "code", type: "u32" }, 3: { name: "look", type: look, oneof: true } };
+const answer: Table = {
+  1: { name: "number", type: "u32" }, 2: { name: "code", type: "u32" }, 3: { name: "look", type: look, oneof: true },
+  4: { name: "shown", type: "bytes", oneof: true },
+};
 const result: Table = { 1: { name: "seq", type: "u64" }, 2: { name: "code", type: "u32" }, 3: { name: "body", type: "bytes" } };
 const pong: Table = { 1: { name: "client_ms", type: "i64" }, 2: { name: "world_ms", type: "i64" } };
+const changed: Table = { 1: { name: "what", type: "u32" } };
+const lobby: Table = { 1: { name: "code", type: "u32" }, 2: { name: "retry_after_ms", type: "u32" } };
 const serverMessage: Table = {
   1: { name: "welcome", type: welcome, oneof: true }, 2: { name: "answer", type: answer, oneof: true },
   3: { name: "result", type: result, oneof: true }, 4: { name: "goodbye", type: goodbye, oneof: true },
-  5: { name: "pong", type: pong, oneof: true },
+  5: { name: "pong", type: pong, oneof: true }, 6: { name: "changed", type: changed, oneof: true },
+  7: { name: "lobby", type: lobby, oneof: true },
 };
 
 function frame(table: Table, message: object): Uint8Array {
@@ -160,6 +178,15 @@ export function lookFrame(number: number, entity: bigint): Uint8Array {
 
 export function cameraFrame(number: number, window: CameraWindow): Uint8Array {
   return frame(clientMessage, { request: { number, camera: window } });
+}
+
+// what: the number of a view (wire/value.ts).
+export function showFrame(number: number, what: number, id: bigint): Uint8Array {
+  return frame(clientMessage, { request: { number, show: { what, id } } });
+}
+
+export function commandFrame(seq: bigint, body: Uint8Array): Uint8Array {
+  return frame(clientMessage, { command: { seq, body } });
 }
 
 export function pingFrame(client_ms: number): Uint8Array {

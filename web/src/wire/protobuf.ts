@@ -3,8 +3,8 @@
 
 import { Reader, WireError, Writer } from "./bytes";
 
-// i64 are times in ms and fit a number; u64 are ids and stay bigint.
-export type Scalar = "u32" | "i32" | "s32" | "u64" | "i64" | "bool" | "string" | "bytes";
+// i64 are times in ms and coins and fit a number; u64 are ids and f64 (fixed64) hashes: they stay bigint.
+export type Scalar = "u32" | "i32" | "s32" | "u64" | "i64" | "f64" | "bool" | "string" | "bytes";
 
 export interface Field {
   name: string;
@@ -36,6 +36,7 @@ function isTable(type: Scalar | Table): type is Table {
 }
 
 function wireType(type: Scalar | Table): number {
+  if (type === "f64") return WIRE_FIXED64;
   return isTable(type) || type === "string" || type === "bytes" ? WIRE_BYTES : WIRE_VARINT;
 }
 
@@ -55,6 +56,7 @@ function writeValue(out: Writer, type: Scalar | Table, value: Value): void {
     case "bytes": return writeChunk(out, value as Uint8Array);
     case "bool": return out.varint(value ? 1n : 0n);
     case "u64": return out.varint(value as bigint);
+    case "f64": return out.u64(value as bigint);
     case "s32": {
       const n = value as number;
       return out.varint(BigInt(((n << 1) ^ (n >> 31)) >>> 0));
@@ -84,7 +86,8 @@ function defaultOf(type: Scalar): Value {
     case "string": return "";
     case "bytes": return new Uint8Array(0);
     case "bool": return false;
-    case "u64": return 0n;
+    case "u64":
+    case "f64": return 0n;
     default: return 0;
   }
 }
@@ -110,6 +113,7 @@ function readValue(r: Reader, type: Scalar | Table, depth: number): Value {
     case "bytes": return readChunk(r).slice();
     case "bool": return r.varint() !== 0n;
     case "u64": return r.varint();
+    case "f64": return r.u64();
     case "i64": return Number(BigInt.asIntN(64, r.varint()));
     case "u32": return Number(BigInt.asUintN(32, r.varint()));
     case "i32": return Number(BigInt.asIntN(32, r.varint()));
@@ -140,6 +144,12 @@ function decodeAt(table: Table, bytes: Uint8Array, depth: number): Message {
     const key = Number(r.varint());
     const field = table[key >>> 3];
     const wire = key & 7;
+    if (field?.repeated && field.type === "u64" && wire === WIRE_BYTES) {
+      // proto3 packs repeated numbers.
+      const packed = new Reader(readChunk(r));
+      while (packed.left > 0) (message[field.name] as Value[]).push(packed.varint());
+      continue;
+    }
     if (field === undefined || wire !== wireType(field.type)) {
       skip(r, wire);
       continue;
