@@ -32,6 +32,8 @@ struct fixture {
     uint64_t next, wrote, doubts;
     uint64_t seen_ids[8];
     uint32_t seen_count;
+    bool filled;
+    uint32_t fillers; /* reads that leave no room */
 };
 
 static struct fixture
@@ -83,6 +85,29 @@ only_look(struct deed *deed)
                                                                           : SEOM__CODE__FINE;
 }
 
+static void
+on_filler(void *ctx, uint64_t n, enum store_result result, const struct store_doc *doc)
+{
+    (void)n;
+    (void)result;
+    (void)doc;
+    ((struct fixture *)ctx)->fillers--;
+}
+
+/* When it is asked for the first time, it leaves the store no room for its commit. */
+static uint32_t
+fill_the_store(struct deed *deed)
+{
+    uint32_t code = raise_counters(deed);
+    struct key key = counter_key('z');
+    if (code != SEOM__CODE__FINE || the->filled)
+        return code;
+    the->filled = true;
+    while (store_get(&the->desk->store, key_slice(&key), on_filler, the, 0) == OK)
+        the->fillers++;
+    return code;
+}
+
 /* b becomes one more than a, which is only looked at. */
 static uint32_t
 copy_counter(struct deed *deed)
@@ -117,6 +142,7 @@ write_too_much(struct deed *deed)
 static const struct deed_kind raises = {.name = "raise", .decide = raise_counters},
                               takes_ids = {.name = "ids", .decide = take_ids},
                               looks = {.name = "look", .decide = only_look},
+                              fills = {.name = "fill", .decide = fill_the_store},
                               copies = {.name = "copy", .decide = copy_counter},
                               too_much = {.name = "much", .decide = write_too_much};
 
@@ -432,6 +458,24 @@ test_what_was_looked_at(void **state)
     assert_true(commands_stats(f->commands)->conflicts > 5);
 }
 
+/* By the time the store refuses it, the new bytes stand where the old ones were read: nobody may
+ * take them for what is in the store. */
+static void
+test_no_room_for_the_commit(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t last_seq;
+    const struct answer *a = answer(f, (struct ask){.seq = 1, .body = "ab", .kind = &fills});
+    assert_int_equal(a->code, SEOM__CODE__FINE);
+    assert_false(a->again);
+    desk_settle(f->desk);
+    assert_true(f->filled && f->fillers == 0 && f->desk->store.stats.refused > 1);
+    assert_int_equal(counter(f, 'a'), 1);
+    assert_int_equal(counter(f, 'b'), 1);
+    assert_int_equal(deeds_of(f, 0, &last_seq), 1);
+    assert_int_equal(last_seq, 1);
+}
+
 static void
 test_does_not_fit(void **state)
 {
@@ -590,6 +634,7 @@ main(void)
         CASE(test_one_of_a_player),
         CASE(test_lost_race),
         CASE(test_what_was_looked_at),
+        CASE(test_no_room_for_the_commit),
         CASE(test_does_not_fit),
         CASE(test_unreadable),
         CASE(test_store_away),
