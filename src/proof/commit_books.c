@@ -239,15 +239,30 @@ trade_read(struct slice body, struct book *b)
     return fits && reader_ok(&r);
 }
 
-/* A chest and a mail hold in one field. */
 static bool
-holder_read(struct slice body, uint32_t number, struct book *b)
+chest_read(struct slice body, struct book *b)
 {
     struct reader r = reader_over(body.at, body.bytes);
     struct field f;
     bool fits = true;
     while (field_next(&r, &f) && fits) {
-        if (f.number == number)
+        if (f.number == 1)
+            fits = holdings_read(f.bytes, b);
+    }
+    return fits && reader_ok(&r);
+}
+
+static bool
+mail_read(struct slice body, struct book *b)
+{
+    struct reader r = reader_over(body.at, body.bytes);
+    struct field f;
+    bool fits = true;
+    b->as.mail.to = 0;
+    while (field_next(&r, &f) && fits) {
+        if (f.number == 2)
+            b->as.mail.to = f.value;
+        else if (f.number == 5)
             fits = holdings_read(f.bytes, b);
     }
     return fits && reader_ok(&r);
@@ -273,8 +288,8 @@ book_read(enum truth_class class, uint64_t id, struct slice body, struct book *o
     switch (class) {
     case TRUTH_PLAYER: fits = player_read(body, out); break;
     case TRUTH_CHUNK: fits = chunk_read(body, out); break;
-    case TRUTH_CHEST: fits = holder_read(body, 1, out); break;
-    case TRUTH_MAIL: fits = holder_read(body, 5, out); break;
+    case TRUTH_CHEST: fits = chest_read(body, out); break;
+    case TRUTH_MAIL: fits = mail_read(body, out); break;
     case TRUTH_INBOX: fits = inbox_read(body, out); break;
     case TRUTH_TRADE: fits = trade_read(body, out); break;
     case TRUTH_LEDGER:

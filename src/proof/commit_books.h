@@ -82,6 +82,10 @@ struct book {
             uint64_t from, to;
             uint64_t digest; /* of who, what is given and what is wanted */
         } trade;
+
+        struct {
+            uint64_t to;
+        } mail;
     } as;
 };
 

@@ -157,8 +157,10 @@ test_holders(void **state)
     assert_bag(&book, ACCOUNT_CHEST);
     Seom__MailDocument mail = SEOM__MAIL_DOCUMENT__INIT;
     mail.holds = &bag.holds;
+    mail.to = 12;
     assert_int_equal(book_read(TRUTH_MAIL, ID, pack(&mail), &book), OK);
     assert_bag(&book, ACCOUNT_MAIL);
+    assert_true(book.as.mail.to == 12);
 
     Seom__Notice notice = SEOM__NOTICE__INIT, *notices = &notice;
     notice.kind = SEOM__NOTICE_KIND__NOTICE_OFFER;

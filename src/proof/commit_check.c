@@ -200,7 +200,6 @@ look_at_command(struct transaction *t)
     }
     if (effect->code != 0)
         wrong(t, COMMIT_ONCE, "a command took effect again", effect->code - 1, is->code);
-    *effect = (struct effect){.code = is->code + 1, .result = is->result};
     t->m->result->commands++;
     struct sent *sent = &t->person->sent[is->last_seq];
     struct slice body = {sent->body, sent->body_bytes}, other = {sent->other, sent->other_bytes};
@@ -208,6 +207,7 @@ look_at_command(struct transaction *t)
     if (t->other && (sent->other_bytes == 0 || is->last_hash != command_hash(other)))
         wrong(t, COMMIT_ONCE, "what happened is not what was asked for", is->last_hash, 0);
     t->sent = sent;
+    *effect = (struct effect){.code = is->code + 1, .other = t->other, .result = is->result};
     commit_trace(t->m, "player %u's command %llu (%s) has happened: %u", t->person->index,
                  (unsigned long long)is->last_seq,
                  t->other ? sent->other_kind->name : sent->kind->name, is->code);
@@ -421,6 +421,8 @@ look_at_claim(struct transaction *t, const struct book_line *line)
     commit_looked(t->m, COMMIT_CLAIM);
     if ((claimed != MAP_NONE && claimed != when) || mail == NULL || mail->doc->counts.exists)
         wrong(t, COMMIT_CLAIM, "a mail is emptied twice, or stays", line->from.id, claimed);
+    else if (mail->was == NULL || mail->was->as.mail.to != t->person->id)
+        wrong(t, COMMIT_CLAIM, "a mail is emptied by somebody else", line->from.id, 0);
     CHECK(map_put(&check->mails, line->from.id, when) == OK);
     commit_sometimes(t->m, SOMETIMES_MAIL_CLAIMED);
 }
@@ -447,9 +449,27 @@ look_at_offer(struct transaction *t)
     commit_looked(t->m, COMMIT_OFFER);
     if (trade == NULL || trade->was == NULL || trade->doc->counts.exists)
         wrong(t, COMMIT_OFFER, "an offer is accepted and stays", t->sent->trade, 0);
+    else if (trade->was->as.trade.to != t->person->id)
+        wrong(t, COMMIT_OFFER, "an offer is accepted by somebody else", t->sent->trade, 0);
     else if (trade->was->as.trade.digest != t->sent->seen)
         wrong(t, COMMIT_OFFER, "accepted was something else than what was seen", t->sent->trade, 0);
     commit_sometimes(t->m, SOMETIMES_ACCEPTED);
+}
+
+/* What waits in a trade goes back to its giver, when one of the two says so. */
+static void
+look_at_withdrawal(struct transaction *t, const struct book_line *line)
+{
+    const struct change *trade = change_of(t, TRUTH_TRADE, line->from.id);
+    commit_looked(t->m, COMMIT_OFFER);
+    if (trade == NULL || trade->was == NULL) {
+        wrong(t, COMMIT_OFFER, "withdrawn from no offer", line->from.id, 0);
+        return;
+    }
+    uint64_t from = trade->was->as.trade.from, to = trade->was->as.trade.to, me = t->person->id;
+    bool his = line->to.kind == ACCOUNT_MAIL || line->to.id == from;
+    if ((me != from && me != to) || !his)
+        wrong(t, COMMIT_OFFER, "withdrawn by or to somebody else", line->from.id, line->to.id);
 }
 
 static void
@@ -463,6 +483,8 @@ look_at_rules(struct transaction *t)
         const struct book_line *line = &t->line[i];
         if (line->reason == REASON_CLAIMED)
             look_at_claim(t, line);
+        if (line->reason == REASON_WITHDRAWN)
+            look_at_withdrawal(t, line);
         if (line->to.kind == ACCOUNT_MAIL && t->sent->kind != &mail_send)
             commit_sometimes(t->m, SOMETIMES_OVERFLOW);
         if (line->reason == REASON_EXPIRED)

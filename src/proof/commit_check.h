@@ -17,6 +17,7 @@ struct commit_person;
 /* What a command did, as its player's document told first. */
 struct effect {
     uint32_t code; /* + 1; 0: none yet */
+    bool other;    /* it was the content that a liar sent */
     uint64_t result;
 };
 
@@ -33,8 +34,9 @@ void check_init(struct commit_model *m);
 void check_fini(struct commit_model *m);
 /* After the effects of one commit of the engine that changed what counts. */
 void check_transaction(struct commit_model *m);
-/* A node answered this person. Whether the command is over. */
-bool check_answer(struct commit_model *m, const struct commit_person *p, uint64_t seq,
+/* A node answered this person, who had asked it with the liar's content or with the own. Whether
+ * the command is over. */
+bool check_answer(struct commit_model *m, const struct commit_person *p, uint64_t seq, bool other,
                   const struct command_result *result);
 /* The faults have stopped: nothing may be half done for longer than allowed. */
 void check_unresolved(struct commit_model *m);

@@ -177,7 +177,7 @@ on_done(void *ctx, uint64_t n, const struct command_result *result)
     commit_trace(m, "node %u answers player %u, command %llu of session %llu: %u%s", node->index,
                  p->index, (unsigned long long)seq, (unsigned long long)p->sent[seq].epoch_max,
                  result->code, result->again ? " again" : "");
-    bool over = check_answer(m, p, seq, result);
+    bool over = check_answer(m, p, seq, about_rest(n) & 1, result);
     if (!commit_chance(m, m->knobs.reply_lost_ppm))
         commit_at(m, commit_now_us(m) + draw_delay_us(m), on_answer, p,
                   about(p, seq, (uint64_t)result->code << 1 | over));
@@ -238,6 +238,16 @@ person_send(struct commit_person *p)
         commit_at(m, commit_now_us(m) + us, on_request, any_node(m),
                   about(p, p->seq, p->epoch << 1 | other));
     }
+}
+
+/* A liar also sends a number that is far from being next. */
+static void
+person_jump(struct commit_person *p)
+{
+    struct commit_model *m = p->model;
+    p->sent[COMMIT_SEQ_JUMPED] = p->sent[p->seq];
+    commit_at(m, commit_now_us(m), on_request, any_node(m),
+              about(p, COMMIT_SEQ_JUMPED, p->epoch << 1 | 1));
 }
 
 static void
@@ -303,7 +313,7 @@ commit_person_begin(struct commit_person *p)
 {
     struct commit_model *m = p->model;
     CHECK(!p->busy);
-    if (!m->faults || p->seq + 1 >= COMMIT_SEQ_MAX)
+    if (!m->faults || p->seq + 1 >= COMMIT_SEQ_JUMPED)
         return;
     p->seq++;
     p->busy = true;
@@ -311,6 +321,8 @@ commit_person_begin(struct commit_person *p)
     p->asked_us = commit_now_us(m);
     p->resends = 0;
     ways_choose(p, &p->sent[p->seq]);
+    if (p->sent[p->seq].other_bytes > 0)
+        person_jump(p);
     commit_trace(m, "player %u gives command %llu: %s", p->index, (unsigned long long)p->seq,
                  p->sent[p->seq].kind->name);
     maybe_job(m);

@@ -31,7 +31,7 @@ answer_digest(const struct command_result *result)
  * content that does not follow, and then promises nothing either; or it is a refusal like others.
  */
 bool
-check_answer(struct commit_model *m, const struct commit_person *p, uint64_t seq,
+check_answer(struct commit_model *m, const struct commit_person *p, uint64_t seq, bool other,
              const struct command_result *result)
 {
     const struct effect *effect = &m->check.effects[(size_t)p->index * COMMIT_SEQ_MAX + seq];
@@ -43,13 +43,18 @@ check_answer(struct commit_model *m, const struct commit_person *p, uint64_t seq
     if (result->code == SEOM__CODE__RETRY_AFTER)
         return false;
     bool same = effect->code == result->code + 1 && effect->result == answer_digest(result);
-    if (result->code == SEOM__CODE__CONFLICT && !same) {
+    bool mine = effect->other == other;
+    if (result->code == SEOM__CODE__CONFLICT && !(same && mine)) {
         commit_sometimes(m, seq == p->seq && effect->code != 0 ? SOMETIMES_CHANGED : SOMETIMES_GAP);
         return false;
     }
     commit_looked(m, COMMIT_ANSWER);
     if (result->again)
         commit_sometimes(m, SOMETIMES_AGAIN);
+    if (same && !mine)
+        commit_wrong(m, PROOF_WRONG, COMMIT_ANSWER,
+                     "player %u hears of command %llu, and what happened was another content",
+                     p->index, (unsigned long long)seq);
     if (!same)
         commit_wrong(m, PROOF_WRONG, COMMIT_ANSWER,
                      "player %u is told %u to command %llu (%s), and the document says %s",

@@ -25,7 +25,8 @@
 #define COMMIT_TREES_MAX   8
 #define COMMIT_CHUNKS_MAX  4
 #define COMMIT_SEQ_MAX     4096
-#define COMMIT_BODY_MAX    160 /* bytes of a command here */
+#define COMMIT_SEQ_JUMPED  (COMMIT_SEQ_MAX - 1) /* what liars send out of order */
+#define COMMIT_BODY_MAX    160                  /* bytes of a command here */
 #define COMMIT_SEEN_MAX    6
 
 /* What people do. */
