@@ -427,9 +427,6 @@ tell_second(struct herd *h)
         .done = h->flock.trades.done,
         .refused = h->flock.trades.refused,
     };
-    if (h->flock.trades.answers != NULL) {
-        (void)fflush(h->flock.trades.answers); /* what is known is kept should we be ended */
-    }
     h->at_second = now;
     h->second_us = h->now_us;
     if (h->phase == HERD_MEASURING && h->seconds % AROUND_EVERY_S == 0) {
@@ -578,10 +575,14 @@ open_files(struct herd *h, char why[HERD_WHY_MAX])
         }
     }
     h->flock.trades.think_ms = o->think_ms;
-    if (o->answers_path != NULL &&
-        (h->flock.trades.answers = fopen(o->answers_path, "ae")) == NULL) {
-        snprintf(why, HERD_WHY_MAX, "%s cannot be written", o->answers_path);
-        return ERR_IO;
+    if (o->answers_path != NULL) {
+        h->flock.trades.answers = fopen(o->answers_path, "ae");
+        if (h->flock.trades.answers == NULL) {
+            snprintf(why, HERD_WHY_MAX, "%s cannot be written", o->answers_path);
+            return ERR_IO;
+        }
+        /* Each answer is in the file before the next is heard: whoever reads it knows them all. */
+        CHECK(setvbuf(h->flock.trades.answers, NULL, _IOLBF, BUFSIZ) == 0);
     }
     if (o->dump_path != NULL && (h->dump = fopen(o->dump_path, "wbe")) == NULL) {
         snprintf(why, HERD_WHY_MAX, "%s cannot be written", o->dump_path);

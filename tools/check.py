@@ -410,6 +410,18 @@ def scene(path, build_name):
     return run_scene
 
 
+def torture(options):
+    """200 kills and 100,000 commands with --long."""
+    size = ["--kills", "200", "--commands", "100000"] if options.depth == LONG else []
+
+    def run_torture(check):
+        code, text = run(check, ROOT / "test" / "torture.py", seom("gcc"), *size, timeout_s=1800, allowed=(0, 1))
+        bad = count_points(check, text)
+        if code != 0 or bad:
+            raise Failed(", ".join(bad) or f"exit {code}")
+    return run_torture
+
+
 def scenes():
     paths = [p for p in tracked("test/scene_*.sh", "test/scene_*.py", "test/scene_*.mjs")]
     checks = []
@@ -454,6 +466,7 @@ def all_checks(options):
         Check("sim-commit", f"simulator of commits, {options.commit_seeds} seeds",
               sim_seeds("commit", options.commit_seeds), QUICK),
         *scenes(),
+        Check("torture", "people trade while their server and its disk fail in every way", torture(options)),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
         Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 20)),
