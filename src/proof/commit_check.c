@@ -2,20 +2,11 @@
 
 #include "base/check.h"
 #include "proof/commit_state.h"
-#include "rules/sample_deeds.h"
 #include "seom.pb-c.h"
-#include "society/audit.h"
-#include "society/chunk.h"
 #include "society/ledger.h"
 #include "society/mail.h"
 #include "society/trade.h"
-#include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
-
-#define BOOKS_MAX 65536
-#define UIDS_MAX  (1U << 20)
-#define MAILS_MAX (1U << 20)
 
 enum uid_state { UID_NOWHERE = 1, UID_HELD };
 

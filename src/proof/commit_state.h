@@ -23,7 +23,6 @@
 #define COMMIT_NODES_MAX   4
 #define COMMIT_PERSONS_MAX 8
 #define COMMIT_TREES_MAX   8
-#define COMMIT_CHUNKS_MAX  4
 #define COMMIT_SEQ_MAX     4096
 #define COMMIT_SEQ_JUMPED  (COMMIT_SEQ_MAX - 1) /* what liars send out of order */
 #define COMMIT_BODY_MAX    160                  /* bytes of a command here */
@@ -153,7 +152,7 @@ struct commit_model {
     uint64_t node_epochs;
     int64_t birth_ms; /* world time when the run begins */
     int64_t last_fault_us;
-    bool faults, ending, over;
+    bool faults, over;
     uint64_t hash;
 };
 
