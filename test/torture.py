@@ -43,6 +43,10 @@ class Skip(Exception):
     """This cannot be tortured here, and why."""
 
 
+class Lost(AssertionError):
+    """Something that had been acknowledged was not there after a power cut."""
+
+
 def say(text):
     print(f"# {text}", flush=True)
 
@@ -479,39 +483,56 @@ def copy_of(image, to):
     raise AssertionError("the disk does not come to rest, although nobody writes")
 
 
+def cut_power(options, base, times, environment=None):
+    """Trades on a disk of its own, looks at what would be left of it at random moments. How many answers came before each."""
+    image, copy = base / "disk", base / "copy"
+    with open(image, "wb") as out:
+        out.truncate(IMAGE_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, capture_output=True)
+    before = []
+    # The file system's own journal is left alone between our fsyncs.
+    with Mount("-o", "loop,commit=600", image) as disk, Torture(options, "power", disk / "data") as t:
+        t.start(environment)
+        t.goes_on()
+        for _ in range(times):
+            t.for_a_while()
+            t.server.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)  # what is under way to the traders arrives
+            codes = t.codes()
+            copy_of(image, copy)
+            t.server.process.send_signal(signal.SIGCONT)
+            look_at_copy(options, copy, codes)
+            before.append(len(codes))
+            t.goes_on()
+        t.settle()
+    return before
+
+
 def torture_power(options):
     """Everything that the disk was not told to keep is gone."""
     if shutil.which("mkfs.ext4") is None:
         raise Skip("there is no mkfs.ext4")
-    copies = []
     with tempfile.TemporaryDirectory(prefix="seom-torture-power-") as base:
-        image = pathlib.Path(base, "disk")
-        with open(image, "wb") as out:
-            out.truncate(IMAGE_BYTES)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, capture_output=True)
-        # The file system's own journal is left alone between our fsyncs.
-        with Mount("-o", "loop,commit=600", image) as disk, Torture(options, "power", disk / "data") as t:
-            t.start()
-            t.goes_on()
-            for number in range(max(2, COPIES * options.kills // 20)):
-                t.for_a_while()
-                t.server.process.send_signal(signal.SIGSTOP)
-                time.sleep(0.05)  # what is under way to the traders arrives
-                codes = t.codes()
-                copy_of(image, pathlib.Path(base, f"copy{number}"))
-                t.server.process.send_signal(signal.SIGCONT)
-                copies.append(codes)
-                look_at_copy(options, pathlib.Path(base, f"copy{number}"), codes)
-                t.goes_on()
-            t.settle()
-    say(f"power: {len(copies)} cuts, with {len(copies[0])} to {len(copies[-1])} acknowledged commands before each")
+        before = cut_power(options, pathlib.Path(base), max(2, COPIES * options.kills // 20))
+        say(f"power: {len(before)} cuts, with {before[0]} to {before[-1]} acknowledged commands before each")
+        lying = {"LD_PRELOAD": str(compiled(options, "failing_disk", "-shared", "-fPIC")), "LYING_DISK": "1"}
+        try:
+            cut_power(options, pathlib.Path(base), 2, lying)
+        except Lost as lost:
+            say(f"power: a disk that lies is found out: {str(lost).splitlines()[0]}")
+        else:
+            raise AssertionError("a disk that keeps nothing was taken for a good one: these cuts cut nothing")
 
 
 def look_at_copy(options, copy, codes):
     with Mount("-o", "loop", copy) as disk:
         done = run(options.seom, "store", "verify", "--data", disk / "data")
-        assert done.returncode == 0, f"after the cut:\n{done.stderr}"
-        examine(options.seom, disk / "data", codes)
+        if done.returncode != 0:
+            raise Lost(done.stderr.strip() or f"seom store verify: exit {done.returncode}")
+        try:
+            examine(options.seom, disk / "data", codes)
+        except AssertionError as error:
+            raise Lost(str(error)) from error
     copy.unlink()
 
 

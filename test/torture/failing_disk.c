@@ -1,10 +1,17 @@
-/* Preloaded under a server: while the file $FAILING_DISK is there, nothing can be made durable. */
+/* Preloaded under a server: while the file $FAILING_DISK is there, nothing can be made durable;
+ * with $LYING_DISK nothing is, and the disk says that all is well. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static int
+lies(void)
+{
+    return getenv("LYING_DISK") != NULL;
+}
 
 static int
 fails(void)
@@ -22,7 +29,7 @@ fsync(int fd)
     static int (*real)(int);
     if (real == NULL)
         real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-    return fails() ? -1 : real(fd);
+    return fails() ? -1 : lies() ? 0 : real(fd);
 }
 
 int
@@ -31,7 +38,7 @@ fdatasync(int fd)
     static int (*real)(int);
     if (real == NULL)
         real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-    return fails() ? -1 : real(fd);
+    return fails() ? -1 : lies() ? 0 : real(fd);
 }
 
 int
@@ -40,5 +47,5 @@ msync(void *at, size_t bytes, int flags)
     static int (*real)(void *, size_t, int);
     if (real == NULL)
         real = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
-    return fails() ? -1 : real(at, bytes, flags);
+    return fails() ? -1 : lies() ? 0 : real(at, bytes, flags);
 }
