@@ -78,8 +78,8 @@ static void
 ids_write(struct ids *ids, Seom__IdsDocument *document, uint64_t version)
 {
     uint8_t packed[STORE_VALUE_MAX];
-    ids->wanted = document->next;
-    document->next += IDS_BLOCK;
+    ids->wanted = document->next < ids->first ? ids->first : document->next;
+    document->next = ids->wanted + IDS_BLOCK;
     if (seom__ids_document__get_packed_size(document) > sizeof packed) {
         ids_wait(ids);
         return;
@@ -148,6 +148,13 @@ ids_init(struct ids *ids, struct store *store, uint16_t world, const char *what)
         .world = world,
         .retry_after_us = RETRY_US_MIN,
     };
+}
+
+void
+ids_begin_at(struct ids *ids, uint64_t first)
+{
+    CHECK(ids->state == IDS_IDLE && ids->blocks == 0 && first <= IDS_COUNTER_MASK);
+    ids->first = first;
 }
 
 void

@@ -2,7 +2,8 @@
  * from the store by CAS on meta/ids-<what> and hands them out one by one; it leases the next block
  * when half of this one is gone, so nobody waits. What a dead process had leased and not used is
  * lost, which 2^28 blocks can bear. One source per kind of thing, so that the ids of players lie
- * close together (place/ pages hold 64 neighbours).
+ * close together (place/ pages hold 64 neighbours). Kinds that must never share an id, as all that
+ * can be seen must not, begin at counters of their own (ids_begin_at()).
  *
  * Logic room, one thread, owned by whoever makes such things. No memory beyond the struct; two
  * calls of the store at most.
@@ -29,6 +30,7 @@ struct ids {
     uint64_t next, end;             /* counters of the block in hand; next == end: none left */
     uint64_t spare_next, spare_end; /* the block after it; empty: not leased yet */
     uint64_t wanted;                /* first counter of the block that is being leased */
+    uint64_t first;                 /* counters below it are none of this kind */
     int64_t retry_at_us, retry_after_us;
     bool used_up;              /* all 2^48 counters are leased */
     uint64_t blocks, failures; /* leased; tries that failed */
@@ -36,6 +38,9 @@ struct ids {
 
 void ids_init(struct ids *ids, struct store *store, uint16_t world,
               const char *what); /* asks for nothing yet */
+/* Counters below first are never given: also in a world where this kind had some of them, which go
+ * on being what they are. Before anything is asked. */
+void ids_begin_at(struct ids *ids, uint64_t first);
 /* ERR_UNAVAILABLE: no block yet, one is being leased, ask again; ERR_FULL: the counter is used up.
  */
 enum err ids_take(struct ids *ids, uint64_t *id);

@@ -69,6 +69,24 @@ kinds_do_not_share_a_counter(void **state)
 }
 
 static void
+a_kind_may_have_its_own_part(void **state)
+{
+    struct desk *desk = *state;
+    const uint64_t first = 1ULL << 46;
+    struct ids before, after;
+    ids_init(&before, &desk->store, DESK_WORLD, "thing"); /* a world that knew no parts */
+    assert_int_equal(id_counter(take(desk, &before)), 1);
+    for (uint32_t life = 0; life < 2; life++) {
+        ids_init(&after, &desk->store, DESK_WORLD, "thing");
+        ids_begin_at(&after, first);
+        uint64_t id = take(desk, &after);
+        assert_int_equal(id_counter(id), first + life * IDS_BLOCK);
+        assert_int_equal(take(desk, &after), id + 1);
+    }
+    assert_int_equal(id_counter(take(desk, &before)), 2);
+}
+
+static void
 a_restart_never_hands_out_an_id_again(void **state)
 {
     struct desk *desk = *state;
@@ -170,6 +188,7 @@ main(void)
         cmocka_unit_test_setup_teardown(the_next_block_is_there_before_this_one_ends, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(kinds_do_not_share_a_counter, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kind_may_have_its_own_part, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_never_hands_out_an_id_again, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_gets_the_id_of_another, setup, teardown),
         cmocka_unit_test_setup_teardown(an_end_is_told, setup, teardown),

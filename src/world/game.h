@@ -73,7 +73,11 @@ struct game {
 
 /* Ids of closed forms are computed, never leased: world 16 | 1 | island 16 | chunk 27 | number 4.
  * The flag keeps them apart from leased ids. chunk_index: cy * columns of the island + cx. */
-#define GAME_THING_FLAG        (UINT64_C(1) << 47)
+#define GAME_THING_FLAG (UINT64_C(1) << 47)
+/* Ids of things that are leased begin here, those of players at 1: on the ground both are entities.
+ */
+#define GAME_LEASED_THINGS_FIRST (UINT64_C(1) << 46)
+
 #define GAME_THING_NUMBER_BITS 4
 #define GAME_THING_CHUNK_BITS  27
 #define GAME_THING_ISLAND_BITS 16

@@ -60,6 +60,7 @@ value_init(struct world *w)
         return;
     }
     ids_init(&w->thing_ids, &w->store, w->options.world_id, "thing");
+    ids_begin_at(&w->thing_ids, GAME_LEASED_THINGS_FIRST);
     w->commands = commands_alloc(&(struct commands_options){.world = w->options.world_id,
                                                             .ctx = society,
                                                             .finish = ledger_finish,

@@ -27,6 +27,27 @@ test_a_command_is_answered_and_done_once(void **state)
     assert_int_equal(world_stats(s->world)->results[SEOM__CODE__CONFLICT], 2);
 }
 
+/* People and what lies about are entities side by side: the first thing is not the first player. */
+static void
+test_a_thing_is_nobody(void **state)
+{
+    struct scene *s = *state;
+    struct link_home who = scene_enter(s, 0, 11, NULL);
+    struct place at = {.x_mm = who.motion.x_mm, .y_mm = who.motion.y_mm};
+    uint64_t where;
+    assert_int_equal(scene_do(s, 0, &who, 1, "d"), SEOM__CODE__FINE);
+    assert_true(chunk_of_place(who.island, at, &where));
+    struct key key = chunk_key(1, where);
+    struct store_doc doc = memory_store_look(s->store, key_slice(&key));
+    assert_true(doc.exists);
+    Seom__ChunkDocument *chunk = seom__chunk_document__unpack(NULL, doc.value.bytes, doc.value.at);
+    assert_non_null(chunk);
+    assert_int_equal(chunk->n_things, 1);
+    assert_int_not_equal(chunk->things[0]->id, who.entity);
+    assert_int_equal(id_counter(chunk->things[0]->id), GAME_LEASED_THINGS_FIRST);
+    seom__chunk_document__free_unpacked(chunk, NULL);
+}
+
 /* Who asks again while it is under way is answered once. */
 static void
 test_repetitions_under_way_are_ignored(void **state)
@@ -422,6 +443,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCENE(test_a_command_is_answered_and_done_once),
+        IN_SCENE(test_a_thing_is_nobody),
         IN_SCENE(test_repetitions_under_way_are_ignored),
         IN_SCENE(test_a_new_connection_during_a_command),
         IN_SCENE(test_a_full_ring_owes_the_result),
