@@ -34,7 +34,7 @@ STOPPED_S = (1.0, 3.0)
 AWAKE_AGAIN_S = 30          # until somebody is answered again, on a busy machine
 MIB = 1 << 20
 IMAGE_BYTES = 112 * MIB     # of the disk that loses its power: the store reserves 64 MiB
-COPIES = 6                  # power cuts for each 20 kills
+COPIES = 4                  # power cuts for each 20 kills
 NOT_DONE = {CODE["RETRY_AFTER"], CODE["CLOSED"], CODE["UNREADABLE"]}  # these use up no number
 PORTS = (21000, 31000)
 
@@ -410,7 +410,7 @@ def torture_failing(options):
         environment = {"LD_PRELOAD": str(compiled(options, "failing_disk", "-shared", "-fPIC")), "FAILING_DISK": str(switch)}
         t.start(environment)
         t.goes_on()
-        for _ in range(max(2, options.kills // 20)):
+        for _ in range(max(1, options.kills // 20)):
             t.for_a_while()
             with t.player() as asker:
                 asker.until_answered(DONE)
