@@ -97,7 +97,7 @@ commands_turn(struct commands *commands)
         struct slot *slot = pool_at(&commands->slots, index);
         index = slot->next_paused;
         if (slot->resume_us <= now_us) {
-            slot_read(slot);
+            slot_resume(slot);
         } else {
             slot->next_paused = commands->first_paused;
             commands->first_paused = slot->index;

@@ -11,7 +11,10 @@
  * Documents in use by one command are waited for by the next in order of arrival, so commands on
  * the things of one chunk go one after the other; locks are taken in the order of the keys, and a
  * command that finds one taken out of order gives all back and starts anew. These locks spare
- * conflicts; what is safe are the versions.
+ * conflicts; what is safe are the versions. At most LOCKS_WAITERS_MAX wait for one document; who
+ * comes later pauses and is told RETRY_AFTER in the end, so that a place that everybody wants takes
+ * no slots from others. A document that stays unreadable while the initiator's can be read is a
+ * refusal in the end, not a reason to ask for ever.
  *
  * Logic room, one thread; slots of a bounded pool, each with its own memory. Answers come through a
  * call-back exactly once, unless the process dies; then the document tells.
@@ -70,7 +73,8 @@ struct commands_stats {
     uint64_t gaps;  /* seq or content that does not follow */
     uint64_t stale; /* of a session that is over */
     uint64_t attempts, conflicts, unknown, unknown_happened, waits, more;
-    struct hist us; /* from asking to the answer */
+    uint64_t crowded; /* too many waited for a document already */
+    struct hist us;   /* from asking to the answer */
 };
 
 struct commands;

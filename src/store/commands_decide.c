@@ -286,13 +286,29 @@ slot_do(struct slot *slot)
         slot_try_again(slot);
 }
 
+/* false: something could not be read. Whose own document can be read but not another's, time after
+ * time, is refused in the end: that document may be damaged, and whoever asked must be free to do
+ * something else. */
+static bool
+slot_has_read(struct slot *slot)
+{
+    if (!slot->failed && !slot->crowded)
+        return true;
+    bool last = slot->attempts + 1 >= slot->commands->options.attempts_max;
+    if (slot->crowded || slot_is_job(slot) || !last || !slot->deed.documents[0].is_read)
+        return false;
+    slot->failed = false;
+    slot->verdict = SEOM__CODE__REFUSED;
+    return true;
+}
+
 /* All that was named is there: asks the deed. */
 void
 slot_decide(struct slot *slot)
 {
     struct commands *commands = slot->commands;
     struct deed *deed = &slot->deed;
-    if (slot->failed) {
+    if (!slot_has_read(slot)) {
         slot_try_again(slot);
         return;
     }
@@ -317,7 +333,7 @@ slot_decide(struct slot *slot)
     else if (code == SEOM__CODE__FINE)
         slot_do(slot);
     else if (code == SEOM__CODE__RETRY_AFTER || code == SEOM__CODE__CLOSED)
-        slot_answer_code(slot, code);
+        slot_answer_code(slot, slot->doubtful ? SEOM__CODE__RETRY_AFTER : code);
     else
         slot_refuse(slot, code);
 }

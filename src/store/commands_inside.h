@@ -40,7 +40,8 @@ struct slot {
     uint32_t order_count, locked;
     uint32_t code;    /* to be told when the commit has succeeded */
     uint32_t verdict; /* a refusal that was found when the bytes read were gone; 0: none */
-    bool failed;      /* a document could not be read */
+    bool failed;      /* the store could not read a document */
+    bool crowded;     /* there was no room to read one */
     bool doubtful;    /* a commit was answered UNKNOWN */
     bool apart;       /* what a mutant writes behind the first commit is under way */
 };
@@ -76,6 +77,7 @@ void slot_read(struct slot *slot);
  * later, with jitter, so that two who want the same do not meet again and again. */
 void slot_try_again(struct slot *slot);
 void slot_pause(struct slot *slot);
+void slot_resume(struct slot *slot); /* after a pause */
 void slot_forget_values(struct slot *slot);
 /* The end. Frees everything first: whoever is called back may ask for the next command at once. */
 void slot_answer(struct slot *slot, uint32_t code, struct slice body, bool again);

@@ -8,13 +8,13 @@
 
 static const bool moves[SLOT_STATES][SLOT_STATES] = {
     [SLOT_FREE] = {[SLOT_WAITING] = true, [SLOT_PAUSING] = true},
-    [SLOT_WAITING] = {[SLOT_READING] = true},
+    [SLOT_WAITING] = {[SLOT_READING] = true, [SLOT_PAUSING] = true, [SLOT_FREE] = true},
     [SLOT_READING] = {[SLOT_WAITING] = true,
                       [SLOT_READING] = true,
                       [SLOT_PAUSING] = true,
                       [SLOT_COMMITTING] = true,
                       [SLOT_FREE] = true},
-    [SLOT_PAUSING] = {[SLOT_READING] = true},
+    [SLOT_PAUSING] = {[SLOT_READING] = true, [SLOT_WAITING] = true},
     [SLOT_COMMITTING] = {[SLOT_READING] = true, [SLOT_PAUSING] = true, [SLOT_FREE] = true},
 };
 
@@ -25,17 +25,24 @@ slot_move(struct slot *slot, enum slot_state to)
     slot->state = to;
 }
 
+static void slot_pause_longer(struct slot *slot);
+
 /* ---- locks ---- */
 
 static void
 slot_lock(struct slot *slot)
 {
+    struct commands_stats *stats = &slot->commands->stats;
     while (slot->locked < slot->order_count) {
-        if (!locks_take(&slot->commands->locks, slot->order[slot->locked], slot->index)) {
-            slot->commands->stats.waits++;
+        switch (locks_take(&slot->commands->locks, slot->order[slot->locked], slot->index)) {
+        case LOCK_YOURS: slot->locked++; break;
+        case LOCK_WAIT: stats->waits++; return;
+        case LOCK_FULL:
+            stats->crowded++;
+            slot_unlock(slot);
+            slot_pause_longer(slot);
             return;
         }
-        slot->locked++;
     }
     slot_read(slot);
 }
@@ -161,18 +168,12 @@ slot_pause(struct slot *slot)
     slot->commands->first_paused = slot->index;
 }
 
-void
-slot_try_again(struct slot *slot)
+static void
+slot_pause_longer(struct slot *slot)
 {
     struct commands *commands = slot->commands;
-    slot_forget_values(slot);
-    slot->failed = false;
     if (++slot->attempts >= commands->options.attempts_max) {
         slot_answer_code(slot, SEOM__CODE__RETRY_AFTER);
-        return;
-    }
-    if (slot->attempts == 1) {
-        slot_read(slot);
         return;
     }
     uint64_t pause_us = (uint64_t)RETRY_US_FIRST << slot->attempts;
@@ -182,6 +183,28 @@ slot_try_again(struct slot *slot)
     slot->resume_us =
         env_mono_us(env) + (int64_t)(pause_us / 2 + env_random(env) % (pause_us / 2 + 1));
     slot_pause(slot);
+}
+
+void
+slot_try_again(struct slot *slot)
+{
+    slot_forget_values(slot);
+    slot->failed = slot->crowded = false;
+    if (slot->attempts == 0) {
+        slot->attempts = 1;
+        slot_read(slot);
+    } else {
+        slot_pause_longer(slot);
+    }
+}
+
+void
+slot_resume(struct slot *slot)
+{
+    if (slot->locked == 0 && slot->deed.count > 0)
+        slot_lock_all(slot);
+    else
+        slot_read(slot);
 }
 
 /* ---- reading ---- */
@@ -239,7 +262,7 @@ slot_read(struct slot *slot)
         if (store_get(slot->commands->store, key_slice(&d->key), on_got, slot, i) == OK)
             slot->reading++;
         else
-            slot->failed = true;
+            slot->crowded = true;
     }
     if (slot->reading == 0)
         slot_decide(slot);

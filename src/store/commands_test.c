@@ -1,6 +1,7 @@
 #include "seom.pb-c.h"
 #include "store/commands.h"
 #include "store/desk.h"
+#include "store/locks.h"
 #include "store/player.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -513,6 +514,81 @@ test_store_away(void **state)
     assert_int_equal(counter(f, 'a'), 1);
 }
 
+/* One document that cannot be read, as one whose checksum does not fit. */
+static struct {
+    struct env_store engine;
+    struct store_done done;
+    struct key key;
+    uint64_t tokens[64];
+    uint32_t count;
+} damaged;
+
+static enum err
+damaged_get(void *ctx, uint64_t token, struct slice key)
+{
+    struct slice bad = key_slice(&damaged.key);
+    if (key.bytes == bad.bytes && memcmp(key.at, bad.at, bad.bytes) == 0)
+        damaged.tokens[damaged.count++ % 64] = token;
+    return damaged.engine.get(ctx, token, key);
+}
+
+static void
+damaged_got(void *ctx, uint64_t token, enum store_result result, const struct store_doc *doc)
+{
+    for (uint32_t i = 0; i < damaged.count && i < 64; i++) {
+        if (damaged.tokens[i] == token) {
+            damaged.tokens[i] = 0;
+            damaged.done.got(ctx, token, STORE_UNAVAILABLE, NULL);
+            return;
+        }
+    }
+    damaged.done.got(ctx, token, result, doc);
+}
+
+static void
+test_damaged_document(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t last_seq;
+    damaged.done = store_done(&f->desk->store);
+    struct store_done done = damaged.done;
+    done.got = damaged_got;
+    damaged.engine = memory_store_port(f->desk->memory, done);
+    damaged.key = counter_key('b');
+    damaged.count = 0;
+    f->desk->env.store = damaged.engine;
+    f->desk->env.store.get = damaged_get;
+    assert_int_equal(answer(f, (struct ask){.seq = 1, .body = "ab"})->code, SEOM__CODE__REFUSED);
+    assert_int_equal(deeds_of(f, 0, &last_seq), 0);
+    assert_int_equal(last_seq, 1); /* he may do something else */
+    assert_int_equal(answer(f, (struct ask){.seq = 2, .body = "a"})->code, SEOM__CODE__FINE);
+    damaged.key = key_make(DESK_WORLD, KEY_CLASS_PLAYER, player_of(0));
+    assert_int_equal(answer(f, (struct ask){.seq = 3, .body = "a"})->code, SEOM__CODE__RETRY_AFTER);
+}
+
+static void
+test_crowd_at_one_document(void **state)
+{
+    struct fixture *f = *state;
+    struct deed_actor nobody = {0};
+    uint64_t first = f->next;
+    for (uint32_t n = 0; n < 4 * LOCKS_WAITERS_MAX; n++)
+        assert_int_equal(
+            commands_job(f->commands, &nobody, &raises, text("z"), on_done, f, f->next++), OK);
+    uint64_t other = ask(f, (struct ask){.seq = 1, .body = "a"});
+    settle(f);
+    uint64_t fine = 0, later = 0;
+    for (uint64_t n = first; n < other; n++) {
+        assert_int_equal(f->answers[n].times, 1);
+        fine += f->answers[n].code == SEOM__CODE__FINE;
+        later += f->answers[n].code == SEOM__CODE__RETRY_AFTER;
+    }
+    assert_int_equal(fine + later, 4 * LOCKS_WAITERS_MAX);
+    assert_int_equal(counter(f, 'z'), fine);
+    assert_true(commands_stats(f->commands)->crowded > 0 && fine > LOCKS_WAITERS_MAX);
+    assert_int_equal(f->answers[other].code, SEOM__CODE__FINE);
+}
+
 static void
 test_ids_stay(void **state)
 {
@@ -638,6 +714,8 @@ main(void)
         CASE(test_does_not_fit),
         CASE(test_unreadable),
         CASE(test_store_away),
+        CASE(test_damaged_document),
+        CASE(test_crowd_at_one_document),
         CASE(test_ids_stay),
         CASE(test_job),
         CASE(test_faults),

@@ -5,6 +5,7 @@
 struct lock {
     uint32_t holder;
     uint32_t first, last; /* waiting */
+    uint32_t waiting;
 };
 
 void
@@ -49,19 +50,22 @@ locks_try(struct locks *locks, uint64_t key, uint32_t holder)
     return true;
 }
 
-bool
+enum lock_answer
 locks_take(struct locks *locks, uint64_t key, uint32_t holder)
 {
     if (locks_try(locks, key, holder))
-        return true;
+        return LOCK_YOURS;
     struct lock *lock = lock_find(locks, key);
+    if (lock->waiting == LOCKS_WAITERS_MAX)
+        return LOCK_FULL;
+    lock->waiting++;
     locks->next_waiter[holder] = LOCKS_NONE;
     if (lock->last == LOCKS_NONE)
         lock->first = holder;
     else
         locks->next_waiter[lock->last] = holder;
     lock->last = holder;
-    return false;
+    return LOCK_WAIT;
 }
 
 uint32_t
@@ -75,6 +79,7 @@ locks_give(struct locks *locks, uint64_t key, uint32_t holder)
         return LOCKS_NONE;
     }
     lock->holder = next;
+    lock->waiting--;
     lock->first = locks->next_waiter[next];
     if (lock->first == LOCKS_NONE)
         lock->last = LOCKS_NONE;

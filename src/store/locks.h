@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOCKS_NONE UINT32_MAX
+#define LOCKS_NONE        UINT32_MAX
+#define LOCKS_WAITERS_MAX 64 /* for one key: a place that everybody wants must not take all slots \
+                              */
 
 struct locks {
     struct pool items; /* struct lock of locks.c */
@@ -26,8 +28,14 @@ void locks_fini(struct locks *locks);
 /* true: holder has it now, or had it. false: somebody else has it, nothing changed. key is not 0.
  */
 bool locks_try(struct locks *locks, uint64_t key, uint32_t holder);
-/* true as above; false: holder waits, and gets it when its turn comes (locks_give() tells). */
-bool locks_take(struct locks *locks, uint64_t key, uint32_t holder);
+
+enum lock_answer {
+    LOCK_YOURS,
+    LOCK_WAIT, /* holder waits, and gets it when its turn comes (locks_give() tells) */
+    LOCK_FULL  /* LOCKS_WAITERS_MAX wait already: nothing changed */
+};
+
+enum lock_answer locks_take(struct locks *locks, uint64_t key, uint32_t holder) MUST_USE;
 /* Gives back what holder has; who has it now, LOCKS_NONE: nobody. */
 uint32_t locks_give(struct locks *locks, uint64_t key, uint32_t holder);
 

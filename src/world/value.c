@@ -15,6 +15,10 @@
 _Static_assert(COMMAND_BYTES_MAX <= DEED_BODY_MAX, "what a client may send the executor takes");
 _Static_assert(DEED_RESULT_MAX <= RESULT_BYTES_MAX, "what the executor says a client may hear");
 
+/* Commands under way together; each takes about 7 KB while it is. */
+#define COMMANDS_LEAST 64
+#define COMMANDS_MOST  4096
+
 /* What takes the place of a deed that cannot be one: its refusal is written like any other. */
 static uint32_t
 refuse_malformed(struct deed *deed)
@@ -61,7 +65,11 @@ value_init(struct world *w)
     }
     ids_init(&w->thing_ids, &w->store, w->options.world_id, "thing");
     ids_begin_at(&w->thing_ids, GAME_LEASED_THINGS_FIRST);
+    uint32_t commands_max = players_max < COMMANDS_LEAST  ? COMMANDS_LEAST
+                            : players_max > COMMANDS_MOST ? COMMANDS_MOST
+                                                          : players_max;
     w->commands = commands_alloc(&(struct commands_options){.world = w->options.world_id,
+                                                            .commands_max = commands_max,
                                                             .ctx = society,
                                                             .finish = ledger_finish,
                                                             .wrote = wrote,
