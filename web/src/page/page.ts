@@ -11,7 +11,7 @@ import type { Ending } from "../sea/line";
 import { cutToBytes, Play } from "../sea/play";
 import { moverDrawnAt, type Replica } from "../sea/replica";
 import { Watch, windowAround } from "../sea/watch";
-import { distanceMm, knownThing } from "../sea/things";
+import { distanceMm, knownThing, TREE } from "../sea/things";
 import { LOOK_ANIMAL } from "../wire/batch";
 import { motionMoves } from "../wire/motion";
 import { Hands } from "./hands";
@@ -453,6 +453,7 @@ export class Page {
     const now_ms = line.now();
     const own = this.ownPlace();
     if (own !== undefined && this.phase === "in") this.gatherMark(own, island);
+    this.gatherThings(island, (thing) => thing !== TREE);
     for (const [m, at] of replica.drawn(now_ms)) {
       if (m.entity === this.play.avatar?.entity) continue;
       addMover(this.beings, {
@@ -464,8 +465,13 @@ export class Page {
       const a = this.play.avatar as Avatar;
       addMover(this.beings, { entity: a.entity, look: a.look, ...own, heading: a.heading, walks: a.moves(now_ms), alpha: 1 });
     }
-    for (const t of replica.things.values()) {
-      addThing(this.beings, { ...t, x: island.x_m + t.place.x_mm / 1000, y: island.y_m + t.place.y_mm / 1000 });
+    this.gatherThings(island, (thing) => thing === TREE);
+  }
+
+  // What lies on the ground is below people, crowns of trees are above them.
+  private gatherThings(island: Island, which: (thing: number) => boolean): void {
+    for (const t of this.replica().things.values()) {
+      if (which(t.thing)) addThing(this.beings, { ...t, x: island.x_m + t.place.x_mm / 1000, y: island.y_m + t.place.y_mm / 1000 });
     }
   }
 
