@@ -15,7 +15,9 @@
 #define MAIL_SLOTS_MAX   8
 #define TRADE_SLOTS_MAX  8
 #define COINS_MAX        1000000000000 /* of one holder; far from overflow */
-#define INBOX_MAX        64            /* notices */
+#define INBOX_MAX        64            /* notices; the last ones only for what finds no room */
+#define INBOX_ASKED_MAX  48            /* beyond it nobody can send or offer something */
+#define INBOX_FROM_ONE   16            /* of one sender, so that nobody can fill another's inbox */
 #define TRADES_OPEN_MAX  8             /* own offers */
 #define MAIL_TEXT_MAX    200           /* bytes of UTF-8 */
 #define MAIL_DAYS        30            /* then what is in it is lost to the world, by the ledger */

@@ -77,14 +77,24 @@ inbox_open(struct deed *deed, uint64_t player)
     return deed_open(deed, &key, &seom__inbox_document__descriptor);
 }
 
+static bool
+inbox_has_room(const Seom__InboxDocument *inbox, uint64_t from, bool asked)
+{
+    uint32_t from_one = 0;
+    for (size_t i = 0; i < inbox->n_notices; i++)
+        from_one += inbox->notices[i]->from == from;
+    return asked ? inbox->n_notices < INBOX_ASKED_MAX && from_one < INBOX_FROM_ONE
+                 : inbox->n_notices < INBOX_MAX;
+}
+
 uint32_t
-inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice)
+inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice, bool asked)
 {
     CHECK(notice->kind != SEOM__NOTICE_KIND__NOTICE_NONE && notice->id != 0);
     Seom__InboxDocument *inbox = inbox_open(deed, player);
     if (inbox == NULL || inbox_sweep(deed, player, inbox) == DEED_MORE)
         return DEED_MORE;
-    if (inbox->n_notices >= INBOX_MAX)
+    if (!inbox_has_room(inbox, notice->from, asked))
         return SEOM__CODE__NO_ROOM;
     Seom__Notice **notices =
         list_longer(deed, inbox->notices, inbox->n_notices, 1, sizeof inbox->notices[0]);
@@ -115,7 +125,8 @@ inbox_remove(struct deed *deed, uint64_t player, Seom__NoticeKind kind, uint64_t
 
 /* ---- making a mail ---- */
 
-/* A new mail with its notice. FINE, DEED_MORE, NO_ROOM: the inbox is full. */
+/* A new mail with its notice; text NULL: for what finds no room. FINE, DEED_MORE, NO_ROOM: the
+ * inbox is full. */
 static uint32_t
 mail_make(struct deed *deed, uint64_t to, char *text, bool holds, uint64_t *id,
           Seom__MailDocument **out)
@@ -141,7 +152,7 @@ mail_make(struct deed *deed, uint64_t to, char *text, bool holds, uint64_t *id,
     notice.from_name = deed_player(deed)->name;
     notice.day = mail->day;
     notice.holds = holds;
-    return inbox_add(deed, to, &notice);
+    return inbox_add(deed, to, &notice, text != NULL);
 }
 
 /* The mail for what finds no room, made when there is none yet. */

@@ -31,9 +31,10 @@ uint32_t mail_move_coins_or_send(struct deed *deed, const struct purse *from,
 /* The same for all that is in from, coins too. */
 uint32_t mail_move_all_or_send(struct deed *deed, const struct purse *from, const struct purse *to,
                                enum reason reason, uint64_t *mail);
-/* A notice at the end of a player's inbox, and old ones out of it. FINE, DEED_MORE, NO_ROOM: full.
- */
-uint32_t inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice);
+/* A notice at the end of a player's inbox, and old ones out of it. asked: somebody wants to send or
+ * offer something, which has narrower limits than what finds no room (kinds.h). FINE, DEED_MORE,
+ * NO_ROOM: full. */
+uint32_t inbox_add(struct deed *deed, uint64_t player, const Seom__Notice *notice, bool asked);
 /* Also when it is not there. FINE, DEED_MORE. */
 uint32_t inbox_remove(struct deed *deed, uint64_t player, Seom__NoticeKind kind, uint64_t id);
 uint32_t mail_day(const struct deed *deed); /* of world time */

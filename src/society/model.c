@@ -179,15 +179,20 @@ notices_sweep(struct model *model, uint32_t who)
     }
 }
 
+/* asked: somebody wants to send or offer something. */
 static bool
-notices_add(struct model *model, uint32_t who, bool offer, uint64_t id)
+notices_add(struct model *model, uint32_t who, struct model_notice notice, bool asked)
 {
     struct model_person *person = &model->people[who];
+    uint32_t his = 0;
     notices_sweep(model, who);
-    if (person->notices_count == INBOX_MAX)
+    for (uint32_t n = 0; n < person->notices_count; n++)
+        his += person->notices[n].from == notice.from;
+    if (person->notices_count >= (asked ? INBOX_ASKED_MAX : INBOX_MAX) ||
+        (asked && his >= INBOX_FROM_ONE))
         return false;
-    person->notices[person->notices_count++] =
-        (struct model_notice){.offer = offer, .id = id, .day = model->day};
+    notice.day = model->day;
+    person->notices[person->notices_count++] = notice;
     return true;
 }
 
@@ -225,7 +230,7 @@ move_or_send(struct model *model, uint32_t by, struct model_purse *from, struct 
     struct model_parcel *waits = (struct model_parcel *)model_parcel(model, id, false);
     if (waits == NULL) {
         waits = parcel_make(model, id, false, by, to);
-        if (!notices_add(model, to, false, id))
+        if (!notices_add(model, to, (struct model_notice){.id = id, .from = by}, false))
             return false;
     }
     for (uint32_t n = 0; n < what.count; n++)
@@ -300,7 +305,7 @@ do_send(struct model *model, uint32_t who, const Seom__Send *send, uint64_t id)
         send->n_parts > MAIL_SLOTS_MAX || (bytes == 0 && send->n_parts == 0 && send->coins == 0))
         return false;
     struct model_parcel *mail = parcel_make(model, id, false, who, to);
-    return notices_add(model, to, false, id) &&
+    return notices_add(model, to, (struct model_notice){.id = id, .from = who}, true) &&
            move_parts(model, who, send->parts, send->n_parts, send->coins, &mail->holds);
 }
 
@@ -356,7 +361,8 @@ do_offer(struct model *model, uint32_t who, const Seom__Offer *offer, uint64_t i
     struct model_parcel *trade = parcel_make(model, id, true, who, to);
     trade->wants = wants;
     me->trades[me->trades_count++] = id;
-    return notices_add(model, to, true, id) &&
+    return notices_add(model, to, (struct model_notice){.offer = true, .id = id, .from = who},
+                       true) &&
            move_parts(model, who, offer->parts, offer->n_parts, offer->coins, &trade->holds);
 }
 

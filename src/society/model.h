@@ -31,6 +31,7 @@ struct model_parcel {
 struct model_notice {
     bool offer;
     uint64_t id;
+    uint32_t from; /* person */
     uint32_t day;
 };
 

@@ -155,7 +155,7 @@ trade_make(struct deed *deed, const Seom__Offer *offer, uint64_t *id, Seom__Trad
     notice.from_name = giver->name;
     notice.day = trade->day;
     notice.holds = offer->n_parts > 0 || offer->coins > 0;
-    return inbox_add(deed, offer->to, &notice);
+    return inbox_add(deed, offer->to, &notice, true);
 }
 
 static uint32_t

@@ -131,7 +131,7 @@ deed_mail(struct deed *deed)
     notice.kind = SEOM__NOTICE_KIND__NOTICE_MAIL;
     notice.id = 77;
     notice.from = deed_actor(deed)->player;
-    return inbox_add(deed, deed_whom(deed), &notice);
+    return inbox_add(deed, deed_whom(deed), &notice, true);
 }
 
 static inline uint32_t
