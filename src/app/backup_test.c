@@ -26,7 +26,10 @@ static void
 write_version(struct fixture *f, uint64_t version)
 {
     struct slice value = {(const uint8_t *)"\x08\x01", 2};
-    assert_int_equal(tool_put(&f->tool, KEY, version, value), OK);
+    struct tool_document found = {.version = version, .exists = version > 0};
+    uint64_t now;
+    assert_int_equal(tool_put(&f->tool, KEY, &found, value, &now), OK);
+    assert_int_equal(now, version + 1);
 }
 
 static uint64_t

@@ -25,6 +25,7 @@ int audit_command(int argc, char **argv);
 int ledger_command(int argc, char **argv);
 int backup_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
+int switches_command(int argc, char **argv);
 int store_verify_command(int argc, char **argv);
 int store_copy_command(int argc, char **argv);
 int config_command(int argc, char **argv);

@@ -1,5 +1,6 @@
-/* `seom doc get|put`: one document as JSON, and back. Works beside a running server: what is put
- * here is seen at the next read, and a commit that had read the older version loses its race.
+/* `seom doc get` and `seom doc put`: one document as JSON, and back. Works beside a running server:
+ * what is put here is seen at the next read, and a commit that had read the older version loses its
+ * race.
  */
 #include "app/commands.h"
 #include "app/document_json.h"
@@ -77,22 +78,29 @@ doc_get_command(int argc, char **argv)
     return print_document(&doc, &found);
 }
 
+static json_t *
+load_json(struct doc *doc, json_error_t *where)
+{
+    struct slice bytes;
+    if (strcmp(doc->tool.arguments[1], "-") == 0)
+        return json_loadf(stdin, 0, where);
+    enum err error = file_read(doc->tool.arguments[1], INPUT_MAX, &bytes);
+    if (error != OK) {
+        snprintf(where->text, sizeof where->text, "%s", err_text(error));
+        where->line = 0;
+        return NULL;
+    }
+    json_t *json = json_loadb((const char *)bytes.at, bytes.bytes, 0, where);
+    free((void *)bytes.at);
+    return json;
+}
+
 /* What stands in the file: the document, or what `seom doc get` printed around it. */
 static json_t *
 read_json(struct doc *doc, json_t **whole)
 {
-    struct slice bytes;
-    const char *path =
-        strcmp(doc->tool.arguments[1], "-") == 0 ? "/dev/stdin" : doc->tool.arguments[1];
-    enum err error = file_read(path, INPUT_MAX, &bytes);
-    if (error != OK) {
-        snprintf(doc->tool.why, sizeof doc->tool.why, "%s: %s", doc->tool.arguments[1],
-                 err_text(error));
-        return NULL;
-    }
     json_error_t where;
-    *whole = json_loadb((const char *)bytes.at, bytes.bytes, 0, &where);
-    free((void *)bytes.at);
+    *whole = load_json(doc, &where);
     if (*whole == NULL) {
         snprintf(doc->tool.why, sizeof doc->tool.why, "%s:%d: %s", doc->tool.arguments[1],
                  where.line, where.text);
@@ -131,10 +139,9 @@ put(struct doc *doc, const json_t *json, uint64_t *version)
                      json_pack("{s:s, s:I, s:o, s:O}", "key", doc->key, "version",
                                (json_int_t)found.version, "before",
                                before != NULL ? before : json_null(), "after", json));
-    *version = found.version + 1;
     return error != OK
                ? error
-               : tool_put(&doc->tool, doc->key, found.version, (struct slice){packed, bytes});
+               : tool_put(&doc->tool, doc->key, &found, (struct slice){packed, bytes}, version);
 }
 
 int

@@ -33,6 +33,8 @@ store_verify_command(int argc, char **argv)
     enum err error = lmdb_verify(tool.config.data, on_damaged, NULL, &v, tool.why);
     if (error != OK && v.damaged == 0)
         return tool_fail(&tool, NULL);
+    if (error == ERR_IO) /* its pages are damaged too: it ended before the end */
+        fprintf(stderr, "%s: %s\n", tool.name, tool.why);
     output_progress("%llu documents, %llu graves of deleted ones, %llu damaged",
                     (unsigned long long)v.documents, (unsigned long long)v.deleted,
                     (unsigned long long)v.damaged);

@@ -94,15 +94,20 @@ tool_get(struct tool *tool, const char *key, struct tool_document *out)
 struct writing {
     bool answered;
     enum store_result result;
+    uint64_t version;
+    bool exists;
 };
 
 static void
 on_got(void *ctx, uint64_t token, enum store_result result, const struct store_doc *doc)
 {
-    (void)ctx;
     (void)token;
-    (void)result;
-    (void)doc;
+    struct writing *writing = ctx;
+    *writing = (struct writing){.answered = true, .result = result};
+    if (result == STORE_OK) {
+        writing->version = doc->version;
+        writing->exists = doc->exists;
+    }
 }
 
 static void
@@ -112,6 +117,18 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
     struct writing *writing = ctx;
     writing->answered = true;
     writing->result = result;
+}
+
+/* Until what was just asked is answered; nobody knows what became of it when that takes too long.
+ */
+static enum store_result
+answer_wait(struct lmdb_store *store, struct writing *writing)
+{
+    struct pollfd ready = {.fd = lmdb_store_fd(store), .events = POLLIN};
+    writing->answered = false;
+    while (!writing->answered && poll(&ready, 1, WAIT_MS) > 0)
+        lmdb_store_deliver(store);
+    return writing->answered ? writing->result : STORE_UNKNOWN;
 }
 
 static enum err
@@ -133,30 +150,47 @@ result_error(struct tool *tool, const char *key, enum store_result result)
     check_failed(__FILE__, __LINE__, __func__, "a result of the store");
 }
 
+static enum err
+document_write(struct tool *tool, struct lmdb_store *store, const char *key,
+               const struct tool_document *found, struct slice value, uint64_t *version)
+{
+    struct writing writing = {.answered = false};
+    struct env_store port = lmdb_store_port(
+        store, (struct store_done){.ctx = &writing, .got = on_got, .committed = on_committed});
+    struct store_write write = {.key = {(const uint8_t *)key, strlen(key)},
+                                .expected_version = found->version,
+                                .op = STORE_PUT,
+                                .value = value};
+    enum err error = OK;
+    if (!found->exists) { /* a deleted one goes on counting where it was */
+        error = port.get(port.ctx, 0, write.key);
+        if (error == OK)
+            error = result_error(tool, key, answer_wait(store, &writing));
+        if (error != OK)
+            return error;
+        if (writing.exists)
+            return result_error(tool, key, STORE_CONFLICT);
+        write.expected_version = writing.version;
+    }
+    error = port.commit(port.ctx, 0, &write, 1);
+    if (error != OK) {
+        snprintf(tool->why, sizeof tool->why, "%s: %s", key, err_text(error));
+        return error;
+    }
+    *version = write.expected_version + 1;
+    return result_error(tool, key, answer_wait(store, &writing));
+}
+
 enum err
-tool_put(struct tool *tool, const char *key, uint64_t version, struct slice value)
+tool_put(struct tool *tool, const char *key, const struct tool_document *found, struct slice value,
+         uint64_t *version)
 {
     struct lmdb_store *store;
     struct lmdb_store_options options = {.directory = tool->config.data, .beside = true};
     enum err error = lmdb_store_open(&options, &store, tool->why);
     if (error != OK)
         return error;
-    struct writing writing = {.result = STORE_UNKNOWN};
-    struct env_store port = lmdb_store_port(
-        store, (struct store_done){.ctx = &writing, .got = on_got, .committed = on_committed});
-    struct store_write write = {.key = {(const uint8_t *)key, strlen(key)},
-                                .expected_version = version,
-                                .op = STORE_PUT,
-                                .value = value};
-    error = port.commit(port.ctx, 0, &write, 1);
-    if (error != OK) {
-        snprintf(tool->why, sizeof tool->why, "%s: %s", key, err_text(error));
-    } else {
-        struct pollfd ready = {.fd = lmdb_store_fd(store), .events = POLLIN};
-        while (!writing.answered && poll(&ready, 1, WAIT_MS) > 0)
-            lmdb_store_deliver(store);
-        error = result_error(tool, key, writing.result);
-    }
+    error = document_write(tool, store, key, found, value, version);
     lmdb_store_close(&store);
     return error;
 }

@@ -47,7 +47,7 @@ bool tool_begin(struct tool *tool);
 int tool_fail(const struct tool *tool, const char *remedy);
 
 struct tool_document {
-    uint64_t version; /* 0: was never there, or only its grave is */
+    uint64_t version; /* 0 when it does not exist, though a deleted one has had more */
     bool exists;
     uint8_t value[STORE_VALUE_MAX];
     size_t bytes;
@@ -55,9 +55,10 @@ struct tool_document {
 
 /* ERR_FORMAT: its checksum does not fit. Errors leave tool->why. */
 enum err tool_get(struct tool *tool, const char *key, struct tool_document *out) MUST_USE;
-/* Writes one document on top of a version. ERR_CONFLICT: it has another by now; ERR_UNKNOWN. */
-enum err tool_put(struct tool *tool, const char *key, uint64_t version,
-                  struct slice value) MUST_USE;
+/* Writes one document on top of what was found. *version: what it has now. ERR_CONFLICT: it was
+ * changed meanwhile; ERR_UNKNOWN. */
+enum err tool_put(struct tool *tool, const char *key, const struct tool_document *found,
+                  struct slice value, uint64_t *version) MUST_USE;
 /* true: --yes was given, or somebody at the terminal said so. Otherwise false, and printed what to
  * do. */
 bool tool_confirm(const struct tool *tool, const char *question);

@@ -145,8 +145,8 @@ sync_directory_of(const char *path)
     return close_after(file, fsync(file) != 0 ? os_err(errno) : OK);
 }
 
-enum err
-file_replace(const char *path, struct slice bytes)
+static enum err
+replace(const char *path, struct slice bytes, mode_t mode)
 {
     char beside[PATH_MAX];
 
@@ -159,7 +159,7 @@ file_replace(const char *path, struct slice bytes)
         return os_err(errno);
     }
     enum err error = write_all(file, bytes);
-    if (error == OK && (fchmod(file, 0644) != 0 || fsync(file) != 0)) {
+    if (error == OK && (fchmod(file, mode) != 0 || fsync(file) != 0)) {
         error = os_err(errno);
     }
     error = close_after(file, error);
@@ -171,6 +171,18 @@ file_replace(const char *path, struct slice bytes)
         return error;
     }
     return sync_directory_of(path);
+}
+
+enum err
+file_replace(const char *path, struct slice bytes)
+{
+    return replace(path, bytes, 0644);
+}
+
+enum err
+file_replace_private(const char *path, struct slice bytes)
+{
+    return replace(path, bytes, 0600);
 }
 
 static bool

@@ -24,6 +24,8 @@ void file_unmap(struct slice *bytes);
 /* Puts a file in place whole or not at all: written beside it, synced, renamed, the directory
  * synced. On failure the old file, if any, still stands. */
 enum err file_replace(const char *path, struct slice bytes) MUST_USE;
+/* The same for what nobody else may read. */
+enum err file_replace_private(const char *path, struct slice bytes) MUST_USE;
 
 /* Names (without the directory) of its regular files that end with suffix, sorted. ERR_FULL: more
  * than FILES_LISTED_MAX. The caller frees the list with file_list_free(). */

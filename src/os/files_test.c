@@ -94,6 +94,17 @@ test_nothing(void **state)
     assert_int_equal(file_read(room->directory, 10, &got), ERR_FORMAT);
 }
 
+static void
+test_private(void **state)
+{
+    struct room *room = *state;
+    struct stat status;
+    const char *path = path_of(room, "key");
+    assert_int_equal(file_replace_private(path, text("secret")), OK);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+}
+
 /* A replacement that fails leaves the old file and nothing else. */
 static void
 test_failed_replace(void **state)
@@ -141,6 +152,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_replace_and_read, make_room, drop_room),
+        cmocka_unit_test_setup_teardown(test_private, make_room, drop_room),
         cmocka_unit_test_setup_teardown(test_nothing, make_room, drop_room),
         cmocka_unit_test_setup_teardown(test_failed_replace, make_room, drop_room),
         cmocka_unit_test_setup_teardown(test_list, make_room, drop_room),

@@ -4,6 +4,18 @@
 #include <string.h>
 #include <xxhash.h>
 
+static const char *const class_names[DEED_CLASSES] = {[DEED_GATHER] = "gather",
+                                                      [DEED_ARRANGE] = "arrange",
+                                                      [DEED_TAKE] = "take",
+                                                      [DEED_TRADE] = "trade",
+                                                      [DEED_MAIL] = "mail"};
+
+const char *deed_class_name(enum deed_class class)
+{
+    CHECK(class < DEED_CLASSES);
+    return class_names[class];
+}
+
 const struct deed_actor *
 deed_actor(const struct deed *deed)
 {

@@ -36,6 +36,8 @@ enum deed_class {
     DEED_CLASSES
 };
 
+const char *deed_class_name(enum deed_class class); /* static */
+
 /* The switch "no wealth transfer": everything by which something can come from one player to
  * another. */
 #define DEED_WEALTH_TRANSFER \

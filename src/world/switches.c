@@ -9,12 +9,6 @@
 #define SWITCHES_MS   1000
 #define SWITCHES_NAME "switches"
 
-static const char *const class_names[DEED_CLASSES] = {[DEED_GATHER] = "gather",
-                                                      [DEED_ARRANGE] = "arrange",
-                                                      [DEED_TAKE] = "take",
-                                                      [DEED_TRADE] = "trade",
-                                                      [DEED_MAIL] = "mail"};
-
 bool
 switch_is_closed(const struct world *w, enum deed_class class)
 {
@@ -28,7 +22,8 @@ say_so(const struct world *w, uint32_t before, uint32_t after)
     for (uint32_t class = 0; class < DEED_CLASSES; class ++) {
         if (((before ^ after) >> class & 1) != 0) {
             env_log(w->env, LOG_WARN, "world.switch", "deeds of class %s are %s from now on",
-                    class_names[class], (after >> class & 1) != 0 ? "closed" : "open");
+                    deed_class_name((enum deed_class) class),
+                    (after >> class & 1) != 0 ? "closed" : "open");
         }
     }
 }
