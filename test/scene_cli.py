@@ -16,8 +16,10 @@ import tempfile
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COMMANDS = ["dev", "bots", "bench", "sim", "islands", "players", "tree", "decode", "config", "version", "help"]
-GROUPS = {"bench": ["limit", "world", "crowd", "store"], "islands": ["import", "show"]}
+COMMANDS = ["dev", "bots", "bench", "sim", "islands", "players", "doc", "ledger", "audit", "switches", "backup", "restore", "store",
+            "tree", "decode", "config", "version", "help"]
+GROUPS = {"bench": ["limit", "world", "crowd", "store"], "islands": ["import", "show"], "doc": ["get", "put", "history"],
+          "store": ["verify", "copy"]}
 SECONDS = 20
 
 seom = None

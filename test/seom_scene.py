@@ -26,6 +26,7 @@ import decode  # noqa: E402  (its directory was just made known)
 PATIENCE_S = 20
 CHUNK_MM = 30000
 CODE = {name: number for number, name in enumerate(decode.CODES)}
+NOT_DONE = ("RETRY_AFTER", "CLOSED", "UNREADABLE")  # these answers use up no number
 
 
 def until(what, patience_s=PATIENCE_S):
@@ -162,6 +163,11 @@ def client_frame(**message):
     return b"\0" + write_message(decode.CLIENT, message)
 
 
+# Of proto/value.proto, what scenes do.
+DEED = {5: ("craft", {1: ("kind", "uint32")}), 7: ("buy", {1: ("kind", "uint32"), 2: ("count", "uint32")}),
+        50: ("split", {1: ("from", "uint32"), 2: ("to", "uint32"), 3: ("count", "uint32")})}
+
+
 def hello_frame(**hello):
     return client_frame(hello={"protocol": {"min": 1, "max": 1}, "client": "scene", **hello})
 
@@ -200,7 +206,7 @@ class Line:
         self.bytes = b""
         self.messages, self.motions, self.heard_at = [], {}, {}
         self.welcome = self.goodbye = self.island = self.motion = self.world_at = None
-        self.move_no = self.corrections = 0
+        self.move_no = self.corrections = self.seq = 0
         self.ended = None
 
     def __enter__(self):
@@ -236,6 +242,20 @@ class Line:
         self.motion = {"x_mm": x_mm, "y_mm": y_mm, "vx": vx, "vy": vy, "since_ms": now_ms, "lasts_ms": lasts_ms}
         self.move_no += 1
         self.say(client_frame(move={"move_no": self.move_no, "motion": self.motion, "look": look}))
+
+    def do(self, patience_s=PATIENCE_S, **deed):
+        """Does one thing, as do(buy={"kind": 1, "count": 2}), and waits: the name of the code that it was answered with. What was
+        not done uses up no number."""
+        heard = len(self.messages)
+        self.say(client_frame(command={"seq": self.seq + 1, "body": write_message(DEED, deed)}))
+
+        def result():
+            return next((body for name, body in self.messages[heard:] if name == "result" and body["seq"] == self.seq + 1), None)
+        self.hear(result, patience_s)
+        assert result() is not None, f"no result of {deed}: {self.messages[heard:]} {self.ended}"
+        code = decode.CODES[result().get("code", 0)]
+        self.seq += code not in NOT_DONE
+        return code
 
     def watch(self, island, x_mm, y_mm, side_mm):
         self.say(client_frame(request={"number": 1, "camera": {
@@ -297,6 +317,7 @@ class Line:
             self.world_at = (body["world_ms"], time.monotonic())
         if name == "welcome":
             self.welcome, self.island, self.motion = body, body["island"], body["motion"]
+            self.seq = body.get("last_seq", 0)
         elif name == "goodbye":
             self.goodbye = body
 

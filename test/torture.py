@@ -24,7 +24,7 @@ import tempfile
 import time
 import traceback
 
-from seom_scene import CODE, PATIENCE_S, Line, World, clean_environment, run, until, write_message
+from seom_scene import CODE, NOT_DONE, PATIENCE_S, Line, World, clean_environment, run, until
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORLD = "0001"
@@ -35,7 +35,7 @@ AWAKE_AGAIN_S = 30          # until somebody is answered again, on a busy machin
 MIB = 1 << 20
 IMAGE_BYTES = 112 * MIB     # of the disk that loses its power: the store reserves 64 MiB
 COPIES = 4                  # power cuts for each 20 kills
-NOT_DONE = {CODE["RETRY_AFTER"], CODE["CLOSED"], CODE["UNREADABLE"]}  # these use up no number
+NAME = {number: name for name, number in CODE.items()}
 PORTS = (21000, 31000)
 # What a killed process has written is the kernel's, whatever lies below it: with a disk in memory more is done between two kills.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) and "TMPDIR" not in os.environ else None
@@ -99,7 +99,7 @@ class Answers:
 
     def note(self, player, seq, code):
         self.count += 1
-        if code in NOT_DONE:
+        if NAME[code] in NOT_DONE:
             self.not_done += 1
             return
         before = self.codes.setdefault((player, seq), code)
@@ -280,7 +280,6 @@ class Torture:
 
 
 DONE, LATER = ("FINE", "REFUSED"), ("RETRY_AFTER",)
-DEED = {7: ("buy", {1: ("kind", "uint32"), 2: ("count", "uint32")})}
 
 
 class Asker:
@@ -290,7 +289,6 @@ class Asker:
     def __init__(self, torture):
         self.torture = torture
         self.line = Line(torture.server.address).hello()
-        self.seq = self.line.welcome.get("last_seq", 0)
 
     def __enter__(self):
         return self
@@ -298,22 +296,11 @@ class Asker:
     def __exit__(self, *_):
         self.line.socket.close()
 
-    def buy(self, patience_s=PATIENCE_S):
+    def buy(self):
         """The name of the code that came."""
-        body = write_message(DEED, {"buy": {"kind": 1, "count": 1}})
-        heard = len(self.line.messages)
-        self.line.say(b"\0" + write_message({4: ("command", {1: ("seq", "uint64"), 2: ("body", "string")})},
-                                            {"command": {"seq": self.seq + 1, "body": body.decode("latin-1")}}))
-
-        def result():
-            return next((m for name, m in self.line.messages[heard:] if name == "result"), None)
-        self.line.hear(result, patience_s)
-        assert result() is not None, f"no result: {self.line.messages[heard:]} {self.line.ended}"
-        code = result().get("code", 0)
-        self.torture.answers.note(self.line.welcome["player"], self.seq + 1, code)
-        if code not in NOT_DONE:
-            self.seq += 1
-        return next(name for name, number in CODE.items() if number == code)
+        seq, code = self.line.seq + 1, self.line.do(buy={"kind": 1, "count": 1})
+        self.torture.answers.note(self.line.welcome["player"], seq, CODE[code])
+        return code
 
     def until_answered(self, wanted, patience_s=AWAKE_AGAIN_S):
         """wanted: DONE, which one without coins has been told as well (REFUSED), or RETRY_AFTER."""
