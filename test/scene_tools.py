@@ -114,6 +114,10 @@ def test_everything_can_be_looked_at(seom):
             assert mine["count"] == len(mine["lines"]) > 0, mine
             assert all(name in (line["from"], line["to"]) for line in mine["lines"] if line["count"]), mine
             assert told(run(seom, "ledger", "--player", hex(player), "--data", data))["count"] >= mine["count"]
+            uid = next(line["uid"] for line in lines if "uid" in line)
+            way = told(run(seom, "ledger", "--thing", "0x" + uid, "--data", data))["lines"]
+            assert way[0]["from"] == "world" and all(line["uid"] == uid for line in way), way
+            assert all(after["from"] == before["to"] for before, after in zip(way, way[1:])), f"it came from elsewhere: {way}"
             history = told(run(seom, "doc", "history", key_of(player), "--data", data))
             assert history["lines"][:mine["count"]] == mine["lines"], "the history is another"
             document = get(seom, data, key_of(player))
@@ -184,9 +188,14 @@ def test_a_thing_more_is_found(seom):
             red = told(done, 1)
             assert red[what] == 1 and not red["balanced"], red
             assert key in done.stderr, done.stderr
-        document["bag"]["slots"][0]["count"] = 3
+        # What an operator gives comes with its line, in one document; then everything is as it should be.
+        document["bag"]["slots"][0]["count"] = 3 + 2
+        document["ledger"].append({"at_ms": document["ledger"][-1]["at_ms"], "reason": 19, "to": "ACCOUNT_PLAYER",
+                                   "to_id": line.welcome["player"], "kind": 1, "count": 2})
         told(put(seom, data, key, document))
         assert told(run(seom, "audit", "--data", data))["balanced"]
+        history = told(run(seom, "doc", "history", key, "--data", data))["lines"]
+        assert history[-1]["reason"] == "by the operator" and history[-1]["count"] == 2, history[-1]
 
 
 def asked(seom, answer, *arguments):
@@ -366,7 +375,8 @@ def test_wrong_arguments(seom):
                 (["doc", "get"], "which document?"), (["doc", "get", "nonsense"], "\"nonsense\" is no key", "0001/player/"),
                 (["doc", "put", nobody], "from which file?"), (["doc", "put", "0001//x", file], "is no key"),
                 (["doc", "history", "0001/meta/clock"], "0001/meta/clock", "ledger"), (["doc", "get", nobody, "more"], "\"more\""),
-                (["ledger", "--player", "Kim"], "\"Kim\"", "id"), (["backup"], "to which file?"), (["restore"], "from which file?"),
+                (["ledger", "--player", "Kim"], "\"Kim\"", "id"),
+                (["ledger", "--player", "1", "--thing", "2"], "not both"), (["backup"], "to which file?"), (["restore"], "from which file?"),
                 (["store", "copy"], "to which file?"), (["audit", "everything"], "\"everything\""),
                 (["store", "verify", "more"], "\"more\""), (["switches", "--close", "walking"], "\"walking\"", "gather"),
                 (["switches", "--why", "no reason"], "--why"), (["switches", "--open", "mail", "--close", "all"], "same time")):

@@ -25,7 +25,8 @@ struct line {
 };
 
 struct lines {
-    bool any; /* every account */
+    bool any;     /* every account */
+    uint64_t uid; /* of one single thing, wherever it went; 0: not asked */
     struct account account;
     struct line *at; /* owned */
     size_t count, capacity;
@@ -50,7 +51,9 @@ static void
 take_entry(struct lines *lines, uint64_t owner, const Seom__Entry *e)
 {
     lines->read++;
-    if (!lines->any && !account_is(&lines->account, e->from, e->from_id) &&
+    if (lines->uid != 0 && e->uid != lines->uid)
+        return;
+    if (!lines->any && lines->uid == 0 && !account_is(&lines->account, e->from, e->from_id) &&
         !account_is(&lines->account, e->to, e->to_id))
         return;
     if (lines->count == lines->capacity) {
@@ -232,17 +235,31 @@ lines_run(struct tool *tool, struct lines *lines, bool each_line)
 
 struct ledger {
     struct tool tool;
-    const char *player;
+    uint64_t player, thing; /* 0: not asked */
 };
+
+static uint64_t
+id_of(const char *what, const char *text, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    uint64_t id = strtoull(text, &end, 0);
+    if (errno != 0 || *end != '\0' || id == 0)
+        argp_error(state, "%s \"%s\" is no id: a number, or 0x and hex", what, text);
+    return id;
+}
 
 static error_t
 parse_ledger(int key, char *argument, struct argp_state *state)
 {
     struct ledger *ledger = state->input;
-    if (key == 'p') {
-        ledger->player = argument;
+    if (key == 'p' || key == 't') {
+        *(key == 'p' ? &ledger->player : &ledger->thing) =
+            id_of(key == 'p' ? "--player" : "--thing", argument, state);
         return 0;
     }
+    if (key == ARGP_KEY_END && ledger->player != 0 && ledger->thing != 0)
+        argp_error(state, "--player or --thing, not both");
     state->input = &ledger->tool;
     error_t error = tool_parse(key, argument, state);
     state->input = ledger;
@@ -255,27 +272,20 @@ ledger_command(int argc, char **argv)
     static const struct argp_option options[] = {
         {"player", 'p', "ID", 0, "only what he gave or got; as in `seom players`, or 0x and hex",
          0},
+        {"thing", 't', "UID", 0, "only the way of one single thing", 0},
         TOOL_OPTION_DATA,
         {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse_ledger,
-        .doc = "Print the lines of the ledger, whether the world runs or not: of one player as a "
-               "table and one JSON object, of everybody as one JSON object a line."};
+        .doc = "Print the lines of the ledger, whether the world runs or not: of one player or "
+               "thing as a table and one JSON object, of everybody as one JSON object a line."};
     struct ledger ledger = {.tool = {.name = argv[0]}};
     argp_parse(&argp, argc, argv, 0, NULL, &ledger);
-    struct lines lines = {.any = ledger.player == NULL};
-    if (ledger.player != NULL) {
-        char *end;
-        errno = 0;
-        lines.account = (struct account){.kind = SEOM__ACCOUNT_KIND__ACCOUNT_PLAYER,
-                                         .id = strtoull(ledger.player, &end, 0)};
-        if (errno != 0 || *end != '\0' || end == ledger.player) {
-            fprintf(stderr, "%s: \"%s\" is no player's id: a number, or 0x and hex\n", argv[0],
-                    ledger.player);
-            return 2;
-        }
-    }
+    struct lines lines = {
+        .any = ledger.player == 0 && ledger.thing == 0,
+        .uid = ledger.thing,
+        .account = {.kind = SEOM__ACCOUNT_KIND__ACCOUNT_PLAYER, .id = ledger.player}};
     return tool_begin(&ledger.tool) ? lines_run(&ledger.tool, &lines, lines.any) : 2;
 }
 
