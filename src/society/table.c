@@ -66,6 +66,8 @@ table_grow(struct table *table)
         if (is_needed(table, item))
             memcpy(place_of(items, table->item_bytes, capacity, key_of(item)), item,
                    table->item_bytes);
+        else if (key_of(item).rest != 0 && table->left != NULL)
+            table->left(table->left_ctx, item);
     }
     free(table->items);
     table->items = items;
@@ -93,6 +95,16 @@ table_reach(struct table *table, struct table_key key)
     memcpy(place, &key, sizeof key);
     table->count++;
     return place;
+}
+
+const void *
+table_find(const struct table *table, struct table_key key)
+{
+    CHECK(key.rest != 0);
+    if (table->capacity == 0)
+        return NULL;
+    const uint8_t *place = place_of(table->items, table->item_bytes, table->capacity, key);
+    return key_of(place).rest != 0 ? place : NULL;
 }
 
 void *

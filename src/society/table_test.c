@@ -84,6 +84,44 @@ what_is_needless_makes_room(void **state)
     table_fini(&table);
 }
 
+static bool
+value_is_even(const void *item)
+{
+    return ((const struct item *)item)->value % 2 == 0;
+}
+
+static void
+count_left(void *ctx, const void *item)
+{
+    assert_int_equal(((const struct item *)item)->value % 2, 0);
+    ++*(uint64_t *)ctx;
+}
+
+/* What is left behind is told of, once, and only then it is not found any more. */
+static void
+what_is_left_behind_is_told(void **state)
+{
+    (void)state;
+    struct table table;
+    uint64_t left = 0, found = 0;
+    table_init(&table, sizeof(struct item), MANY, value_is_even);
+    table.left = count_left;
+    table.left_ctx = &left;
+    assert_null(table_find(&table, key_of(0)));
+    for (uint64_t n = 0; n < MANY; n++)
+        ((struct item *)table_reach(&table, key_of(n)))->value = n;
+    for (uint64_t n = 0; n < MANY; n++) {
+        const struct item *item = table_find(&table, key_of(n));
+        if (item != NULL)
+            assert_int_equal(item->value, n);
+        found += item != NULL;
+        assert_true(item != NULL || n % 2 == 0);
+    }
+    assert_true(left > MANY / 8);
+    assert_int_equal(found + left, MANY);
+    table_fini(&table);
+}
+
 int
 main(void)
 {
@@ -91,6 +129,7 @@ main(void)
         cmocka_unit_test(items_are_found_again),
         cmocka_unit_test(keys_differ_in_both_halves),
         cmocka_unit_test(what_is_needless_makes_room),
+        cmocka_unit_test(what_is_left_behind_is_told),
     };
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }
