@@ -5,6 +5,7 @@
 #include "society/chunk.h"
 #include "society/mail.h"
 #include "society/trade.h"
+#include "store/ids.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,16 +145,21 @@ forms_learn(struct report *report)
             report->forms[report->forms_count++] = single->form;
 }
 
+/* The upper bits of an id are its world's number. */
 static void
 end_inside(struct report *report, const struct single *single)
 {
     uint64_t uid = single->key.id;
-    if (single->inside && !stands_where_told(single))
-        tell(report, "chest/%016" PRIx64 ": nothing of this id stands in chunk/%016" PRIx64, uid,
-             single->inside_chunk);
+    uint16_t world = (uint16_t)(uid >> IDS_COUNTER_BITS);
+    struct audit_owner chest = {world, SEOM__ACCOUNT_KIND__ACCOUNT_CHEST, uid};
+    struct audit_owner ground = {world, SEOM__ACCOUNT_KIND__ACCOUNT_GROUND, single->at_id};
+    char name[AUDIT_NAME_BYTES], where[AUDIT_NAME_BYTES];
+    audit_owner_name(chest, name);
     if (!single->inside && single->stands && has_inside(report, single->form))
-        tell(report, "chest/%016" PRIx64 ": no document, but it stands in chunk/%016" PRIx64, uid,
-             single->at_id);
+        tell(report, "%s: no document, but it stands in %s", name, audit_owner_name(ground, where));
+    ground.id = single->inside_chunk;
+    if (single->inside && !stands_where_told(single))
+        tell(report, "%s: nothing of this id stands in %s", name, audit_owner_name(ground, where));
 }
 
 /* An offer whose notice has left an inbox, being old, is still in its giver's list. */
