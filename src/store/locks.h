@@ -15,9 +15,7 @@
 #define LOCKS_NONE        UINT32_MAX
 #define LOCKS_WAITERS_MAX 64 /* for one key: what everybody wants must not take all slots */
 
-* /
-
-    struct locks {
+struct locks {
     struct pool items; /* struct lock of locks.c */
     struct map by_key;
     uint32_t *next_waiter; /* owned: per holder, who waits behind it */
