@@ -300,18 +300,18 @@ export class Visitor {
   }
 }
 
-// Colours in steps of five: the eye hardly sees it, and the file is a third.
-export async function thriftyPng(page, png) {
-  const base64 = await page.evaluate(async (text) => {
+// Colours in steps: the eye hardly sees it, and the file is a third.
+export async function thriftyPng(page, png, step) {
+  const base64 = await page.evaluate(async ([text, step]) => {
     const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${text}`)).blob());
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     const c = canvas.getContext("2d");
     c.drawImage(bitmap, 0, 0);
     const image = c.getImageData(0, 0, bitmap.width, bitmap.height);
-    for (let i = 0; i < image.data.length; i++) if (i % 4 !== 3) image.data[i] = Math.min(255, Math.round(image.data[i] / 5) * 5);
+    for (let i = 0; i < image.data.length; i++) if (i % 4 !== 3) image.data[i] = Math.min(255, Math.round(image.data[i] / step) * step);
     c.putImageData(image, 0, 0);
     const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
     return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
-  }, png.toString("base64"));
+  }, [png.toString("base64"), step]);
   return Buffer.from(base64, "base64");
 }

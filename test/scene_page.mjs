@@ -381,7 +381,7 @@ async function picture() {
   await pause(30_000); // they walk away from the harbours
   const png = await v.page.screenshot();
   const blank = await (await s.browser.newContext()).newPage();
-  writeFileSync(resolve(ROOT, SHOT), await thriftyPng(blank, png));
+  writeFileSync(resolve(ROOT, SHOT), await thriftyPng(blank, png, 5));
 }
 
 mkdirSync(SHOTS, { recursive: true });

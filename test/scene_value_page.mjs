@@ -322,13 +322,13 @@ point("no page complained, and the books of the world are balanced", async () =>
 
 // Both a step aside, so that they, the chest and the tree can be seen.
 async function picture(visitor) {
-  await visitor.page.setViewportSize({ width: 980, height: 620 });
+  await visitor.page.setViewportSize({ width: 900, height: 560 });
   await visitor.hold({ key: "KeyA", dx: -1, dy: 0 }, 1500);
   await s.ada.hold({ key: "KeyS", dx: 0, dy: -1 }, 2000);
   await visitor.page.click("#zoom-in");
   await visitor.sees(s.ada);
   const blank = await (await s.browser.newContext()).newPage();
-  writeFileSync(resolve(ROOT, SHOT), await thriftyPng(blank, await visitor.page.screenshot()));
+  writeFileSync(resolve(ROOT, SHOT), await thriftyPng(blank, await visitor.page.screenshot(), 9));
   await blank.close();
   await visitor.page.click("#zoom-out");
   await visitor.page.setViewportSize(DESKTOP);
