@@ -66,17 +66,13 @@ take_entry(struct lines *lines, uint64_t owner, const Seom__Entry *e)
     lines->at[lines->count++].entry.base.n_unknown_fields = 0;
 }
 
-static bool
-each_page(void *ctx, struct slice key, const struct store_doc *doc)
+static void
+take_page(struct lines *lines, const struct key_parts *parts, struct slice value)
 {
-    struct lines *lines = ctx;
-    struct key_parts parts;
     uint64_t owner;
     uint32_t page;
-    Seom__LedgerDocument *document =
-        seom__ledger_document__unpack(NULL, doc->value.bytes, doc->value.at);
-    if (document == NULL || key_parse(key, &parts) != OK ||
-        ledger_key_parse(parts.name, &owner, &page) != OK) {
+    Seom__LedgerDocument *document = seom__ledger_document__unpack(NULL, value.bytes, value.at);
+    if (document == NULL || ledger_key_parse(parts->name, &owner, &page) != OK) {
         lines->unreadable++;
     } else {
         for (size_t i = 0; i < document->n_entries; i++)
@@ -84,24 +80,33 @@ each_page(void *ctx, struct slice key, const struct store_doc *doc)
     }
     if (document != NULL)
         seom__ledger_document__free_unpacked(document, NULL);
-    return true;
 }
 
-static bool
-each_player(void *ctx, struct slice key, const struct store_doc *doc)
+static void
+take_player(struct lines *lines, const struct key_parts *parts, struct slice value)
 {
-    struct lines *lines = ctx;
-    struct key_parts parts;
-    Seom__PlayerDocument *document =
-        seom__player_document__unpack(NULL, doc->value.bytes, doc->value.at);
-    if (document == NULL || key_parse(key, &parts) != OK || !parts.is_id) {
+    Seom__PlayerDocument *document = seom__player_document__unpack(NULL, value.bytes, value.at);
+    if (document == NULL || !parts->is_id) {
         lines->unreadable++;
     } else {
         for (size_t i = 0; i < document->n_ledger; i++)
-            take_entry(lines, parts.id, document->ledger[i]);
+            take_entry(lines, parts->id, document->ledger[i]);
     }
     if (document != NULL)
         seom__player_document__free_unpacked(document, NULL);
+}
+
+static bool
+each_document(void *ctx, struct slice key, const struct store_doc *doc)
+{
+    struct lines *lines = ctx;
+    struct key_parts parts;
+    if (key_parse(key, &parts) != OK)
+        return true; /* of no class: no lines */
+    if (key_has_class(&parts, KEY_CLASS_LEDGER))
+        take_page(lines, &parts, doc->value);
+    else if (key_has_class(&parts, KEY_CLASS_PLAYER))
+        take_player(lines, &parts, doc->value);
     return true;
 }
 
@@ -114,24 +119,20 @@ lines_compare(const void *a, const void *b)
     return (left->order > right->order) - (left->order < right->order);
 }
 
+/* Everything in one scan, for that is one moment: between two, lines would move out of a player's
+ * document into a page that was read before it was there. Pages come before players, by their keys.
+ */
 static enum err
 lines_read(struct tool *tool, struct lines *lines)
 {
-    static const struct {
-        const char *class;
-        lmdb_scan_each *each;
-    } passes[] = {{KEY_CLASS_LEDGER, each_page}, {KEY_CLASS_PLAYER, each_player}};
-
-    for (size_t i = 0; i < sizeof passes / sizeof passes[0]; i++) {
-        char prefix[STORE_KEY_MAX];
-        uint64_t damaged;
-        snprintf(prefix, sizeof prefix, "%04x/%s/", (unsigned)tool->config.world, passes[i].class);
-        enum err error =
-            lmdb_scan(tool->config.data, prefix, passes[i].each, lines, &damaged, tool->why);
-        if (error != OK)
-            return error;
-        lines->unreadable += damaged;
-    }
+    char prefix[STORE_KEY_MAX];
+    uint64_t damaged;
+    snprintf(prefix, sizeof prefix, "%04x/", (unsigned)tool->config.world);
+    enum err error =
+        lmdb_scan(tool->config.data, prefix, each_document, lines, &damaged, tool->why);
+    if (error != OK)
+        return error;
+    lines->unreadable += damaged;
     if (lines->count > 0)
         qsort(lines->at, lines->count, sizeof lines->at[0], lines_compare);
     return OK;
