@@ -137,6 +137,21 @@ test("RETRY_AFTER: the same again after pauses that grow up to a limit", () => {
   assert.equal(d.timers[7].ms, 500, "patience begins anew with each command");
 });
 
+test("the pause of an old session does not shorten that of the new one", () => {
+  const d = new Desk();
+  d.commands.welcomed(1n, 0n);
+  d.do("a");
+  d.answer(1, "RETRY_AFTER");
+  d.commands.lost();
+  d.commands.welcomed(1n, 0n);
+  d.answer(1, "RETRY_AFTER");
+  assert.equal(d.sent.length, 2);
+  d.timers[0].act();
+  assert.equal(d.sent.length, 2);
+  d.timers[1].act();
+  assert.equal(d.sent.length, 3);
+});
+
 test("a code of a newer server means: not now", () => {
   const d = new Desk();
   d.commands.welcomed(1n, 0n);
