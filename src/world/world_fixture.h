@@ -98,7 +98,7 @@ scene_things(uint64_t chunk_seed, uint16_t cx, uint16_t cy, const Seom__ChunkDoc
     out[0] = (struct game_thing){.kind = SCENE_PLANT,
                                  .place = middle,
                                  .attributes_bytes = 1,
-                                 .attributes = {picked ? SCENE_BARE : (uint8_t)(stage % 4)}};
+                                 .attributes = {(uint8_t)(picked ? SCENE_BARE : stage % 4)}};
     out[1] = (struct game_thing){.look = LOOK_ANIMAL,
                                  .moves = true,
                                  .motion = {.x_mm = middle.x_mm + (leg % 2 == 0 ? 0 : 8000),
