@@ -320,6 +320,7 @@ take_record(struct seom_client *c, const struct record *r, int64_t now_ms)
     case RECORD_FORGET: take_forget(c, r->cx, r->cy); break;
     case RECORD_SELF: take_self(c, &r->as.self); break;
     case RECORD_ISLAND: take_island(c, r->as.island); break;
+    case RECORD_OWNED: break; /* for gates */
     case RECORD_LEAVE:
         if (replica_leave(c->replica, r->entity, r->cx, r->cy) && events->gone != NULL) {
             events->gone(events->ctx, r->entity);

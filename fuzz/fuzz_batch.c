@@ -53,6 +53,7 @@ check_record(const struct record *record)
     case RECORD_THING: batch_put_thing(&w, &record->as.thing); break;
     case RECORD_DENSITY: write_density(&w, record); break;
     case RECORD_ISLAND: batch_put_island(&w, record->as.island); break;
+    case RECORD_OWNED: batch_put_owned(&w, record->entity, record->as.session_epoch); break;
     }
     CHECK(writer_ok(&w) && writer_used(&w) == record->whole.bytes);
     CHECK(memcmp(bytes, record->whole.at, record->whole.bytes) == 0);

@@ -180,6 +180,7 @@ scene_client_record(struct scene *s, struct scene_client *c, const struct record
         }
         c->islands++;
         break;
+    case RECORD_OWNED: fail_msg("a client is told what gates keep"); break;
     }
 }
 

@@ -116,6 +116,18 @@ batch_put_island(struct writer *w, uint32_t island)
 }
 
 void
+batch_put_owned(struct writer *w, uint64_t entity, uint64_t session_epoch)
+{
+    CHECK(entity != 0);
+    uint8_t *at = writer_room(w, RECORD_OWNED_BYTES);
+    if (at != NULL) {
+        at[0] = RECORD_OWNED;
+        store_u64(at + 1, entity);
+        store_u64(at + 9, session_epoch);
+    }
+}
+
+void
 batch_put_density(struct writer *w, uint32_t island, uint16_t cell_m,
                   const struct density_cell *cells, uint16_t count)
 {
@@ -354,6 +366,17 @@ read_island(const uint8_t *at, size_t left, struct record *out)
     return RECORD_ISLAND_BYTES;
 }
 
+static size_t
+read_owned(const uint8_t *at, size_t left, struct record *out)
+{
+    if (left < RECORD_OWNED_BYTES) {
+        return 0;
+    }
+    out->entity = load_u64(at + 1);
+    out->as.session_epoch = load_u64(at + 9);
+    return out->entity != 0 ? RECORD_OWNED_BYTES : 0;
+}
+
 /* An entry's bytes after the varint, within their ranges. */
 static bool
 entry_is_sound(const uint8_t *at)
@@ -414,6 +437,7 @@ batch_next(struct reader *r, int64_t near_ms, struct record *out)
     case RECORD_THING: bytes = read_thing(at, left, out); break;
     case RECORD_DENSITY: bytes = read_density(at, left, out); break;
     case RECORD_ISLAND: bytes = read_island(at, left, out); break;
+    case RECORD_OWNED: bytes = read_owned(at, left, out); break;
     default: break;
     }
     if (bytes == 0) {

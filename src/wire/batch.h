@@ -13,6 +13,8 @@
  *   DENSITY u8=8  island u32, cell_m u16, count u16, then count x {column u16, row u16, people u16}
  *                 (gate to spectator)
  *   ISLAND  u8=9  island u32: what follows is about it; everything known before is dropped
+ *   OWNED   u8=10 entity u64, session_epoch u64: the publisher is home to that player; comes before
+ *                 its first MOTION in a topic (home to gate only)
  *
  * since is the low 32 bits of world ms: the reader takes the value nearest to its own world time.
  * Chunks are not ordered against each other: a MOTION that begins before the one known of that
@@ -47,6 +49,7 @@ enum record_kind {
     RECORD_THING = 7,
     RECORD_DENSITY = 8,
     RECORD_ISLAND = 9,
+    RECORD_OWNED = 10,
 };
 
 #define RECORD_MOTION_BYTES   28
@@ -54,6 +57,7 @@ enum record_kind {
 #define RECORD_FORGET_BYTES   5
 #define RECORD_SELF_BYTES     33
 #define RECORD_ISLAND_BYTES   5
+#define RECORD_OWNED_BYTES    17
 #define RANGE_HEAD_BYTES      27
 #define RANGE_ENTRY_BYTES_MAX 18
 #define SAY_BYTES_MAX         200
@@ -101,7 +105,7 @@ struct record_range {
 /* One decoded record. Slices point into the batch. */
 struct record {
     enum record_kind kind;
-    uint64_t entity;    /* MOTION, LEAVE, SAY, SELF, THING */
+    uint64_t entity;    /* MOTION, LEAVE, SAY, SELF, THING, OWNED */
     uint16_t cx, cy;    /* LEAVE, FORGET, RANGE */
     struct slice whole; /* the record's own bytes, kind included */
 
@@ -119,6 +123,7 @@ struct record {
         } density;
 
         uint32_t island;
+        uint64_t session_epoch; /* OWNED */
     } as;
 };
 
@@ -130,6 +135,7 @@ void batch_put_forget(struct writer *w, uint16_t cx, uint16_t cy);
 void batch_put_self(struct writer *w, const struct record_self *s);
 void batch_put_thing(struct writer *w, const struct record_thing *t);
 void batch_put_island(struct writer *w, uint32_t island);
+void batch_put_owned(struct writer *w, uint64_t entity, uint64_t session_epoch);
 void batch_put_density(struct writer *w, uint32_t island, uint16_t cell_m,
                        const struct density_cell *cells, uint16_t count);
 

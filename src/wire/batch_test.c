@@ -37,6 +37,7 @@ write_all(uint8_t *out, size_t max)
 {
     struct writer w = writer_over(out, max);
     batch_put_island(&w, 9);
+    batch_put_owned(&w, walker.entity, UINT64_MAX);
     batch_put_motion(&w, &walker);
     batch_put_leave(&w, 12, 3, 65535);
     batch_put_say(&w, 13, (struct slice){(const uint8_t *)"안녕", 6});
@@ -74,7 +75,10 @@ test_every_record_comes_back(void **state)
     size_t n = write_all(bytes, sizeof bytes);
     struct reader r = reader_over(bytes, n);
     assert_int_equal(next(&r, RECORD_ISLAND).as.island, 9);
-    struct record record = next(&r, RECORD_MOTION);
+    struct record record = next(&r, RECORD_OWNED);
+    assert_int_equal(record.entity, walker.entity);
+    assert_int_equal(record.as.session_epoch, UINT64_MAX);
+    record = next(&r, RECORD_MOTION);
     assert_int_equal(record.entity, walker.entity);
     assert_int_equal(record.whole.bytes, RECORD_MOTION_BYTES);
     assert_motion_equal(&record.as.motion.motion, &walker.motion);
@@ -182,7 +186,7 @@ test_truncated_anywhere(void **state)
         }
         records++;
     }
-    assert_int_equal(records, 9);
+    assert_int_equal(records, 10);
 }
 
 static void

@@ -384,6 +384,11 @@ tell_record(struct text *t, const struct record *r)
         add(t, " island=%" PRIu32, r->as.island);
         end(t);
         break;
+    case RECORD_OWNED:
+        begin(t, "owned");
+        add(t, " entity=%" PRIu64 " session_epoch=%" PRIu64, r->entity, r->as.session_epoch);
+        end(t);
+        break;
     }
 }
 

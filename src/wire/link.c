@@ -5,14 +5,14 @@
 #include <string.h>
 
 #define MOTION_BYTES       22
-#define ENTER_HEAD_BYTES   14
-#define GO_BYTES           17
+#define ENTER_HEAD_BYTES   46
+#define GO_BYTES           33
 #define HOME_BYTES         104
 #define INPUT_HEAD_BYTES   69
 #define SELF_HEAD_BYTES    67
 #define SUBSCRIBE_BYTES    15
 #define SUBSCRIBED_BYTES   18
-#define BATCH_HEAD_BYTES   28
+#define BATCH_HEAD_BYTES   36
 #define DENSITY_HEAD_BYTES 5
 #define TOPIC_BYTES        8
 
@@ -72,8 +72,12 @@ enter_head(const struct link_enter *e, uint8_t *at)
 {
     CHECK(e->conn != 0 && e->ticket_bytes <= sizeof e->ticket);
     store_u64(at + 1, e->conn);
-    store_u32(at + 9, e->island);
-    at[13] = e->ticket_bytes;
+    at[9] = e->flags;
+    store_u32(at + 10, e->island);
+    store_u64(at + 14, e->session_epoch);
+    at[22] = e->look;
+    store_motion(at + 23, &e->motion);
+    at[45] = e->ticket_bytes;
     memcpy(at + ENTER_HEAD_BYTES, e->ticket, e->ticket_bytes);
     return ENTER_HEAD_BYTES + (size_t)e->ticket_bytes;
 }
@@ -81,9 +85,11 @@ enter_head(const struct link_enter *e, uint8_t *at)
 static size_t
 go_head(const struct link_go *g, uint8_t *at)
 {
-    CHECK(g->conn != 0);
+    CHECK((g->conn != 0) != (g->player != 0));
     store_u64(at + 1, g->conn);
-    store_u64(at + 9, g->node);
+    store_u64(at + 9, g->player);
+    store_u64(at + 17, g->session_epoch);
+    store_u64(at + 25, g->node);
     return GO_BYTES;
 }
 
@@ -180,8 +186,9 @@ batch_head(const struct link_batch *b, uint8_t *at)
     store_u64(at + 9, b->publisher_epoch);
     store_u64(at + 17, (uint64_t)b->tick_ms);
     at[25] = b->snapshot;
-    at[26] = b->awake_chunks_lo;
-    at[27] = b->awake_chunks_hi;
+    store_u64(at + 26, b->steward_epoch);
+    at[34] = b->awake_chunks_lo;
+    at[35] = b->awake_chunks_hi;
     return BATCH_HEAD_BYTES;
 }
 
@@ -245,22 +252,33 @@ static enum err
 enter_read(const uint8_t *at, struct slice tail, struct link_enter *e)
 {
     e->conn = load_u64(at + 1);
-    e->island = load_u32(at + 9);
-    e->ticket_bytes = at[13];
-    if (e->conn == 0 || e->ticket_bytes > sizeof e->ticket || tail.bytes != e->ticket_bytes) {
+    e->flags = at[9];
+    e->island = load_u32(at + 10);
+    e->session_epoch = load_u64(at + 14);
+    e->look = at[22];
+    e->ticket_bytes = at[45];
+    if (e->conn == 0 || e->flags > (ENTER_RESUME | ENTER_DECIDED) ||
+        e->ticket_bytes > sizeof e->ticket || tail.bytes != e->ticket_bytes) {
         return ERR_FORMAT;
     }
+    if ((e->flags & ENTER_RESUME) != 0 && (!island_is_sound(e->island) || e->ticket_bytes == 0)) {
+        return ERR_RANGE; /* who was seen is somebody and somewhere */
+    }
     memset(e->ticket, 0, sizeof e->ticket);
-    memcpy(e->ticket, tail.at, tail.bytes);
-    return OK;
+    if (tail.bytes > 0) {
+        memcpy(e->ticket, tail.at, tail.bytes);
+    }
+    return load_motion(at + 23, &e->motion);
 }
 
 static enum err
 go_read(const uint8_t *at, struct link_go *g)
 {
-    g->conn = load_u64(at + 1);
-    g->node = load_u64(at + 9);
-    return g->conn != 0 ? OK : ERR_FORMAT;
+    *g = (struct link_go){.conn = load_u64(at + 1),
+                          .player = load_u64(at + 9),
+                          .session_epoch = load_u64(at + 17),
+                          .node = load_u64(at + 25)};
+    return (g->conn != 0) != (g->player != 0) ? OK : ERR_FORMAT;
 }
 
 static enum err
@@ -367,8 +385,9 @@ batch_read(const uint8_t *at, struct slice tail, struct link_batch *b)
                              .publisher_epoch = load_u64(at + 9),
                              .tick_ms = (int64_t)load_u64(at + 17),
                              .snapshot = at[25],
-                             .awake_chunks_lo = at[26],
-                             .awake_chunks_hi = at[27],
+                             .steward_epoch = load_u64(at + 26),
+                             .awake_chunks_lo = at[34],
+                             .awake_chunks_hi = at[35],
                              .records = tail};
     return topic_is_sound(b->topic) && b->snapshot <= 1 ? OK : ERR_FORMAT;
 }

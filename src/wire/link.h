@@ -4,7 +4,12 @@
  *
  * A session is named by the gate's handle of its connection (u64, never 0) until HOME answers,
  * afterwards by {player, session_epoch}. A gate learns its avatar's place from SELF only; events of
- * a lower epoch are ignored.
+ * a lower epoch are ignored. Nodes are named by their node_epoch.
+ *
+ * Homes are publishers for each other's gates alike: a topic has as many publishers as homes, each
+ * of which tells of its own people, and one of them, the steward, of the things. A gate keeps who
+ * told it of an entity; the highest session_epoch (RECORD_OWNED), of things the highest
+ * steward_epoch, wins over what others say.
  */
 #ifndef SEOM_WIRE_LINK_H
 #define SEOM_WIRE_LINK_H
@@ -38,16 +43,30 @@ uint32_t topic_island(topic_id t);
 uint16_t topic_bx(topic_id t);
 uint16_t topic_by(topic_id t);
 
+enum enter_flag {
+    ENTER_RESUME = 1,  /* a session that this gate has, whose home is gone or sent it here: island,
+                          look and motion are what the gate was last told */
+    ENTER_DECIDED = 2, /* somebody chose this home: claim, do not send it on */
+};
+
 struct link_enter {
-    uint64_t conn;        /* the gate's handle */
-    uint32_t island;      /* wish */
-    uint8_t ticket_bytes; /* 0 = a new guest */
+    uint64_t conn;          /* the gate's handle */
+    uint8_t flags;          /* enum enter_flag */
+    uint32_t island;        /* wish, 0 = none; resume: where it stands */
+    uint64_t session_epoch; /* resume: the highest the gate knows */
+    uint8_t look;           /* resume */
+    struct motion motion;   /* resume */
+    uint8_t ticket_bytes;   /* 0 = a new guest */
     uint8_t ticket[64];
 };
 
+/* Somebody who enters (conn), or a session that its home gives away (player, the home drains): the
+ * gate sends ENTER to that node, with ENTER_DECIDED, for a session with ENTER_RESUME. Until that
+ * node's HOME the gate keeps what its client says. */
 struct link_go {
-    uint64_t conn;
-    uint64_t node;
+    uint64_t conn; /* 0: the session of player */
+    uint64_t player, session_epoch;
+    uint64_t node; /* node_epoch */
 };
 
 struct link_home {
@@ -127,8 +146,10 @@ struct link_batch {
     topic_id topic;
     uint64_t publisher_epoch; /* node_epoch; a lower one is old news */
     int64_t tick_ms;          /* world time of publishing */
-    uint8_t snapshot; /* 1: replaces all known of this topic; no records: nothing is there */
-    uint8_t awake_chunks_lo, awake_chunks_hi; /* bit per chunk of the block: awake */
+    uint8_t snapshot; /* 1: replaces all that this publisher told of the topic; no records: it has
+                         nothing there */
+    uint64_t steward_epoch; /* 0: the publisher is not the steward, and tells nothing of things */
+    uint8_t awake_chunks_lo, awake_chunks_hi; /* of a steward: bit per chunk of the block, awake */
     struct slice records;                     /* batch.h */
 };
 

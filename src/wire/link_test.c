@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define MESSAGE_COUNT 11
+#define MESSAGE_COUNT 12
 
 static const struct motion motion = {.x_mm = -5,
                                      .y_mm = INT32_MAX,
@@ -39,8 +39,16 @@ samples_fill(struct samples *s)
     struct slice text = {(const uint8_t *)"hello", 5};
     const struct link_message messages[MESSAGE_COUNT] = {
         {.kind = LINK_ENTER,
-         .as.enter = {.conn = 7, .island = 3, .ticket_bytes = 31, .ticket = "t"}},
+         .as.enter = {.conn = 7,
+                      .flags = ENTER_RESUME | ENTER_DECIDED,
+                      .island = 3,
+                      .session_epoch = 5,
+                      .look = 1,
+                      .motion = motion,
+                      .ticket_bytes = 31,
+                      .ticket = "t"}},
         {.kind = LINK_GO, .as.go = {.conn = 7, .node = 9}},
+        {.kind = LINK_GO, .as.go = {.player = 8, .session_epoch = 6, .node = 9}},
         {.kind = LINK_HOME,
          .as.home = {.conn = 7,
                      .code = 11,
@@ -133,11 +141,12 @@ assert_session_equal(const struct link_message *x, const struct link_message *y)
 {
     if (x->kind == LINK_ENTER) {
         const struct link_enter *a = &x->as.enter, *b = &y->as.enter;
-        SAME(conn), SAME(island), SAME(ticket_bytes);
+        SAME(conn), SAME(flags), SAME(island), SAME(session_epoch), SAME(look), SAME(ticket_bytes);
+        assert_motion_equal(&a->motion, &b->motion);
         assert_memory_equal(a->ticket, b->ticket, sizeof a->ticket);
     } else if (x->kind == LINK_GO) {
         const struct link_go *a = &x->as.go, *b = &y->as.go;
-        SAME(conn), SAME(node);
+        SAME(conn), SAME(player), SAME(session_epoch), SAME(node);
     } else if (x->kind == LINK_HOME) {
         const struct link_home *a = &x->as.home, *b = &y->as.home;
         SAME(conn), SAME(code), SAME(retry_after_ms), SAME(player), SAME(entity);
@@ -245,10 +254,12 @@ test_hostile_fields(void **state)
     static const struct {
         uint8_t message, offset, value;
     } faults[] = {
-        {0, 0, 0},    {0, 0, 10},   {0, 1, 0},  {0, 13, 30}, {0, 13, 65},  {1, 0, 3},  {1, 1, 0},
-        {2, 1, 0},    {2, 72, 255}, {3, 25, 0}, {3, 25, 8},  {3, 60, 255}, {5, 17, 0}, {5, 17, 8},
-        {5, 49, 255}, {7, 9, 2},    {7, 10, 2}, {7, 11, 1},  {7, 13, 2},   {7, 9, 1},  {7, 19, 0},
-        {7, 22, 128}, {8, 9, 2},    {9, 5, 0},  {9, 25, 2},  {10, 1, 34},  {10, 5, 1}, {10, 12, 2},
+        {0, 0, 0},   {0, 0, 10},   {0, 1, 0},    {0, 9, 4},  {0, 13, 255}, {0, 44, 255},
+        {0, 45, 30}, {0, 45, 65},  {1, 0, 3},    {1, 1, 0},  {2, 9, 0},    {2, 1, 7},
+        {3, 1, 0},   {3, 72, 255}, {4, 25, 0},   {4, 25, 8}, {4, 60, 255}, {6, 17, 0},
+        {6, 17, 8},  {6, 49, 255}, {8, 9, 2},    {8, 10, 2}, {8, 11, 1},   {8, 13, 2},
+        {8, 9, 1},   {8, 19, 0},   {8, 22, 128}, {9, 9, 2},  {10, 5, 0},   {10, 25, 2},
+        {11, 1, 34}, {11, 5, 1},   {11, 12, 2},
     };
 
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
@@ -265,7 +276,7 @@ test_tails_have_limits(void **state)
     struct samples s;
     samples_fill(&s);
     static uint8_t bytes[LINK_HEAD_MAX + COMMAND_BYTES_MAX + 1];
-    struct link_message read, command = s.messages[4];
+    struct link_message read, command = s.messages[5];
     size_t n = serialise(&command, bytes) - 5;
     assert_int_equal(link_read(bytes, n + SAY_BYTES_MAX, &read), OK);
     assert_int_equal(link_read(bytes, n + SAY_BYTES_MAX + 1, &read), ERR_FORMAT);
@@ -273,7 +284,7 @@ test_tails_have_limits(void **state)
     n = serialise(&command, bytes) - 5;
     assert_int_equal(link_read(bytes, n + COMMAND_BYTES_MAX, &read), OK);
     assert_int_equal(link_read(bytes, n + COMMAND_BYTES_MAX + 1, &read), ERR_FORMAT);
-    n = serialise(&s.messages[6], bytes) - 5;
+    n = serialise(&s.messages[7], bytes) - 5;
     assert_int_equal(link_read(bytes, n + RESULT_BYTES_MAX, &read), OK);
     assert_int_equal(link_read(bytes, n + RESULT_BYTES_MAX + 1, &read), ERR_FORMAT);
     n = serialise(&s.messages[1], bytes);
