@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # Reach the outside only through struct env (docs/hacking.md).
-LOGIC_ROOMS = ["base", "env", "wire", "client", "store", "society", "world", "view", "rules", "proof"]
+LOGIC_ROOMS = ["base", "env", "wire", "client", "store", "fabric", "society", "world", "view", "rules", "proof"]
 # Rooms that stand at the top of the tree instead of in src/.
 TOP_ROOMS = ["client", "bots"]
 
