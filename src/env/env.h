@@ -39,7 +39,8 @@ struct env_conns {
 struct env_links {
     void *ctx;
     enum err (*send)(void *ctx, uint32_t peer, const struct slice *pieces,
-                     uint32_t count) MUST_USE; /* ERR_FULL: nothing was queued */
+                     uint32_t count) MUST_USE; /* ERR_FULL: nothing was queued; ERR_CLOSED:
+                                                  that peer is not there (now) */
 };
 
 #define STORE_KEY_MAX          64

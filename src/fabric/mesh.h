@@ -1,0 +1,99 @@
+/* The mesh: links to all nodes of the own shard (gates to homes, homes to each other and to gates;
+ * gates not to gates), over the lines of env/transport.h. It dials whoever stands in the book,
+ * shakes hands, keeps the heart-beats, carries messages in lanes, and decides who is dead.
+ *
+ *   message (wire/link.h) -> lane -> frames, batched per turn -> line -> frames -> message
+ *
+ * Lanes: control is never dropped; a peer that does not drain it is cut. Data is bounded: a message
+ * that finds no room is refused with ERR_FULL, and whoever sends state says it again later.
+ * mesh_lane() tells which kind goes where.
+ *
+ * Death: a line that broke and one dial that failed, or three missed heart-beats of 1 s seen by two
+ * nodes. A node_epoch that was declared dead here is never spoken to again; the process behind it
+ * is told so when it comes back (events.dead_self) and registers anew.
+ *
+ * A gate has no directory: it is given addresses of homes and hears the book from them.
+ *
+ * Logic room, one thread, owned by a node. Limits: PEERS_MAX peers, MESH_DATA_BYTES of unsent data
+ * and MESH_CONTROL_BYTES of unsent control for each.
+ */
+#ifndef SEOM_FABRIC_MESH_H
+#define SEOM_FABRIC_MESH_H
+
+#include "base/hist.h"
+#include "env/env.h"
+#include "env/transport.h"
+#include "fabric/book.h"
+
+#define PEERS_MAX          128
+#define MESH_DATA_BYTES    (4U << 20)
+#define MESH_CONTROL_BYTES (4U << 20)
+#define MESH_MESSAGE_MAX   (64U << 10) /* one message, head and tail */
+#define MESH_BEAT_US       1000000
+#define MESH_BEATS_MISSED  3
+
+struct mesh;
+
+/* peer is an index below PEERS_MAX; it stays the same node until down(). */
+struct mesh_events {
+    void *ctx;
+    void (*up)(void *ctx, uint32_t peer, const struct node *node);
+    /* What was on its way may be lost. dead: for good; otherwise up() may come again, maybe under
+     * another index. */
+    void (*down)(void *ctx, uint32_t peer, const struct node *node, bool dead);
+    /* A node was declared dead whose link was down already. */
+    void (*died)(void *ctx, const struct node *node);
+    /* One message of wire/link.h or of fabric/requests.h; the bytes are gone when it returns. */
+    void (*message)(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n);
+    /* The others have declared this process dead: its epoch is worth nothing any more. */
+    void (*dead_self)(void *ctx);
+    void (*book_changed)(void *ctx); /* at gates */
+};
+
+struct mesh_options {
+    struct node self;         /* as it stands in the directory; a gate: epoch drawn at random */
+    const struct book *book;  /* borrowed, of the directory; NULL at a gate: use mesh_book() */
+    const char *const *seeds; /* gates: addresses of homes to begin with; borrowed */
+    uint32_t seeds_count;
+    struct mesh_events events;
+};
+
+struct mesh_stats {
+    uint64_t handshakes, refused_hellos, downs, deaths, redials;
+    uint64_t messages_out, messages_in, bytes_out, bytes_in, sends; /* sends: system calls */
+    uint64_t full;                                                  /* data messages refused */
+    uint64_t cut;              /* peers cut as control did not drain */
+    uint64_t malformed;        /* frames that were none: that link is closed */
+    uint32_t peers;            /* up, now */
+    struct hist round_trip_us; /* of heart-beats */
+};
+
+enum err mesh_alloc(const struct mesh_options *options, const struct env *env,
+                    const struct env_transport *transport, struct mesh **out) MUST_USE;
+void mesh_free(struct mesh **mesh);
+struct transport_events mesh_transport_events(struct mesh *mesh);
+
+/* The port through which world, gate and requests send. */
+struct env_links mesh_links(struct mesh *mesh);
+/* Do what is due: beats, dials, deadlines. Returns the next mono time (us). */
+int64_t mesh_turn(struct mesh *mesh);
+/* What this turn queued goes out: once per turn of the loop, after everybody's work. */
+void mesh_flush(struct mesh *mesh);
+/* The directory's book changed, or our own entry (draining, a new epoch after dead_self). */
+void mesh_book_changed(struct mesh *mesh);
+void mesh_self(struct mesh *mesh, const struct node *self);
+const struct book *mesh_book(const struct mesh *mesh);
+/* What others are told of us with each heart-beat; what a peer told last. */
+void mesh_tell_load(struct mesh *mesh, uint32_t players);
+uint32_t mesh_peer_load(const struct mesh *mesh, uint32_t peer);
+/* World time of the peer minus ours, as measured; 0 until known. */
+int64_t mesh_peer_offset_ms(const struct mesh *mesh, uint32_t peer);
+/* NULL: no such peer is up. */
+const struct node *mesh_peer(const struct mesh *mesh, uint32_t peer);
+uint32_t mesh_peer_of(const struct mesh *mesh, uint64_t epoch); /* PEERS_MAX: none */
+bool mesh_is_dead(const struct mesh *mesh, uint64_t epoch);
+/* Says good-bye to all, so that nobody takes it for a death. */
+void mesh_leave(struct mesh *mesh);
+const struct mesh_stats *mesh_stats(const struct mesh *mesh);
+
+#endif
