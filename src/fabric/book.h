@@ -41,5 +41,7 @@ const struct node *book_find_identity(const struct book *book, uint16_t shard, e
 /* Adds or replaces what stands under the same identity. ERR_FULL. */
 enum err book_put(struct book *book, const struct node *node) MUST_USE;
 bool book_remove(struct book *book, uint64_t epoch);
+bool book_remove_identity(struct book *book, uint16_t shard, enum node_role role, uint16_t index);
+bool node_is_same(const struct node *a, const struct node *b); /* in everything */
 
 #endif
