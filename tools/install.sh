@@ -53,6 +53,17 @@ as_root() {
     fi
 }
 
+# Debian's server package makes a cluster of its own and starts it; here servers are made as they are needed.
+# Where somebody has set up PostgreSQL before, his settings stand.
+keep_postgresql_quiet() {
+    local settings=/etc/postgresql-common/createcluster.conf
+    case " ${missing_packages[*]} " in *" postgresql-15 "*) ;; *) return 0 ;; esac
+    [ ! -e $settings ] || return 0
+    say "writes $settings, so that no server is started by the installation"
+    as_root mkdir -p "${settings%/*}"
+    as_root sh -c "echo 'create_main_cluster = false' >$settings"
+}
+
 install_missing() {
     find_missing
     [ ${#missing_packages[@]} -gt 0 ] || return 0
@@ -68,6 +79,7 @@ install_missing() {
     fi
     say "apt-get update, apt-get install (asks nothing)"
     as_root apt-get update -q
+    keep_postgresql_quiet
     as_root apt-get install -q -y --no-install-recommends "${missing_packages[@]}"
     missing_packages=()
     missing_reasons=()
