@@ -7,6 +7,8 @@
 #define SEOM_APP_COMMANDS_H
 
 int dev_command(int argc, char **argv);
+int home_command(int argc, char **argv);
+int gate_command(int argc, char **argv);
 int bots_command(int argc, char **argv);
 int bench_limit_command(int argc, char **argv);
 int bench_world_command(int argc, char **argv);

@@ -47,6 +47,20 @@
     X(NUMBER, bots, "200", BETWEEN(0, 20000), "SEOM_BOTS", "bots", "N", "how many bots walk here") \
     X(NUMBER, for_s, "0", BETWEEN(0, 31536000), "SEOM_FOR_S", "for", "SECONDS",                    \
       "stop after so long; 0: run until stopped")                                                  \
+    X(NUMBER, shard, "1", BETWEEN(1, 999), "SEOM_SHARD", "shard", "N",                             \
+      "of a cluster: the nodes of one shard are linked to each other directly")                    \
+    X(NUMBER, index, "1", BETWEEN(1, 9999), "SEOM_INDEX", "index", "N",                            \
+      "of a cluster: number of this node among those of its role in its shard")                    \
+    X(TEXT, directory, "", ANY, "SEOM_DIRECTORY", "directory", "URL",                              \
+      "of a cluster, homes: where etcd answers, like http://127.0.0.1:2379")                       \
+    X(TEXT, store, "", ANY, "SEOM_STORE", "store", "DSN",                                          \
+      "of a cluster, homes: PostgreSQL, like postgresql:///seom?host=/tmp")                        \
+    X(ADDRESS, links, "127.0.0.1:0", ANY, "SEOM_LINKS", "links", "ADDR:PORT",                      \
+      "of a cluster, homes: where other nodes connect; port 0 lets the kernel choose")             \
+    X(TEXT, join, "", ANY, "SEOM_JOIN", "join", "ADDR:PORT,...",                                   \
+      "of a cluster, gates: links of homes to begin with; the others are heard of there")          \
+    X(NUMBER, nodes_per_chunk, "1", BETWEEN(1, 64), "SEOM_NODES_PER_CHUNK", "nodes-per-chunk",     \
+      "N", "of a cluster, homes: over so many homes the people of one neighbourhood are spread")   \
     X(CHOICE, log_level, "info", ONE_OF("error|warn|info|debug"), "SEOM_LOG_LEVEL", "log-level",   \
       "LEVEL", "how much is told on stderr")
 

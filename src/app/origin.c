@@ -39,8 +39,28 @@ tell_missing(const char *path, char *why, size_t why_bytes)
     return ERR_NOT_FOUND;
 }
 
+/* Of several processes that make one at the same time the first wins, and all read what it made. */
 static enum err
-load_key(const char *data, bool lived_in, struct origin *out, char *why, size_t why_bytes)
+make_key(const char *path, char *why, size_t why_bytes)
+{
+    char own[PATH_BYTES + 32];
+    uint8_t key[TICKET_KEY_BYTES];
+    snprintf(own, sizeof own, "%s.%d", path, (int)getpid());
+    CHECK(getrandom(key, sizeof key, 0) == (ssize_t)sizeof key);
+    enum err e = write_private(own, key, sizeof key);
+    if (e == OK && link(own, path) != 0 && errno != EEXIST) {
+        e = ERR_IO;
+    }
+    if (e != OK) {
+        snprintf(why, why_bytes, "%s: cannot be written: %s", path, strerror(errno));
+    }
+    unlink(own);
+    return e;
+}
+
+enum err
+origin_load_key(const char *data, bool lived_in, uint8_t key[TICKET_KEY_BYTES], char *why,
+                size_t why_bytes)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/ticket.key", data);
@@ -49,13 +69,11 @@ load_key(const char *data, bool lived_in, struct origin *out, char *why, size_t 
         return tell_missing(path, why, why_bytes);
     }
     if (fd < 0 && errno == ENOENT) {
-        CHECK(getrandom(out->ticket_key, sizeof out->ticket_key, 0) ==
-              (ssize_t)sizeof out->ticket_key);
-        enum err e = write_private(path, out->ticket_key, sizeof out->ticket_key);
+        enum err e = make_key(path, why, why_bytes);
         if (e != OK) {
-            snprintf(why, why_bytes, "%s: cannot be written: %s", path, strerror(errno));
+            return e;
         }
-        return e;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
     }
     uint8_t bytes[TICKET_KEY_BYTES + 1];
     ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
@@ -67,7 +85,7 @@ load_key(const char *data, bool lived_in, struct origin *out, char *why, size_t 
                  path, TICKET_KEY_BYTES);
         return ERR_FORMAT;
     }
-    memcpy(out->ticket_key, bytes, TICKET_KEY_BYTES);
+    memcpy(key, bytes, TICKET_KEY_BYTES);
     return OK;
 }
 
@@ -151,6 +169,6 @@ origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct o
         return e != OK ? e : ERR_FORMAT;
     }
     out->saved_world_ms = found.world_ms;
-    e = load_key(data, found.seen, out, why, why_bytes);
+    e = origin_load_key(data, found.seen, out->ticket_key, why, why_bytes);
     return e == OK ? load_world(data, found.seen, out, why, why_bytes) : e;
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "os/lmdb_store.h"
 #include "wire/ticket.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,10 @@ struct origin {
 /* The directory must exist and store be the one in it. What is wrong stands in why. */
 enum err origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct origin *out,
                      char *why, size_t why_bytes) MUST_USE;
+
+/* Only the secret of a data directory, which the homes of a machine share and whichever starts
+ * first makes; lived_in: people have lived here, so it must be there. */
+enum err origin_load_key(const char *data, bool lived_in, uint8_t key[TICKET_KEY_BYTES], char *why,
+                         size_t why_bytes) MUST_USE;
 
 #endif

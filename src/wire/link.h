@@ -21,6 +21,11 @@
 #include "wire/ticket.h"
 #include <stdint.h>
 
+/* What this software speaks on links; a node's entry in the directory and its hello carry it, and
+ * everybody writes the lowest maximum in the book. */
+#define LINK_PROTOCOL_MIN 1
+#define LINK_PROTOCOL_MAX 1
+
 enum link_kind {
     LINK_ENTER = 1,      /* gate -> home: somebody wants to play */
     LINK_GO = 2,         /* home -> gate: ask that node instead */
