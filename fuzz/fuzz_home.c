@@ -165,6 +165,10 @@ open_home(struct home *h)
                                     .seed = 9};
     CHECK(world_alloc(&options, &h->env, &h->world) == OK);
     h->env.store = memory_store_port(h->store, world_store_done(h->world));
+    for (uint32_t gate = 0; gate < GATES; gate++) {
+        struct node node = {.epoch = 100 + gate, .role = NODE_GATE, .index = (uint16_t)gate};
+        world_peer_up(h->world, gate, &node);
+    }
     h->other = memory_store_connect(
         h->store, (struct store_done){.got = other_got, .committed = other_committed});
 }

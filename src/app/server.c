@@ -50,6 +50,7 @@ struct server {
     struct metrics metrics;
     struct recent ticks;
     int64_t started_us, figures_us;
+    uint64_t node_epoch;
     bool asked_to_stop;
     char gate_text[ADDRESS_TEXT_MAX];
     const char *gate_list[1];
@@ -236,8 +237,9 @@ open_store(struct server *s, char *why)
 static enum err
 open_world(struct server *s, const struct origin *origin, char *why)
 {
+    s->node_epoch = (uint64_t)env_world_ms(&s->env);
     struct world_options world = {.world_id = s->options.world_id,
-                                  .node_epoch = (uint64_t)env_world_ms(&s->env),
+                                  .node_epoch = s->node_epoch,
                                   .players_max = s->options.players_max,
                                   .topics_max = s->options.players_max * TOPICS_PER_PLAYER + 4096,
                                   .game = s->options.game,
@@ -296,6 +298,8 @@ open_gates(struct server *s, char *why)
             snprintf(why, SERVER_WHY_MAX, "gate thread %u did not start: %s", i, err_text(e));
             return e;
         }
+        struct node node = {.epoch = s->node_epoch, .role = NODE_GATE, .index = (uint16_t)i};
+        world_peer_up(s->world, i, &node);
         s->gate_count++;
     }
     return OK;

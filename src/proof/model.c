@@ -339,6 +339,8 @@ start_server(struct model *m, int64_t saved_world_ms)
                                        .links = sim_net_links(m->net, g)};
         CHECK(gate_alloc(&gate, &m->gate_envs[g], &m->gates[g]) == OK);
         plan_gate(m, g, model_now_us(m) + TURN_SOON_US);
+        struct node node = {.epoch = m->node_epoch, .role = NODE_GATE, .index = (uint16_t)g};
+        world_peer_up(m->world, g, &node);
     }
     plan_world(m, model_now_us(m) + TURN_SOON_US);
 }

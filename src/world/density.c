@@ -122,10 +122,9 @@ publish_island(struct world *w, const struct island *island, uint64_t *keys, uin
                                             .record = {.at = record, .bytes = writer_used(&out)}}};
     uint8_t head[LINK_HEAD_MAX];
     struct slice pieces[2] = {{.at = head, .bytes = link_head(&m, head)}, link_tail(&m)};
-    for (uint32_t gate = 0; w->density_gates >> gate != 0; gate++) {
+    for (uint32_t gate = 0; (gate = peer_set_next(&w->density_gates, gate)) != PEER_NONE; gate++) {
         /* Derived and repeated every second: a full ring may lose one. */
-        if ((w->density_gates >> gate & 1) != 0 &&
-            w->env->links.send(w->env->links.ctx, gate, pieces, 2) != OK) {
+        if (w->env->links.send(w->env->links.ctx, gate, pieces, 2) != OK) {
             w->stats.batches_full++;
         }
     }
@@ -134,7 +133,7 @@ publish_island(struct world *w, const struct island *island, uint64_t *keys, uin
 void
 density_publish(struct world *w)
 {
-    if (w->density_gates == 0) {
+    if (peer_set_is_empty(&w->density_gates)) {
         return;
     }
     bool round = w->tick / DENSITY_EVERY_TICKS % DENSITY_ROUND == 0;

@@ -50,6 +50,9 @@ entering_move(struct world *w, struct entering *e, enum entering_state to)
 bool
 home_send(struct world *w, uint32_t gate, const struct link_message *m)
 {
+    if (gate == PEER_NONE) {
+        return false;
+    }
     uint8_t head[LINK_HEAD_MAX];
     struct slice pieces[2] = {{.at = head, .bytes = link_head(m, head)}, link_tail(m)};
     if (w->env->links.send(w->env->links.ctx, gate, pieces, 2) != OK) {
@@ -346,6 +349,27 @@ home_turn(struct world *w)
         const struct entering *e = pool_at(&w->entering, i);
         if (e->state == ENTERING_MINT) {
             mint(w, i);
+        }
+    }
+}
+
+/* Whoever played over it stands until the ticket comes again. */
+void
+home_peer_down(struct world *w, uint32_t peer)
+{
+    for (uint32_t i = pool_next(&w->entering, POOL_NONE); i != POOL_NONE;
+         i = pool_next(&w->entering, i)) {
+        struct entering *e = pool_at(&w->entering, i);
+        e->gate = e->gate == peer ? PEER_NONE : e->gate;
+    }
+    for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
+         i = pool_next(&w->avatars, i)) {
+        struct avatar *a = pool_at(&w->avatars, i);
+        if (a->gate == peer) {
+            if (!a->lingering) {
+                avatar_linger(w, i);
+            }
+            a->gate = PEER_NONE;
         }
     }
 }

@@ -19,6 +19,7 @@
 #include "store/player.h"
 #include "store/scratch.h"
 #include "world/movement.h"
+#include "world/peer_set.h"
 #include "world/world.h"
 
 #define TOPIC_CHUNKS        (BLOCK_CHUNKS * BLOCK_CHUNKS)
@@ -125,9 +126,9 @@ struct entering {
 
 struct topic {
     topic_id id;
-    uint32_t wakers, watchers; /* a bit per gate: subscribed for avatars, for spectators */
-    uint32_t behind;           /* a bit per gate: needs a snapshot */
-    uint16_t awake;            /* a bit per chunk of the block */
+    struct peer_set wakers, watchers; /* who subscribed it: for avatars, for spectators */
+    struct peer_set behind;           /* who needs a snapshot */
+    uint16_t awake;                   /* a bit per chunk of the block */
     bool dirty, listed_behind;
     uint32_t page; /* POOL_NONE while nothing is pending */
     uint32_t page_used;
@@ -144,8 +145,12 @@ struct topic {
     struct timer steward;
 };
 
-/* What one gate wants to hear, as acknowledged state. Index 0: for spectators, 1: for avatars. */
-struct gate_link {
+/* A gate or another home, and what it wants to hear, as acknowledged state. Index 0: for
+ * spectators, 1: for avatars. */
+struct peer {
+    bool up, draining;
+    struct node node;
+    uint32_t players; /* at home there, as told last; and those sent there since */
     uint32_t epoch[2], version[2];
     uint64_t digest[2];
     bool known;
@@ -158,7 +163,7 @@ struct world {
 
     struct pool avatars, entering, topics, pages;
     struct map avatar_by_id, entering_by_player, topic_by_id;
-    struct gate_link gates[WORLD_GATES_MAX];
+    struct peer peers[PEERS_MAX];
     uint32_t first_dirty, first_behind;
 
     struct wheel wheel;
@@ -166,11 +171,11 @@ struct world {
     int64_t tick_wanted_us; /* when the next was asked for; 0 = nothing was due */
     int64_t published_us;
     int64_t started_ms;
-    struct bucket guests;   /* new ones, without a ticket */
-    uint32_t minting;       /* entering that wait for an id */
-    bool *density_told;     /* owned: per island, somebody was there when it was last told */
-    uint64_t *density_keys; /* owned: one per player, for sorting them by cell */
-    uint32_t density_gates; /* a bit per gate that has spectators */
+    struct bucket guests;          /* new ones, without a ticket */
+    uint32_t minting;              /* entering that wait for an id */
+    bool *density_told;            /* owned: per island, somebody was there when it was last told */
+    uint64_t *density_keys;        /* owned: one per player, for sorting them by cell */
+    struct peer_set density_gates; /* those that have spectators */
 
     struct store store;
     struct players players; /* operations on player/ documents */
@@ -203,6 +208,7 @@ bool topic_has_listeners(const struct topic *t);
 struct writer topic_room(struct world *w, struct topic *t,
                          size_t bytes); /* room for one record in the pending page */
 void topic_wrote(struct world *w, struct topic *t, const struct writer *out);
+void topic_peer_down(struct world *w, uint32_t peer); /* it wants nothing any more */
 void topic_subscribe(struct world *w, uint32_t gate, const struct link_subscribe *s);
 void topic_all_behind(struct world *w, struct topic *t); /* everybody needs a snapshot */
 void topics_publish(struct world *w);
@@ -214,6 +220,7 @@ uint8_t topic_chunk_of(struct place at);
 /* home.c */
 void home_enter(struct world *w, uint32_t gate, const struct link_enter *enter);
 void home_turn(struct world *w); /* tries again what waits for an id */
+void home_peer_down(struct world *w, uint32_t peer);
 void home_stop(struct world *w, uint32_t retry_after_ms);
 /* false: the ring was full (counted); whoever sends state must tell it again. */
 bool home_send(struct world *w, uint32_t gate, const struct link_message *m);

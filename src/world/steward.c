@@ -262,7 +262,7 @@ steward_subscribed(struct world *w, struct topic *t)
 void
 steward_unsubscribed(struct world *w, struct topic *t)
 {
-    if (t->wakers == 0 && t->awake != 0) {
+    if (peer_set_is_empty(&t->wakers) && t->awake != 0) {
         t->sleep_ms = env_world_ms(w->env) + WORLD_SLEEP_AFTER_MS;
         steward_set_timer(w, t);
     }

@@ -85,7 +85,7 @@ topic_for_subscriber(struct world *w, topic_id id)
 bool
 topic_has_listeners(const struct topic *t)
 {
-    return (t->wakers | t->watchers) != 0;
+    return !peer_set_is_empty(&t->wakers) || !peer_set_is_empty(&t->watchers);
 }
 
 void
@@ -142,14 +142,12 @@ flush_page(struct world *w, struct topic *t)
     if (t->page == POOL_NONE) {
         return;
     }
-    uint32_t listeners = (t->wakers | t->watchers) & ~t->behind;
-    for (uint32_t gate = 0; listeners >> gate != 0; gate++) {
-        if ((listeners >> gate & 1) == 0) {
-            continue;
-        }
+    struct peer_set listeners = peer_set_union(&t->wakers, &t->watchers);
+    listeners = peer_set_without(&listeners, &t->behind);
+    for (uint32_t gate = 0; (gate = peer_set_next(&listeners, gate)) != PEER_NONE; gate++) {
         if (send_batch(w, gate, t, pool_at(&w->pages, t->page), t->page_used, false) != OK &&
             w->options.mutant != WORLD_MUTANT_FULL_FORGOTTEN) {
-            t->behind |= 1U << gate;
+            peer_set_put(&t->behind, gate, true);
             list_behind(w, t);
         }
     }
@@ -161,7 +159,7 @@ flush_page(struct world *w, struct topic *t)
 void
 topic_all_behind(struct world *w, struct topic *t)
 {
-    t->behind |= t->wakers | t->watchers;
+    t->behind = peer_set_union(&t->wakers, &t->watchers);
     list_behind(w, t);
 }
 
@@ -269,13 +267,14 @@ repair_behind(struct world *w)
         struct topic *t = pool_at(&w->topics, index);
         index = t->next_behind;
         t->listed_behind = false;
-        t->behind &= t->wakers | t->watchers;
-        for (uint32_t gate = 0; t->behind >> gate != 0; gate++) {
-            if ((t->behind >> gate & 1) != 0 && send_snapshot(w, t, gate) == OK) {
-                t->behind &= ~(1U << gate);
+        struct peer_set listeners = peer_set_union(&t->wakers, &t->watchers);
+        t->behind = peer_set_common(&t->behind, &listeners);
+        for (uint32_t gate = 0; (gate = peer_set_next(&t->behind, gate)) != PEER_NONE; gate++) {
+            if (send_snapshot(w, t, gate) == OK) {
+                peer_set_put(&t->behind, gate, false);
             }
         }
-        if (t->behind != 0) {
+        if (!peer_set_is_empty(&t->behind)) {
             list_behind(w, t);
         } else {
             topic_drop_if_idle(w, t);
@@ -305,23 +304,23 @@ set_subscribed(struct world *w, uint32_t gate, topic_id id, bool wakes, bool on)
     if (t == NULL) {
         return;
     }
-    uint32_t bit = 1U << gate, *set = wakes ? &t->wakers : &t->watchers;
-    if (((*set & bit) != 0) == on) {
+    struct peer_set *set = wakes ? &t->wakers : &t->watchers;
+    if (peer_set_has(set, gate) == on) {
         return;
     }
-    bool heard = ((t->wakers | t->watchers) & bit) != 0;
-    *set ^= bit;
+    bool heard = peer_set_has(&t->wakers, gate) || peer_set_has(&t->watchers, gate);
+    peer_set_put(set, gate, on);
     w->stats.subscriptions = on ? w->stats.subscriptions + 1 : w->stats.subscriptions - 1;
-    w->gates[gate].digest[wakes] ^= rand_mix(id, 1);
+    w->peers[gate].digest[wakes] ^= rand_mix(id, 1);
     if (wakes && on) {
         steward_subscribed(w, t);
     } else if (wakes) {
         steward_unsubscribed(w, t);
     }
     if (id == TOPIC_DENSITY) {
-        w->density_gates = t->wakers | t->watchers;
+        w->density_gates = peer_set_union(&t->wakers, &t->watchers);
     } else if (on && !heard) {
-        t->behind |= bit;
+        peer_set_put(&t->behind, gate, true);
         list_behind(w, t);
     }
     topic_drop_if_idle(w, t);
@@ -338,9 +337,16 @@ clear_subscriptions(struct world *w, uint32_t gate, bool wakes)
 }
 
 void
+topic_peer_down(struct world *w, uint32_t peer)
+{
+    clear_subscriptions(w, peer, false);
+    clear_subscriptions(w, peer, true);
+}
+
+void
 topic_subscribe(struct world *w, uint32_t gate, const struct link_subscribe *s)
 {
-    struct gate_link *g = &w->gates[gate];
+    struct peer *g = &w->peers[gate];
     bool wakes = s->wakes != 0;
     if (s->whole) {
         clear_subscriptions(w, gate, wakes);

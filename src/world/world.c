@@ -89,9 +89,34 @@ count_wait(struct world *w, int64_t sent_us)
 }
 
 void
+world_peer_up(struct world *w, uint32_t peer, const struct node *node)
+{
+    CHECK(peer < PEERS_MAX && !w->peers[peer].up);
+    w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
+}
+
+void
+world_peer_down(struct world *w, uint32_t peer, bool dead)
+{
+    CHECK(peer < PEERS_MAX && w->peers[peer].up);
+    env_trace(w->env, "world.peer_down", w->peers[peer].node.epoch, dead);
+    topic_peer_down(w, peer);
+    home_peer_down(w, peer);
+    w->peers[peer] = (struct peer){0};
+}
+
+void
+world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t players)
+{
+    CHECK(peer < PEERS_MAX && w->peers[peer].up);
+    w->peers[peer].draining = draining;
+    w->peers[peer].players = players;
+}
+
+void
 world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
 {
-    CHECK(gate < WORLD_GATES_MAX);
+    CHECK(gate < PEERS_MAX && w->peers[gate].up);
     struct link_message m;
     w->stats.messages++;
     if (link_read(bytes, n, &m) != OK) {
@@ -161,7 +186,7 @@ static int64_t
 next_tick_us(const struct world *w, int64_t now_us, int64_t now_ms)
 {
     bool idle = w->stats.players == 0 && w->wheel.count == 0 && w->minting == 0 && !w->stopping &&
-                w->density_gates == 0;
+                peer_set_is_empty(&w->density_gates);
     return idle ? now_us + IDLE_TURN_US : now_us + ((w->tick + 1) * WORLD_TICK_MS - now_ms) * 1000;
 }
 
@@ -261,6 +286,6 @@ world_next_player(const struct world *w, uint32_t *cursor, struct world_player *
 uint64_t
 world_digest(const struct world *w, uint32_t gate, bool wakes)
 {
-    CHECK(gate < WORLD_GATES_MAX);
-    return w->gates[gate].digest[wakes];
+    CHECK(gate < PEERS_MAX);
+    return w->peers[gate].digest[wakes];
 }

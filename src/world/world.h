@@ -11,6 +11,8 @@
 
 #include "base/hist.h"
 #include "env/env.h"
+#include "fabric/mesh.h"
+#include "fabric/requests.h"
 #include "store/commands.h"
 #include "store/place.h"
 #include "wire/code.h"
@@ -19,7 +21,6 @@
 #include "world/archipelago.h"
 #include "world/game.h"
 
-#define WORLD_GATES_MAX      16
 #define WORLD_TICK_MS        100
 #define WORLD_PUBLISH_US     10000 /* a topic is published at most this often */
 #define WORLD_LINGER_MS      30000 /* an avatar stays this long after its connection was lost */
@@ -47,9 +48,12 @@ struct world_options {
     const struct game *game;           /* borrowed */
     const struct archipelago *islands; /* borrowed */
     uint8_t ticket_key[TICKET_KEY_BYTES];
-    uint64_t seed;          /* of the world: closed forms follow from it */
-    int64_t saved_world_ms; /* the world time last kept in the store (store/clock.h): where people
-                               stood */
+    uint64_t seed;           /* of the world: closed forms follow from it */
+    int64_t saved_world_ms;  /* the world time last kept in the store (store/clock.h): where people
+                                stood */
+    const struct book *book; /* borrowed; NULL: this home is alone in its world */
+    struct requests *requests; /* borrowed; NULL: alone */
+    uint32_t nodes_per_chunk;  /* homes that share the people of a region; 0 = 1 */
     enum world_mutant mutant;
 };
 
@@ -81,8 +85,15 @@ enum err world_alloc(const struct world_options *options, const struct env *env,
                      struct world **out) MUST_USE;
 void world_free(struct world **world);
 
-/* One message of a gate. Malformed ones are counted and ignored. */
-void world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n);
+/* A link to a gate or to another home is there; peer is its index until world_peer_down(). */
+void world_peer_up(struct world *w, uint32_t peer, const struct node *node);
+/* dead: that registration will never be heard of again. */
+void world_peer_down(struct world *w, uint32_t peer, bool dead);
+/* What a home says of itself with each heart-beat. */
+void world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t players);
+
+/* One message of a peer that is up. Malformed ones are counted and ignored. */
+void world_message(struct world *w, uint32_t peer, const uint8_t *bytes, size_t n);
 /* Hand these to the engine behind env->store. */
 struct store_done world_store_done(struct world *w);
 /* Does what is due; returns the mono time (us) of the next turn it wants, unless a message comes

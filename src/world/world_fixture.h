@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define SCENE_ISLAND        1
+#define SCENE_GATES         16
 #define SCENE_SIDE_MM       600000 /* 20 x 20 chunks, 5 x 5 blocks */
 #define SCENE_WALK_MM_S     7000
 #define SCENE_RIDE_MM_S     45000
@@ -48,7 +49,7 @@ struct scene {
     struct world *world;
     struct scene_said *said; /* owned */
     uint32_t said_count;
-    bool full[WORLD_GATES_MAX]; /* this gate's ring takes nothing */
+    bool full[PEERS_MAX]; /* this gate's ring takes nothing */
     int64_t next_turn_us;
     uint32_t turns;
 };
@@ -122,7 +123,7 @@ static inline enum err
 scene_say(void *ctx, uint32_t gate, const struct slice *pieces, uint32_t count)
 {
     struct scene *s = ctx;
-    assert_true(gate < WORLD_GATES_MAX);
+    assert_true(gate < PEERS_MAX);
     if (s->full[gate]) {
         return ERR_FULL;
     }
@@ -163,6 +164,10 @@ scene_start(struct scene *s, int64_t saved_world_ms)
     s->env = (struct env){.clock = events_clock(&s->time), .links = {.ctx = s, .send = scene_say}};
     assert_int_equal(world_alloc(&options, &s->env, &s->world), OK);
     s->env.store = memory_store_port(s->store, world_store_done(s->world));
+    for (uint32_t gate = 0; gate < SCENE_GATES; gate++) {
+        struct node node = {.epoch = 100 + gate, .role = NODE_GATE, .index = (uint16_t)gate};
+        world_peer_up(s->world, gate, &node);
+    }
     s->next_turn_us = s->time.now_us;
 }
 
