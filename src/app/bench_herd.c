@@ -1,8 +1,8 @@
 /* The bots' process of a bench, on core 1. */
-#include "app/address.h"
 #include "app/bench.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "os/address.h"
 #include "os/process.h"
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* `seom bots`: walks bots in a running world and says what they saw. */
-#include "app/address.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
 #include "bots/herd.h"
+#include "os/address.h"
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

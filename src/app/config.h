@@ -12,8 +12,8 @@
 #ifndef SEOM_APP_CONFIG_H
 #define SEOM_APP_CONFIG_H
 
-#include "app/address.h"
 #include "env/env.h"
+#include "os/address.h"
 #include "world/game.h"
 #include <argp.h>
 #include <stdbool.h>

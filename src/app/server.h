@@ -5,10 +5,10 @@
 #ifndef SEOM_APP_SERVER_H
 #define SEOM_APP_SERVER_H
 
-#include "app/address.h"
 #include "app/sea.h"
 #include "base/hist.h"
 #include "env/env.h"
+#include "os/address.h"
 #include "watch/board.h"
 #include "world/game.h"
 

@@ -1,10 +1,10 @@
 /* `seom tree`: the world as it runs, in its three words: world, host, node, and what each node
  * does. It asks the node's own /status; more nodes join the picture when worlds have more.
  */
-#include "app/address.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "os/address.h"
 #include <argp.h>
 #include <errno.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
  * (127.0.0.1). Host names are not looked up: a resolver may block and may answer differently
  * tomorrow. A plain value; any thread.
  */
-#ifndef SEOM_APP_ADDRESS_H
-#define SEOM_APP_ADDRESS_H
+#ifndef SEOM_OS_ADDRESS_H
+#define SEOM_OS_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

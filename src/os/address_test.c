@@ -1,4 +1,4 @@
-#include "app/address.h"
+#include "os/address.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

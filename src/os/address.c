@@ -1,4 +1,4 @@
-#include "app/address.h"
+#include "os/address.h"
 #include "base/check.h"
 #include <arpa/inet.h>
 #include <ctype.h>
