@@ -18,6 +18,8 @@
 #define KEY_CLASS_PLAYER "player" /* value: written through, by commits */
 #define KEY_CLASS_PLACE  "place"  /* feel: written behind, pages of 64 players */
 #define KEY_CLASS_META   "meta"   /* the world's own: meta/clock, meta/ids-player, ... */
+#define KEY_CLASS_STEWARD \
+    "steward" /* who looks after the things of a block: nothing of value */
 
 struct key {
     char text[STORE_KEY_MAX + 1]; /* ends with 0 */

@@ -1,9 +1,10 @@
 /* The inside of struct world, shared by the files of this room and nobody else: who lives here,
  * what is published, what is awake. world.c runs the turn, home.c brings people in and out, topic.c
- * publishes, steward.c wakes things, density.c counts people for the chart. Of value: value.c leads
- * commands to the executor and their results back, chunk_copy.c knows the documents of awake
- * chunks, show.c shows belongings, hint.c tells who was changed by others, doubt.c finds out whose
- * document cannot be read, switches.c what is closed.
+ * publishes, claim.c knows of which blocks we are the steward, steward.c wakes things, density.c
+ * counts people for the chart. Of value: value.c leads commands to the executor and their results
+ * back, chunk_copy.c knows the documents of awake chunks, show.c shows belongings, hint.c tells who
+ * was changed by others, doubt.c finds out whose document cannot be read, switches.c what is
+ * closed.
  */
 #ifndef SEOM_WORLD_STATE_H
 #define SEOM_WORLD_STATE_H
@@ -18,6 +19,7 @@
 #include "store/place.h"
 #include "store/player.h"
 #include "store/scratch.h"
+#include "world/claim.h"
 #include "world/movement.h"
 #include "world/peer_set.h"
 #include "world/world.h"
@@ -129,6 +131,7 @@ struct topic {
     struct peer_set wakers, watchers; /* who subscribed it: for avatars, for spectators */
     struct peer_set behind;           /* who needs a snapshot */
     uint16_t awake;                   /* a bit per chunk of the block */
+    uint64_t steward_epoch;           /* ours of the block; 0: we say nothing of its things */
     bool dirty, listed_behind;
     uint32_t page; /* POOL_NONE while nothing is pending */
     uint32_t page_used;
@@ -197,6 +200,8 @@ struct world {
     uint32_t hints_count;
     struct switches switches;
 
+    struct claims claims; /* of blocks */
+
     uint8_t scratch[TOPIC_PAGE_BYTES];
 };
 
@@ -243,6 +248,13 @@ struct place avatar_place(const struct world *w, const struct avatar *a); /* now
 void steward_subscribed(struct world *w, struct topic *t);
 void steward_unsubscribed(struct world *w, struct topic *t);
 void steward_due(struct world *w, uint32_t topic);
+/* Of the claims: the block is ours, or another's. won says whether it is awake now. */
+bool steward_won(struct world *w, topic_id block, uint64_t epoch);
+void steward_lost(struct world *w, topic_id block);
+bool steward_wants(struct world *w, topic_id block); /* awake, and it is not */
+void steward_book_changed(struct world *w);
+void steward_node_died(struct world *w, uint64_t node_epoch);
+void steward_renamed(struct world *w);
 typedef void thing_sink(void *ctx, const struct record_thing *thing,
                         const struct record_motion *mover);
 void steward_tell(struct world *w, struct topic *t, uint8_t chunk, int64_t at_ms, thing_sink *sink,

@@ -3,6 +3,9 @@
  * time) and of what the chunk's document says has happened to them, so waking needs no catching up
  * and an awake chunk costs a timer: at the time the game named, and when the document changes, what
  * stands there now is compared with what was last told, and only what differs is published.
+ *
+ * In a cluster only the steward of a block (claim.c) does so; for the others it sleeps on, and they
+ * tell of nothing but their own avatars.
  */
 #include "base/check.h"
 #include "world/state.h"
@@ -241,19 +244,26 @@ fall_asleep(struct world *w, struct topic *t)
         t->changes_ms[c] = INT64_MAX;
     }
     t->awake = 0;
+    claim_rest(w, t->id);
     t->sleep_ms = t->reread_ms = 0;
     t->read_failures = 0;
     topic_all_behind(w, t);
 }
 
+static bool
+is_on_island(const struct topic *t)
+{
+    return t->island != NULL && topic_bx(t->id) * BLOCK_CHUNKS < island_columns(t->island) &&
+           topic_by(t->id) * BLOCK_CHUNKS < island_rows(t->island);
+}
+
 void
 steward_subscribed(struct world *w, struct topic *t)
 {
+    uint64_t epoch;
     t->sleep_ms = 0;
-    bool on_island = t->island != NULL &&
-                     topic_bx(t->id) * BLOCK_CHUNKS < island_columns(t->island) &&
-                     topic_by(t->id) * BLOCK_CHUNKS < island_rows(t->island);
-    if (t->awake == 0 && on_island) {
+    if (t->awake == 0 && is_on_island(t) && claim_want(w, t->id, &epoch)) {
+        t->steward_epoch = epoch;
         wake(w, t);
     }
     steward_set_timer(w, t);
@@ -266,6 +276,71 @@ steward_unsubscribed(struct world *w, struct topic *t)
         t->sleep_ms = env_world_ms(w->env) + WORLD_SLEEP_AFTER_MS;
         steward_set_timer(w, t);
     }
+}
+
+bool
+steward_wants(struct world *w, topic_id block)
+{
+    const struct topic *t = topic_find(w, block);
+    return t != NULL && t->awake == 0 && !peer_set_is_empty(&t->wakers) && is_on_island(t);
+}
+
+bool
+steward_won(struct world *w, topic_id block, uint64_t epoch)
+{
+    struct topic *t = topic_find(w, block);
+    if (t == NULL || !steward_wants(w, block)) {
+        return false;
+    }
+    t->steward_epoch = epoch;
+    wake(w, t);
+    steward_set_timer(w, t);
+    return true;
+}
+
+/* Who still sees the block keeps its things as they were last told until the next steward tells
+ * them. If nobody does, they fell asleep with us. */
+void
+steward_lost(struct world *w, topic_id block)
+{
+    struct topic *t = topic_find(w, block);
+    if (t == NULL) {
+        return;
+    }
+    if (t->awake != 0) {
+        fall_asleep(w, t);
+        steward_set_timer(w, t);
+    }
+    t->steward_epoch = peer_set_is_empty(&t->wakers) ? t->steward_epoch : 0;
+}
+
+void
+steward_book_changed(struct world *w)
+{
+    bool changed = claims_look_at_book(w);
+    for (uint32_t i = pool_next(&w->topics, POOL_NONE); changed && i != POOL_NONE;
+         i = pool_next(&w->topics, i)) {
+        struct topic *t = pool_at(&w->topics, i);
+        if (steward_wants(w, t->id)) {
+            steward_subscribed(w, t);
+        }
+    }
+}
+
+void
+steward_node_died(struct world *w, uint64_t node_epoch)
+{
+    struct claims *claims = &w->claims;
+    claims->dead[claims->dead_next] = node_epoch;
+    claims->dead_next = (claims->dead_next + 1) % CLAIMS_DEAD_MAX;
+    steward_book_changed(w);
+}
+
+void
+steward_renamed(struct world *w)
+{
+    claims_forget(w);
+    steward_book_changed(w);
 }
 
 void

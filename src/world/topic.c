@@ -120,6 +120,7 @@ send_batch(struct world *w, uint32_t gate, const struct topic *t, const void *re
                                           .publisher_epoch = w->options.node_epoch,
                                           .tick_ms = env_world_ms(w->env),
                                           .snapshot = snapshot,
+                                          .steward_epoch = t->steward_epoch,
                                           .awake_chunks_lo = (uint8_t)t->awake,
                                           .awake_chunks_hi = (uint8_t)(t->awake >> 8),
                                           .records = {.at = records, .bytes = bytes}}};

@@ -46,6 +46,7 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
                calls_max + (options->game->society != NULL ? STORE_CALLS_OF_VALUE : 0));
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
+    claims_init(w, topics_max);
     w->places = places_alloc(&w->store, w->options.world_id, &(struct places_limits){0});
     CHECK(w->places != NULL);
     value_init(w);
@@ -58,6 +59,7 @@ world_free(struct world **world)
 {
     struct world *w = *world;
     value_fini(w);
+    claims_fini(w);
     places_free(&w->places);
     players_fini(&w->players);
     store_fini(&w->store);
@@ -102,7 +104,23 @@ world_peer_down(struct world *w, uint32_t peer, bool dead)
     env_trace(w->env, "world.peer_down", w->peers[peer].node.epoch, dead);
     topic_peer_down(w, peer);
     home_peer_down(w, peer);
+    uint64_t epoch = w->peers[peer].node.epoch;
     w->peers[peer] = (struct peer){0};
+    if (dead) {
+        world_node_died(w, epoch);
+    }
+}
+
+void
+world_node_died(struct world *w, uint64_t node_epoch)
+{
+    steward_node_died(w, node_epoch);
+}
+
+void
+world_book_changed(struct world *w)
+{
+    steward_book_changed(w);
 }
 
 void
@@ -168,6 +186,7 @@ run_ticks(struct world *w, int64_t now_ms)
         home_turn(w);
     }
     places_turn(w->places, now_ms);
+    claims_turn(w, now_ms);
     if (w->commands != NULL) {
         value_turn(w);
         hints_turn(w);

@@ -33,10 +33,11 @@ enum world_mutant {
     WORLD_MUTANT_LEAVE_LOST,    /* crossing a chunk border is not told to the chunk that was left */
     WORLD_MUTANT_DEBT_FREE,     /* jumps cost no time debt */
     WORLD_MUTANT_EPOCH_IGNORED, /* input of an older session is accepted */
-    WORLD_MUTANT_SNAPSHOT_EMPTY, /* a new subscription gets no snapshot */
-    WORLD_MUTANT_CROSSING_LATE,  /* nobody notices that a motion left its chunk */
-    WORLD_MUTANT_FULL_FORGOTTEN, /* a batch that found its ring full is not repaired by a snapshot
-                                  */
+    WORLD_MUTANT_SNAPSHOT_EMPTY,  /* a new subscription gets no snapshot */
+    WORLD_MUTANT_CROSSING_LATE,   /* nobody notices that a motion left its chunk */
+    WORLD_MUTANT_FULL_FORGOTTEN,  /* a batch that found its ring full is not repaired by a snapshot
+                                   */
+    WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
 };
 
 struct world_options {
@@ -72,8 +73,11 @@ struct world_stats {
     uint64_t hints;                /* of change, told to clients */
     uint64_t lobbied; /* sessions that ended as their player's document is unreadable */
     uint64_t chunk_reads, chunk_reads_failed;
-    uint64_t chunks_unreadable; /* documents of chunks that are none */
-    uint32_t switches_closed;   /* a bit per enum deed_class */
+    uint64_t chunks_unreadable;                  /* documents of chunks that are none */
+    uint32_t switches_closed;                    /* a bit per enum deed_class */
+    uint64_t claims, claims_lost, claims_failed; /* of blocks: won; another took it; store away */
+    uint64_t claims_full;                        /* no room to claim one */
+    uint32_t stewards_held;                      /* blocks, awake and cached; 0 when alone */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
     struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
     struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
@@ -91,6 +95,11 @@ void world_peer_up(struct world *w, uint32_t peer, const struct node *node);
 void world_peer_down(struct world *w, uint32_t peer, bool dead);
 /* What a home says of itself with each heart-beat. */
 void world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t players);
+
+/* A node whose link was down already will never be heard of again. */
+void world_node_died(struct world *w, uint64_t node_epoch);
+/* The book changed; a change that is not told is seen within a second. */
+void world_book_changed(struct world *w);
 
 /* One message of a peer that is up. Malformed ones are counted and ignored. */
 void world_message(struct world *w, uint32_t peer, const uint8_t *bytes, size_t n);
