@@ -55,7 +55,7 @@ struct pg_store;
 
 /* 0 = the default above. */
 struct pg_store_options {
-    const char *address; /* postgresql://user@host,host:port/database?... as libpq takes it */
+    const char *address;  /* postgresql://user@host,host:port/database?... as libpq takes it */
     uint32_t connections; /* at least 2: one for gets and hints, the others for commits */
     uint32_t calls_max;
     uint32_t queue_bytes; /* at least STORE_COMMIT_BYTES_MAX + 128 KiB */

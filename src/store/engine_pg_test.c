@@ -1,0 +1,75 @@
+/* The conformance suite against PostgreSQL. */
+#include "os/pg_fixture.h"
+#include "os/pg_store.h"
+#include "store/conformance.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <poll.h>
+
+#define CALLS_MAX 512
+
+struct engine {
+    struct pg_fixture server;
+    struct pg_store *store;
+};
+
+static void
+engine_open(void *ctx, bool fresh)
+{
+    struct engine *e = ctx;
+    if (fresh)
+        pg_fixture_query(&e->server, "DROP SCHEMA IF EXISTS seom CASCADE");
+    char why[PG_STORE_WHY_MAX] = "";
+    if (pg_store_check(e->server.address, why) != OK)
+        fail_msg("%s", why);
+    struct pg_store_options options = {.address = e->server.address, .calls_max = CALLS_MAX};
+    if (pg_store_open(&options, &e->store, why) != OK)
+        fail_msg("%s", why);
+}
+
+static void
+engine_close(void *ctx)
+{
+    pg_store_close(&((struct engine *)ctx)->store);
+}
+
+static struct env_store
+engine_connect(void *ctx, struct store_done done)
+{
+    return pg_store_port(((struct engine *)ctx)->store, done);
+}
+
+static void
+engine_wait(void *ctx)
+{
+    const struct engine *e = ctx;
+    struct pollfd wait = {.fd = pg_store_fd(e->store), .events = POLLIN};
+    do
+        assert_int_equal(poll(&wait, 1, 60000), 1);
+    while (pg_store_deliver(e->store) == 0);
+}
+
+int
+main(void)
+{
+    struct engine e = {.store = NULL};
+    if (!pg_fixture_start(&e.server))
+        return 0;
+    struct conformance_engine engine = {.name = "engine_pg",
+                                        .ctx = &e,
+                                        .open = engine_open,
+                                        .close = engine_close,
+                                        .connect = engine_connect,
+                                        .wait = engine_wait,
+                                        .calls_max = CALLS_MAX,
+                                        .hints = true};
+    int failed = conformance_run(&engine);
+    pg_fixture_stop(&e.server);
+    return failed;
+}
