@@ -61,6 +61,12 @@
       "of a cluster, gates: links of homes to begin with; the others are heard of there")          \
     X(NUMBER, nodes_per_chunk, "1", BETWEEN(1, 64), "SEOM_NODES_PER_CHUNK", "nodes-per-chunk",     \
       "N", "of a cluster, homes: over so many homes the people of one neighbourhood are spread")   \
+    X(FLAG, take_over, "false", ANY, "SEOM_TAKE_OVER", "take-over", NULL,                          \
+      "of a cluster, gates: take the listener of the gate of this name that runs here, which "     \
+      "then "                                                                                      \
+      "leaves; nobody who connects is refused")                                                    \
+    X(TEXT, user, "nobody", ANY, "SEOM_USER", "user", "NAME",                                      \
+      "of a cluster, gates: who to be when started as root")                                       \
     X(CHOICE, log_level, "info", ONE_OF("error|warn|info|debug"), "SEOM_LOG_LEVEL", "log-level",   \
       "LEVEL", "how much is told on stderr")
 

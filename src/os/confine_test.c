@@ -53,7 +53,8 @@ open_a_file(void)
 static int
 run_a_program(void)
 {
-    char *const arguments[] = {"true", NULL}, *const none[] = {NULL};
+    char name[] = "true";
+    char *const arguments[] = {name, NULL}, *const none[] = {NULL};
     execve("/bin/true", arguments, none);
     return 1;
 }

@@ -367,20 +367,27 @@ conns_open(const struct conns_options *options, struct conns **out)
     conns->loop = options->loop;
     conns->events = *events;
     conns->listener_watch = (struct loop_watch){.ready = listener_ready, .ctx = conns};
-    conns->listener = options->listener;
+    conns->listener = -1;
     conns->limit = limit;
     conns->free_head = conns->linger_first = conns->linger_last = NONE;
     conns->table = table;
-    if (conns->listener >= 0) {
-        enum err error = loop_add(conns->loop, conns->listener, EPOLLIN, &conns->listener_watch);
-        if (error != OK) {
-            conns->listener = -1;
-            conns_close(&conns);
-            return error;
-        }
+    enum err error = options->listener >= 0 ? conns_listen(conns, options->listener) : OK;
+    if (error != OK) {
+        conns_close(&conns);
+        return error;
     }
     *out = conns;
     return OK;
+}
+
+enum err
+conns_listen(struct conns *conns, int listener)
+{
+    CHECK(conns->listener < 0 && listener >= 0);
+    enum err error = loop_add(conns->loop, listener, EPOLLIN, &conns->listener_watch);
+    if (error == OK)
+        conns->listener = listener;
+    return error;
 }
 
 void

@@ -66,6 +66,8 @@ struct env_conns conns_port(struct conns *conns);
 /* Takes a connected non-blocking socket in, as if it had been accepted (opened() is called).
  * ERR_FULL: fd is still the caller's. */
 enum err conns_adopt(struct conns *conns, int fd) MUST_USE;
+/* Begins to listen where no listener was given; the descriptor belongs to conns from now on. */
+enum err conns_listen(struct conns *conns, int listener) MUST_USE;
 /* Stops listening for good; the connections stay. */
 void conns_stop_listening(struct conns *conns);
 /* Call once per loop turn. Returns the mono time (us) at which it wants to be called again,
