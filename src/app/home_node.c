@@ -1,0 +1,603 @@
+/* `seom home`: a home of a cluster as a process of its own. It starts in whatever order the others
+ * do: it waits for the store, which says when the world was born, and for the directory, whose
+ * claim gives it its epoch; then it has a world, and whoever dials is answered.
+ *
+ *   STORE (birth and time of the world) -> CLAIM (an epoch) -> SERVING -> DRAINING -> LEAVING
+ */
+#include "app/commands.h"
+#include "app/node.h"
+#include "app/origin.h"
+#include "app/sea.h"
+#include "app/version.h"
+#include "base/check.h"
+#include "fabric/directory.h"
+#include "os/etcd_directory.h"
+#include "os/pg_store.h"
+#include "os/process.h"
+#include "store/birth.h"
+#include "watch/gather.h"
+#include "watch/recent.h"
+#include "world/world.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define FIGURES_US        1000000
+#define PATIENCE_US       5000000 /* between two lines that say what is waited for */
+#define STOP_DEADLINE_US  10000000
+#define DRAIN_DEADLINE_US 120000000
+#define RETRY_AFTER_MS    1000
+#define TOPICS_PER_PLAYER 12
+#define BOOT_CALLS        8
+#define CLOCK_BEHIND_MAX  100 /* ms: a node whose clock is so far off takes nobody in */
+
+enum home_state { HOME_STORE, HOME_CLAIM, HOME_SERVING, HOME_DRAINING, HOME_LEAVING, HOME_STATES };
+
+struct home_node {
+    struct node_process node;
+    struct config_input input;
+    enum home_state state;
+    struct sea sea;
+    struct pg_store *pg;
+    struct loop_watch pg_watch;
+    struct env boot_env; /* of the start, before there is a world */
+    struct store boot_store;
+    struct birth birth;
+    uint8_t ticket_key[TICKET_KEY_BYTES];
+    struct etcd_directory *etcd;
+    struct directory *directory;
+    struct world *world;
+    struct recent ticks;
+    int64_t patience_us, deadline_us;
+    bool refused, left, leave_asked, rejoining;
+    char why[NODE_WHY_MAX];
+};
+
+static const char *const state_names[HOME_STATES] = {
+    [HOME_STORE] = "waiting for the store",
+    [HOME_CLAIM] = "waiting for the directory",
+    [HOME_SERVING] = "serving",
+    [HOME_DRAINING] = "draining",
+    [HOME_LEAVING] = "leaving",
+};
+
+static const uint8_t home_moves[HOME_STATES] = {
+    [HOME_STORE] = 1 << HOME_CLAIM | 1 << HOME_LEAVING,
+    [HOME_CLAIM] = 1 << HOME_SERVING | 1 << HOME_LEAVING,
+    [HOME_SERVING] = 1 << HOME_DRAINING | 1 << HOME_LEAVING,
+    [HOME_DRAINING] = 1 << HOME_LEAVING,
+};
+
+static void
+home_move(struct home_node *h, enum home_state to)
+{
+    CHECK(home_moves[h->state] >> to & 1);
+    env_log(&h->node.env, LOG_INFO, "home.state", "%s", state_names[to]);
+    h->state = to;
+}
+
+/* ---- the mesh's events ---- */
+
+static void
+peer_up(void *ctx, uint32_t peer, const struct node *node)
+{
+    struct home_node *h = ctx;
+    world_peer_up(h->world, peer, node);
+}
+
+static void
+peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
+{
+    struct home_node *h = ctx;
+    (void)node;
+    requests_peer_down(h->node.requests, peer);
+    world_peer_down(h->world, peer, dead);
+}
+
+static void
+node_died(void *ctx, const struct node *node)
+{
+    struct home_node *h = ctx;
+    env_log(&h->node.env, LOG_WARN, "home.died", "%s is dead", node->name);
+    world_book_changed(h->world);
+}
+
+static void
+message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
+{
+    struct home_node *h = ctx;
+    if (!requests_message(h->node.requests, peer, bytes, n)) {
+        world_message(h->world, peer, bytes, n);
+    }
+}
+
+/* The others took this process for dead, so its people have other homes by now: what it still
+ * believes is worth nothing, and it comes back as somebody new. */
+static void
+dead_self(void *ctx)
+{
+    struct home_node *h = ctx;
+    if (!h->rejoining) {
+        env_log(&h->node.env, LOG_WARN, "home.dead",
+                "declared dead by the others: everybody here is let go, and this node joins anew");
+        h->rejoining = true;
+        directory_rejoin(h->directory);
+    }
+}
+
+/* ---- the directory's events ---- */
+
+static enum err
+open_world(struct home_node *h)
+{
+    const struct config *c = &h->input.config;
+    struct world_options world = {.world_id = (uint16_t)c->world,
+                                  .node_epoch = h->node.self.epoch,
+                                  .players_max = (uint32_t)c->players_max,
+                                  .topics_max = (uint32_t)c->players_max * TOPICS_PER_PLAYER + 4096,
+                                  .game = config_game(c),
+                                  .islands = &h->sea.islands,
+                                  .seed = h->birth.seed,
+                                  .saved_world_ms = h->birth.saved_world_ms,
+                                  .book = directory_book(h->directory),
+                                  .requests = h->node.requests,
+                                  .nodes_per_chunk = (uint32_t)c->nodes_per_chunk};
+    memcpy(world.ticket_key, h->ticket_key, sizeof world.ticket_key);
+    enum err e = world_alloc(&world, &h->node.env, &h->world);
+    if (e == OK) {
+        h->node.env.store = pg_store_port(h->pg, world_store_done(h->world));
+    }
+    return e;
+}
+
+static void
+join_mesh(struct home_node *h)
+{
+    struct mesh_options options = {.self = h->node.self,
+                                   .book = directory_book(h->directory),
+                                   .events = {.ctx = h,
+                                              .up = peer_up,
+                                              .down = peer_down,
+                                              .died = node_died,
+                                              .message = message,
+                                              .dead_self = dead_self}};
+    node_join(&h->node, &options);
+}
+
+static void
+claimed(void *ctx, uint64_t epoch)
+{
+    struct home_node *h = ctx;
+    h->node.self.epoch = epoch;
+    env_log(&h->node.env, LOG_INFO, "home.claimed", "%s has epoch %llu", h->node.self.name,
+            (unsigned long long)epoch);
+    if (h->world == NULL) {
+        join_mesh(h);
+        CHECK(open_world(h) == OK);
+        home_move(h, HOME_SERVING);
+    } else {
+        world_renamed(h->world, epoch);
+        mesh_self(h->node.mesh, &h->node.self);
+        h->rejoining = false;
+    }
+    mesh_book_changed(h->node.mesh);
+}
+
+static void
+identity_refused(void *ctx, const char *why)
+{
+    struct home_node *h = ctx;
+    snprintf(h->why, sizeof h->why, "%s", why);
+    h->refused = true;
+}
+
+static void
+entry_lost(void *ctx)
+{
+    struct home_node *h = ctx;
+    env_log(&h->node.env, LOG_WARN, "home.lost",
+            "our entry in the directory was gone; it is put back, and play goes on");
+}
+
+static void
+left(void *ctx)
+{
+    ((struct home_node *)ctx)->left = true;
+}
+
+static void
+book_changed(void *ctx)
+{
+    struct home_node *h = ctx;
+    if (h->world != NULL) {
+        mesh_book_changed(h->node.mesh);
+        world_book_changed(h->world);
+    }
+}
+
+/* ---- control ---- */
+
+static json_t *
+command_status(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    (void)request;
+    json_t *status = node_status(&h->node);
+    json_object_set_new(status, "state", json_string(state_names[h->state]));
+    if (h->world != NULL) {
+        const struct world_stats *w = world_stats(h->world);
+        json_object_set_new(status, "players", json_integer(w->players));
+        json_object_set_new(status, "lingering", json_integer(w->lingering));
+        json_object_set_new(status, "awake_chunks", json_integer(w->chunks_awake));
+        json_object_set_new(status, "queue_wait_p99_us",
+                            json_integer((json_int_t)hist_quantile(&w->queue_wait_us, 0.99)));
+        json_object_set_new(status, "tick_p99_us",
+                            json_integer((json_int_t)recent_quantile(&h->ticks, 0.99)));
+    }
+    json_object_set_new(status, "store_away", json_boolean(pg_store_is_away(h->pg)));
+    struct directory_stats d = {0};
+    if (h->directory != NULL) {
+        d = directory_stats(h->directory);
+    }
+    int64_t away_us = d.away_since_us == 0 ? 0 : env_mono_us(&h->node.env) - d.away_since_us;
+    json_object_set_new(status, "directory_away_s", json_real((double)away_us / 1e6));
+    return status;
+}
+
+static json_t *
+command_drain(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    (void)request;
+    if (h->state != HOME_SERVING) {
+        return control_error("%s is %s: there is nothing to drain", h->node.self.name,
+                             state_names[h->state]);
+    }
+    home_move(h, HOME_DRAINING);
+    h->node.self.draining = true;
+    h->deadline_us = env_mono_us(&h->node.env) + DRAIN_DEADLINE_US;
+    directory_update(h->directory, &h->node.self);
+    mesh_self(h->node.mesh, &h->node.self);
+    world_drain(h->world);
+    return json_pack("{s:b}", "draining", 1);
+}
+
+static json_t *
+command_stop(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    (void)request;
+    h->node.asked_to_stop = true;
+    return json_pack("{s:b}", "stopping", 1);
+}
+
+/* Where everybody is, for the map: at most `limit`. */
+static json_t *
+command_people(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+    json_t *people = json_array();
+    struct world_player player;
+    uint32_t cursor = 0;
+    limit = limit > 0 && limit < 5000 ? limit : 5000;
+    while (h->world != NULL && limit-- > 0 && world_next_player(h->world, &cursor, &player)) {
+        struct place at = motion_at(&player.motion, env_world_ms(&h->node.env));
+        json_array_append_new(people, json_pack("[i,i,i,i]", (int)player.island, at.x_mm / 1000,
+                                                at.y_mm / 1000, (int)player.lingering));
+    }
+    return json_pack("{s:o}", "people", people);
+}
+
+static const struct control_command commands[] = {
+    {"status", "what this node is and does", command_status},
+    {"people", "where its players are: [island, x m, y m, lingering]", command_people},
+    {"drain", "gives its players to other homes, then ends", command_drain},
+    {"stop", "ends in order", command_stop},
+    {0},
+};
+
+/* ---- figures ---- */
+
+static void
+hang_up_figures(struct home_node *h, int64_t now_us)
+{
+    struct node_process *n = &h->node;
+    n->figures_us = now_us;
+    if (h->world == NULL) {
+        return;
+    }
+    const struct world_stats *w = world_stats(h->world);
+    const struct commands_stats *c = world_commands_stats(h->world);
+    struct places_stats places = world_places_stats(h->world);
+    struct log_stats log = log_stats(&n->log);
+    recent_merge(&h->ticks, &w->tick_us, now_us);
+    gather_begin(&n->metrics);
+    gather_world(&n->metrics, w);
+    if (c != NULL) {
+        gather_commands(&n->metrics, w, c, world_commands_under_way(h->world));
+    }
+    gather_scans(&n->metrics, world_store_stats(h->world));
+    gather_places(&n->metrics, &places);
+    gather_log(&n->metrics, &log);
+    gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
+    struct status status = {.islands = h->sea.islands.count,
+                            .world = (uint16_t)h->input.config.world,
+                            .players = w->players,
+                            .lingering = w->lingering,
+                            .awake_chunks = w->chunks_awake,
+                            .tick_ms_p99 = (double)recent_quantile(&h->ticks, 0.99) / 1e3,
+                            .uptime_s = (now_us - n->started_us) / 1000000,
+                            .world_ms = env_world_ms(&n->env)};
+    snprintf(status.node, sizeof status.node, "%s", n->metrics.node);
+    snprintf(status.host, sizeof status.host, "%s", n->metrics.host);
+    snprintf(status.version, sizeof status.version, "%s", version_number());
+    board_put(n->board, &n->metrics, &status);
+    world_stats_reset_histograms(h->world);
+    mesh_tell_load(n->mesh, w->players);
+    int64_t behind_ms = clock_behind_ms(&n->clock);
+    if (behind_ms > CLOCK_BEHIND_MAX || behind_ms < -CLOCK_BEHIND_MAX) {
+        env_log(&n->env, LOG_ERROR, "home.clock", "world time is %lld ms off the wall clock",
+                (long long)behind_ms);
+    }
+}
+
+/* ---- start ---- */
+
+static void
+store_ready(void *ctx, uint32_t events)
+{
+    struct home_node *h = ctx;
+    (void)events;
+    node_begin_turn(&h->node);
+    pg_store_deliver(h->pg);
+}
+
+static enum err
+open_store(struct home_node *h, char *why)
+{
+    struct pg_store_options options = {
+        .address = h->input.config.store, .log_ctx = &h->node.log, .log = log_write};
+    if (options.address[0] == '\0') {
+        snprintf(why, NODE_WHY_MAX,
+                 "a home of a cluster needs a store that the others share: --store "
+                 "postgresql://... (`seom dev` has one of its own, `seom cluster up` starts one)");
+        return ERR_RANGE;
+    }
+    enum err e = pg_store_open(&options, &h->pg, why);
+    if (e != OK) {
+        return e;
+    }
+    h->boot_env = h->node.env;
+    store_init(&h->boot_store, &h->boot_env, BOOT_CALLS);
+    h->boot_env.store = pg_store_port(h->pg, store_done(&h->boot_store));
+    struct timespec now;
+    uint64_t seed;
+    clock_gettime(CLOCK_REALTIME, &now);
+    CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
+    birth_init(&h->birth, &h->boot_store, (uint16_t)h->input.config.world,
+               (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, seed >> 1);
+    h->pg_watch = (struct loop_watch){.ready = store_ready, .ctx = h};
+    return loop_add(h->node.loop, pg_store_fd(h->pg), EPOLLIN, &h->pg_watch);
+}
+
+static enum err
+open_directory(struct home_node *h, char *why)
+{
+    struct etcd_directory_options etcd = {.loop = h->node.loop,
+                                          .urls = h->input.config.directory,
+                                          .log_ctx = &h->node.log,
+                                          .log = log_write};
+    if (etcd.urls[0] == '\0') {
+        snprintf(why, NODE_WHY_MAX,
+                 "a home of a cluster needs a directory in which the others find it: --directory "
+                 "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)");
+        return ERR_RANGE;
+    }
+    struct directory_options options = {.world = (uint32_t)h->input.config.world,
+                                        .node = h->node.self,
+                                        .installation = h->node.installation,
+                                        .events = {.ctx = h,
+                                                   .claimed = claimed,
+                                                   .refused = identity_refused,
+                                                   .lost = entry_lost,
+                                                   .left = left,
+                                                   .book_changed = book_changed}};
+    h->directory = directory_alloc(&options, &h->node.env);
+    CHECK(h->directory != NULL);
+    enum err e =
+        etcd_directory_open(&etcd, directory_done(h->directory), &h->etcd, why, NODE_WHY_MAX);
+    if (e == OK) {
+        struct env_directory port = etcd_directory_port(h->etcd);
+        directory_start(h->directory, &port);
+    }
+    return e;
+}
+
+/* The world is known: from here on world time is everybody's. */
+static enum err
+born(struct home_node *h, char *why)
+{
+    if (h->birth.state == BIRTH_FAILED) {
+        snprintf(why, NODE_WHY_MAX,
+                 h->birth.newer ? "the store was written by a newer seom: update this one"
+                                : "the store's meta/birth is no document of ours");
+        return h->birth.newer ? ERR_NEWER : ERR_FORMAT;
+    }
+    enum err e = origin_load_key(h->input.config.data, h->birth.saved_world_ms > 0, h->ticket_key,
+                                 why, NODE_WHY_MAX);
+    if (e != OK) {
+        return e;
+    }
+    node_set_clock(&h->node, h->birth.wall_ms, h->birth.saved_world_ms);
+    home_move(h, HOME_CLAIM);
+    return open_directory(h, why);
+}
+
+static void
+say_what_is_waited_for(struct home_node *h, int64_t now_us)
+{
+    bool waits = h->state == HOME_STORE || h->state == HOME_CLAIM;
+    if (waits && now_us >= h->patience_us) {
+        h->patience_us = now_us + PATIENCE_US;
+        env_log(&h->node.env, LOG_INFO, "home.waits", "%s at %s", state_names[h->state],
+                h->state == HOME_STORE ? h->input.config.store : h->input.config.directory);
+    }
+}
+
+/* ---- the loop ---- */
+
+static int64_t
+sooner(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+static int64_t
+home_turn(struct home_node *h)
+{
+    int64_t now_us = env_mono_us(&h->node.env), next_us = now_us + FIGURES_US;
+    pg_store_deliver(h->pg);
+    if (h->state == HOME_STORE) {
+        next_us = sooner(next_us, birth_turn(&h->birth));
+    }
+    if (h->directory != NULL) {
+        next_us = sooner(next_us, directory_turn(h->directory));
+    }
+    if (h->world != NULL) {
+        next_us = sooner(next_us, world_turn(h->world));
+    }
+    pg_store_deliver(h->pg); /* what this turn asked for goes out */
+    next_us = sooner(next_us, node_end_turn(&h->node));
+    if (now_us - h->node.figures_us >= FIGURES_US) {
+        hang_up_figures(h, now_us);
+    }
+    say_what_is_waited_for(h, now_us);
+    return next_us;
+}
+
+/* Everybody is told good-bye, all is durable, then the entry is taken away. */
+static void
+leave(struct home_node *h, int64_t now_us)
+{
+    if (h->state != HOME_LEAVING) {
+        home_move(h, HOME_LEAVING);
+        h->deadline_us = now_us + STOP_DEADLINE_US;
+        if (h->world != NULL) {
+            world_stop(h->world, RETRY_AFTER_MS);
+        }
+    }
+    bool rests = h->world == NULL || world_stopped(h->world);
+    if (rests && !h->leave_asked && h->directory != NULL) {
+        h->leave_asked = true;
+        if (h->node.mesh != NULL) {
+            mesh_leave(h->node.mesh);
+        }
+        directory_leave(h->directory);
+    }
+    h->left = h->left || (rests && h->directory == NULL);
+}
+
+static enum err
+home_run(struct home_node *h, char *why)
+{
+    int64_t next_us = 0;
+    for (;;) {
+        node_wait(&h->node, next_us);
+        next_us = home_turn(h);
+        int64_t now_us = env_mono_us(&h->node.env);
+        if (h->state == HOME_STORE &&
+            (h->birth.state == BIRTH_DONE || h->birth.state == BIRTH_FAILED)) {
+            enum err e = born(h, why);
+            if (e != OK) {
+                return e;
+            }
+            next_us = 0;
+        }
+        if (h->refused) {
+            snprintf(why, NODE_WHY_MAX, "%s", h->why);
+            return ERR_EXISTS;
+        }
+        bool drained =
+            h->state == HOME_DRAINING && (world_drained(h->world) || now_us >= h->deadline_us);
+        if (h->node.asked_to_stop || drained || h->state == HOME_LEAVING) {
+            leave(h, now_us);
+            next_us = sooner(next_us, now_us + 10000);
+            if (h->left) {
+                return OK;
+            }
+            if (now_us >= h->deadline_us) {
+                snprintf(why, NODE_WHY_MAX, "the store or the directory did not confirm in time");
+                return ERR_UNAVAILABLE;
+            }
+        }
+    }
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+static void
+home_close(struct home_node *h)
+{
+    if (h->etcd != NULL) {
+        etcd_directory_close(&h->etcd);
+    }
+    if (h->pg != NULL) {
+        loop_remove(h->node.loop, pg_store_fd(h->pg), &h->pg_watch);
+        pg_store_close(&h->pg);
+        store_fini(&h->boot_store);
+    }
+    if (h->world != NULL) {
+        world_free(&h->world);
+    }
+    node_close(&h->node);
+    if (h->directory != NULL) {
+        directory_free(&h->directory);
+    }
+    sea_free(&h->sea);
+}
+
+int
+home_command(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp argp = {
+        .parser = parse,
+        .children = children,
+        .doc = "Run one home of a cluster: it decides for the players that it is home to and looks "
+               "after things. It needs a store (PostgreSQL) and a directory (etcd) that all homes "
+               "share, and waits for both. SIGTERM ends it in order. `seom cluster up` starts a "
+               "whole cluster on this machine."};
+    struct home_node *h = calloc(1, sizeof *h);
+    CHECK(h != NULL);
+    char why[NODE_WHY_MAX] = "";
+    argp_parse(&argp, argc, argv, 0, NULL, &h->input);
+    enum err e = sea_load(h->input.config.islands, &h->sea, why, sizeof why);
+    if (e != OK) {
+        fprintf(stderr, "seom home: %s\n", why);
+        free(h);
+        return 1;
+    }
+    e = node_open(&h->node, &h->input.config, NODE_HOME, -1, why);
+    recent_init(&h->ticks, h->node.started_us);
+    e = e == OK ? node_serve(&h->node, commands, h, why) : e;
+    e = e == OK ? open_store(h, why) : e;
+    e = e == OK ? home_run(h, why) : e;
+    if (e != OK) {
+        fprintf(stderr, "seom home: %s\n", why);
+    }
+    home_close(h);
+    free(h);
+    return e == OK ? 0 : 1;
+}
