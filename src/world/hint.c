@@ -101,7 +101,14 @@ hint_heard(void *ctx, struct slice key)
 {
     struct world *w = ctx;
     struct key_parts parts;
-    uint32_t n = key_parse(key, &parts) == OK ? told_of(&parts) : TOLD_COUNT;
+    if (key_parse(key, &parts) != OK || !parts.is_id) {
+        return;
+    }
+    if (key_has_class(&parts, KEY_CLASS_STEWARD)) {
+        claim_hinted(w, parts.id);
+        return;
+    }
+    uint32_t n = w->commands == NULL ? TOLD_COUNT : told_of(&parts);
     struct avatar *a = n == TOLD_COUNT ? NULL : avatar_find(w, parts.id);
     if (a != NULL) {
         a->hinted |= (uint8_t)(1U << n);

@@ -60,6 +60,7 @@ value_init(struct world *w)
     const struct society *society = w->options.game->society;
     uint32_t players_max = w->options.players_max;
     w->first_wanted = w->last_wanted = POOL_NONE;
+    store_set_hints(&w->store, hint_heard, w);
     if (society == NULL) {
         return;
     }
@@ -82,7 +83,6 @@ value_init(struct world *w)
     w->hints = calloc(players_max, sizeof w->hints[0]);
     CHECK(w->commands != NULL && w->hints != NULL);
     shows_init(w);
-    store_set_hints(&w->store, hint_heard, w);
 }
 
 void
