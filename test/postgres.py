@@ -2,9 +2,11 @@
 """PostgreSQL servers for tests: Debian's binaries, a directory of their own, no rights, gone with whoever started them.
 
   test/postgres.py serve [--tcp] [SETTING=VALUE ...]
+  test/postgres.py run COMMAND ...
 
-prints the address of a new, empty server as one line, and stops it when stdin ends. Exit 77: PostgreSQL is not
-installed. Scenes import this file: Server, and Server.replica() for one that follows another."""
+serve prints the address of a new, empty server as one line, and stops it when stdin ends; it lies in memory where that is
+possible. run has one on a disk, with everything as Debian sets it, as long as the command runs, in which {address} and
+{pid} are the server's. Exit 77: PostgreSQL is not installed. Scenes import this file: Server, and Server.replica() for one that follows another."""
 import os
 import pathlib
 import pwd
@@ -178,11 +180,15 @@ def address(*servers):
 
 def main():
     arguments = sys.argv[1:]
-    if arguments[:1] != ["serve"]:
+    if arguments[:1] not in (["serve"], ["run"]):
         sys.exit(__doc__)
     if binaries() is None:
         print("PostgreSQL's server is not installed", file=sys.stderr)
         sys.exit(SKIPPED)
+    if arguments[0] == "run":
+        with Server(parent="/var/tmp") as server:
+            told = {"{address}": server.address(), "{pid}": str(server.process.pid)}
+            sys.exit(subprocess.run([told.get(word, word) for word in arguments[1:]], check=False).returncode)
     settings = dict(argument.split("=", 1) for argument in arguments[1:] if "=" in argument)
     # In memory where that is possible: most tests ask what is answered, not how long a disk takes.
     parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

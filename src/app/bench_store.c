@@ -19,12 +19,21 @@
 #define RECOVER_GIB_MAX 32.0
 #define PARENT_DEFAULT  "/var/tmp"
 
-enum { OPTION_STORM = 1, OPTION_RECOVER, OPTION_DATA, OPTION_MIN_RATIO };
+enum {
+    OPTION_STORM = 1,
+    OPTION_RECOVER,
+    OPTION_DATA,
+    OPTION_MIN_RATIO,
+    OPTION_POSTGRES,
+    OPTION_SERVER
+};
 
 struct request {
     uint32_t seconds, storm_s; /* storm_s 0: a share of the seconds */
     double recover_gib, min_ratio;
     const char *parent;
+    const char *postgres; /* address; NULL: the embedded store is meant */
+    pid_t server;
 };
 
 /* The sides with the documents of each. */
@@ -66,6 +75,8 @@ option_parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_MIN_RATIO: r->min_ratio = number_of(arg, 0, 10, "--min-ratio", state); return 0;
     case OPTION_DATA: r->parent = arg; return 0;
+    case OPTION_POSTGRES: r->postgres = arg; return 0;
+    case OPTION_SERVER: r->server = (pid_t)number_of(arg, 1, 1 << 22, "--server", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -84,6 +95,12 @@ static const struct argp_option option_rows[] = {
      "or " PARENT_DEFAULT ")",
      0},
     {"min-ratio", OPTION_MIN_RATIO, "R", 0, "fail when ratio_to_raw_lmdb is lower", 0},
+    {"postgres", OPTION_POSTGRES, "ADDRESS", 0,
+     "measure the engine of a cluster over this server (postgresql://...), which must hold no "
+     "documents and will hold none afterwards",
+     0},
+    {"server", OPTION_SERVER, "PID", 0,
+     "with --postgres: its first process, whose CPU time is told with that of its children", 0},
     {0},
 };
 
@@ -316,9 +333,15 @@ bench_store_command(int argc, char **argv)
     CHECK(r != NULL);
     struct scratch_signals before;
     scratch_signals_take(&before);
+    int code = 1;
+    if (request.postgres != NULL) {
+        code = bench_postgres(request.postgres, request.seconds, request.server);
+        scratch_signals_give_back(&before);
+        free(r);
+        return code;
+    }
     enum err error = run_all(&request, r);
     scratch_signals_give_back(&before);
-    int code = 1;
     if (error != OK) {
         output_progress("seom bench store: %s",
                         error == ERR_CLOSED ? "interrupted" : err_text(error));

@@ -25,6 +25,7 @@
 #include "env/env.h"
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define BENCH_STORE_IN_FLIGHT_MAX 512
 #define BENCH_STORE_COUNT         100000                /* documents */
@@ -111,6 +112,13 @@ struct bench_recovery {
 /* Fills a store in a child process, kills it (SIGKILL) while it writes, and opens what is left with
  * a cold page cache. Call it while there is one thread. */
 enum err bench_recover(const char *directory, uint64_t bytes, struct bench_recovery *out) MUST_USE;
+
+/* ---- bench_store_pg.c: the engine of a cluster ---- */
+
+/* Commits and gets with 1, 8, 64 and 512 in flight, and pages of places, over an empty store on a
+ * PostgreSQL server, which is empty again afterwards. server: the process whose CPU time, with that
+ * of its children, is the server's; 0: it is not asked for. The exit code. */
+int bench_postgres(const char *address, uint32_t seconds, pid_t server);
 
 /* ---- bench_store_report.c: table and JSON ---- */
 
