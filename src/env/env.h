@@ -115,6 +115,9 @@ struct env_store {
                      uint32_t limit) MUST_USE;
     /* ERR_FULL: STORE_WATCHES_MAX are watched; nothing may depend on hints. */
     enum err (*watch)(void *ctx, struct slice key, bool on) MUST_USE;
+    /* Documents of one group can be committed together at the price of one; NULL: all can. Whoever
+     * writes many documents that need not change at once sorts them by it. */
+    uint32_t (*group)(void *ctx, struct slice key);
 };
 
 struct env {
