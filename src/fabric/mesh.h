@@ -50,12 +50,22 @@ struct mesh_events {
     void (*book_changed)(void *ctx); /* at gates */
 };
 
+/* Ways to be wrong on purpose; the simulator must catch each of them. */
+enum mesh_mutant {
+    MESH_MUTANT_NONE,
+    MESH_MUTANT_DROP_CONTROL, /* beyond a small mark control is dropped without a word */
+};
+
 struct mesh_options {
     struct node self;         /* as it stands in the directory; a gate: epoch drawn at random */
+    uint16_t world;           /* its number: nodes of another are refused */
+    uint64_t schema;          /* hash of the schema, for the log of the others */
     const struct book *book;  /* borrowed, of the directory; NULL at a gate: use mesh_book() */
     const char *const *seeds; /* gates: addresses of homes to begin with; borrowed */
     uint32_t seeds_count;
     struct mesh_events events;
+    uint32_t data_bytes, control_bytes; /* 0: MESH_DATA_BYTES, MESH_CONTROL_BYTES */
+    enum mesh_mutant mutant;
 };
 
 struct mesh_stats {
@@ -64,6 +74,10 @@ struct mesh_stats {
     uint64_t full;                                                  /* data messages refused */
     uint64_t cut;              /* peers cut as control did not drain */
     uint64_t malformed;        /* frames that were none: that link is closed */
+    uint64_t dropped_hellos;   /* lines that came too fast or too many */
+    uint64_t suspicions;       /* enquiries whether somebody lives */
+    uint64_t disputed;         /* deaths that others told or asked of, and that were none */
+    uint64_t clocks_apart;     /* times that a peer's world time was found > 100 ms off */
     uint32_t peers;            /* up, now */
     struct hist round_trip_us; /* of heart-beats */
 };
@@ -73,13 +87,20 @@ enum err mesh_alloc(const struct mesh_options *options, const struct env *env,
 void mesh_free(struct mesh **mesh);
 struct transport_events mesh_transport_events(struct mesh *mesh);
 
-/* The port through which world, gate and requests send. */
+enum mesh_lane { MESH_LANE_CONTROL, MESH_LANE_REQUEST, MESH_LANE_DATA };
+
+/* Of a message by its first piece. Control is taken until the peer is cut; what belongs to requests
+ * is as safe once taken, but is refused at the door (ERR_FULL) from half of that on, as one can ask
+ * another node. */
+enum mesh_lane mesh_lane(struct slice head);
+/* The port through which world, gate and requests send. ERR_TOO_LARGE: above MESH_MESSAGE_MAX. */
 struct env_links mesh_links(struct mesh *mesh);
 /* Do what is due: beats, dials, deadlines. Returns the next mono time (us). */
 int64_t mesh_turn(struct mesh *mesh);
 /* What this turn queued goes out: once per turn of the loop, after everybody's work. */
 void mesh_flush(struct mesh *mesh);
-/* The directory's book changed, or our own entry (draining, a new epoch after dead_self). */
+/* The directory's book changed, or our own entry (draining, a new epoch after dead_self): takes
+ * effect with the next turn. */
 void mesh_book_changed(struct mesh *mesh);
 void mesh_self(struct mesh *mesh, const struct node *self);
 const struct book *mesh_book(const struct mesh *mesh);
@@ -92,8 +113,10 @@ int64_t mesh_peer_offset_ms(const struct mesh *mesh, uint32_t peer);
 const struct node *mesh_peer(const struct mesh *mesh, uint32_t peer);
 uint32_t mesh_peer_of(const struct mesh *mesh, uint64_t epoch); /* PEERS_MAX: none */
 bool mesh_is_dead(const struct mesh *mesh, uint64_t epoch);
-/* Says good-bye to all, so that nobody takes it for a death. */
+/* Says good-bye to all behind what is queued, so that nobody takes it for a death. The loop goes on
+ * until the others have heard it, at most half a second. */
 void mesh_leave(struct mesh *mesh);
+bool mesh_has_left(const struct mesh *mesh);
 const struct mesh_stats *mesh_stats(const struct mesh *mesh);
 
 #endif

@@ -1,0 +1,166 @@
+/* The book at gates, which have no directory: each home tells its own, whole, when a link comes up
+ * and when it has changed, together with the gates that it is linked with. A gate keeps what any
+ * home lists that it is linked with; a home that goes takes nothing away, only the next word of one
+ * that is there does.
+ */
+#include "base/check.h"
+#include "fabric/mesh_inside.h"
+
+/* Homes tell */
+
+static bool
+put_node(struct mesh *mesh, struct writer *w, const struct node *node)
+{
+    if (mesh_is_dead(mesh, node->epoch) || writer_left(w) < MESH_NODE_BYTES_MAX) {
+        return false;
+    }
+    mesh_node_write(w, node);
+    return true;
+}
+
+static size_t
+compose(struct mesh *mesh)
+{
+    const struct book *book = mesh->options.book;
+    struct writer w = writer_over(mesh->scratch, sizeof mesh->scratch);
+    uint16_t count = 1;
+    write_u16(&w, 0);
+    mesh_node_write(&w, &mesh->self);
+    for (uint32_t i = 0; i < book->count; i++) {
+        const struct node *node = &book->nodes[i];
+        uint32_t p = mesh_peer_find(mesh, node->epoch);
+        bool is_up = p != NO_PEER && mesh->peers[p].state == PEER_UP;
+        if (node->epoch != mesh->self.epoch && !is_up) {
+            count += put_node(mesh, &w, node);
+        }
+    }
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        if (mesh->peers[p].state == PEER_UP) {
+            count += put_node(mesh, &w, &mesh->peers[p].node);
+        }
+    }
+    CHECK(writer_ok(&w));
+    struct writer head = writer_over(mesh->scratch, 2);
+    write_u16(&head, count);
+    return writer_used(&w);
+}
+
+void
+mesh_book_tell(struct mesh *mesh, uint32_t p)
+{
+    CHECK(mesh->peers[p].state == PEER_UP && mesh->options.book != NULL);
+    mesh_say(mesh, mesh->peers[p].line, MESH_FRAME_BOOK, mesh->scratch, compose(mesh));
+}
+
+void
+mesh_book_turn(struct mesh *mesh, int64_t now_us)
+{
+    if (!mesh->book_stale || mesh->self.role != NODE_HOME || mesh->options.book == NULL) {
+        return;
+    }
+    if (now_us < mesh->book_told_us + BOOK_PAUSE_US) {
+        mesh_due(mesh, mesh->book_told_us + BOOK_PAUSE_US);
+        return;
+    }
+    mesh->book_stale = false;
+    mesh->book_told_us = now_us;
+    size_t n = compose(mesh);
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        const struct mesh_peer *peer = &mesh->peers[p];
+        if (peer->state == PEER_UP && peer->node.role == NODE_GATE) {
+            mesh_say(mesh, peer->line, MESH_FRAME_BOOK, mesh->scratch, n);
+        }
+    }
+}
+
+/* Gates hear */
+
+static void
+unlist(struct mesh *mesh, uint32_t i)
+{
+    book_remove(mesh->own_book, mesh->listings[i].epoch);
+    mesh->listings[i] = mesh->listings[--mesh->listings_count];
+}
+
+static void
+list(struct mesh *mesh, uint32_t from, const struct node *node)
+{
+    const struct node *there =
+        book_find_identity(mesh->own_book, node->shard, node->role, node->index);
+    bool is_older = there != NULL && node->role != NODE_GATE && there->epoch > node->epoch;
+    if (is_older || mesh_is_dead(mesh, node->epoch)) {
+        return;
+    }
+    uint64_t replaced = there != NULL && there->epoch != node->epoch ? there->epoch : 0;
+    if (book_put(mesh->own_book, node) != OK) {
+        return;
+    }
+    uint32_t at = mesh->listings_count;
+    for (uint32_t i = 0; i < mesh->listings_count; i++) {
+        if (mesh->listings[i].epoch == node->epoch || mesh->listings[i].epoch == replaced) {
+            at = i;
+        }
+    }
+    if (at == mesh->listings_count || mesh->listings[at].epoch != node->epoch) {
+        CHECK(at < BOOK_NODES_MAX);
+        mesh->listings_count += at == mesh->listings_count;
+        mesh->listings[at] = (struct mesh_listing){.epoch = node->epoch};
+    }
+    mesh_set_put(&mesh->listings[at].by, from, true);
+}
+
+/* No home that is there lists it. */
+static bool
+is_unlisted(const struct mesh *mesh, const struct mesh_listing *listing)
+{
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        if (mesh_set_has(&listing->by, p) && mesh->peers[p].state == PEER_UP) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum err
+mesh_book_heard(struct mesh *mesh, uint32_t from, struct slice body)
+{
+    if (mesh->own_book == NULL || mesh->peers[from].node.role != NODE_HOME) {
+        return ERR_FORMAT;
+    }
+    struct reader r = reader_over(body.at, body.bytes);
+    uint64_t revision = mesh->own_book->revision;
+    uint32_t count = read_u16(&r);
+    for (uint32_t i = 0; i < mesh->listings_count; i++) {
+        mesh_set_put(&mesh->listings[i].by, from, false);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct node node;
+        if (mesh_node_read(&r, &node) != OK) {
+            return ERR_FORMAT;
+        }
+        list(mesh, from, &node);
+    }
+    for (uint32_t i = mesh->listings_count; i-- > 0;) {
+        if (is_unlisted(mesh, &mesh->listings[i])) {
+            unlist(mesh, i);
+        }
+    }
+    if (mesh->own_book->revision != revision) {
+        mesh_due(mesh, 0);
+        mesh->options.events.book_changed(mesh->options.events.ctx);
+    }
+    return OK;
+}
+
+void
+mesh_book_strike(struct mesh *mesh, uint64_t epoch)
+{
+    for (uint32_t i = 0; mesh->own_book != NULL && i < mesh->listings_count; i++) {
+        if (mesh->listings[i].epoch == epoch) {
+            unlist(mesh, i);
+            mesh_due(mesh, 0);
+            mesh->options.events.book_changed(mesh->options.events.ctx);
+            return;
+        }
+    }
+}

@@ -1,0 +1,308 @@
+/* Who is dead. A suspicion is our own: the link broke or was silent, and a dial to the node failed
+ * since. Then all peers are asked whether they see it, each of which answers at once or tries it
+ * first (a beat over its own link); one that does acquits. When nobody does, it is dead if nobody
+ * listens at its address, if it does not stand in the book any more, or if we and those who
+ * answer are at least as many as those whom we do not see: a few who were cut off from the many do
+ * not bury the many.
+ *
+ * A verdict is told to all. Whoever hears of one tries the node himself, over his link or by
+ * dialling, and believes the verdict when that fails, or when a second node says so while he has no
+ * link. Nobody believes a word about himself but a refused hello, and that only when at least as
+ * many nodes refuse him as take him for alive; of two who buried each other the older registration
+ * stays.
+ */
+#include "base/check.h"
+#include "fabric/mesh_inside.h"
+
+/* Tombstones */
+
+void
+mesh_bury(struct mesh *mesh, uint64_t epoch)
+{
+    if (mesh_is_dead(mesh, epoch)) {
+        return;
+    }
+    uint32_t place = mesh->buried % TOMBSTONES_MAX;
+    if (mesh->buried >= TOMBSTONES_MAX) {
+        map_remove(&mesh->tombstones, mesh->graves[place]);
+    }
+    mesh->graves[place] = epoch;
+    mesh->buried++;
+    enum err error = map_put(&mesh->tombstones, epoch, place);
+    CHECK(error == OK);
+}
+
+static void
+say_epoch(struct mesh *mesh, enum mesh_frame kind, uint64_t epoch, uint32_t except_peer)
+{
+    uint8_t body[MESH_HELLO_MAX];
+    mesh_say_all(mesh, kind, body, mesh_epoch_write(epoch, body), except_peer);
+}
+
+void
+mesh_declare_dead(struct mesh *mesh, uint32_t p, const char *why)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    struct node node = peer->node;
+    bool was_up = peer->state == PEER_UP;
+    CHECK(!peer->dead && peer->state != PEER_FREE && node.role != NODE_GATE);
+    env_log(&mesh->env, LOG_WARN, "mesh.dead", "%s, epoch %llu: %s", node.name,
+            (unsigned long long)node.epoch, why);
+    mesh_bury(mesh, node.epoch);
+    mesh->stats.deaths++;
+    mesh->book_stale = true;
+    if (peer->line != NO_LINE) {
+        mesh_line_close(mesh, peer->line);
+        peer->line = NO_LINE;
+    }
+    mesh_answer_askers(mesh, p, false);
+    if (was_up) {
+        mesh->stats.peers--;
+        mesh->stats.downs++;
+        mesh_set_put(&mesh->unsent, p, false);
+    }
+    if (peer->state != PEER_IDLE) {
+        mesh_peer_move(peer, PEER_IDLE);
+    }
+    /* While it stands in the book it is dialled now and then: whoever lives there must hear it. */
+    peer->dead = true;
+    peer->dial_at_us = mesh_now(mesh) + DEAD_DIAL_US;
+    mesh_due(mesh, 0);
+    say_epoch(mesh, MESH_FRAME_DEAD, node.epoch, NO_PEER);
+    mesh_book_strike(mesh, node.epoch);
+    if (was_up) {
+        mesh_forget_witness(mesh, p);
+        mesh->options.events.down(mesh->options.events.ctx, p, &node, true);
+    } else {
+        mesh->options.events.died(mesh->options.events.ctx, &node);
+    }
+}
+
+/* Our own enquiry */
+
+static void
+verdict(struct mesh *mesh, uint32_t p)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    uint32_t seeing = 1, unseen = 0;
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        const struct mesh_peer *other = &mesh->peers[i];
+        bool counts = other->state != PEER_FREE && !other->dead;
+        seeing += counts && other->state == PEER_UP;
+        unseen += counts && other->state != PEER_UP && (other->in_book || other->was_up);
+    }
+    peer->enquiry_again_us = mesh_now(mesh) + ENQUIRY_PAUSE_US;
+    if (peer->refused || !peer->in_book || seeing >= unseen) {
+        mesh_declare_dead(mesh, p,
+                          peer->refused ? "nobody listens there any more" : "nobody sees it");
+        return;
+    }
+    env_log(&mesh->env, LOG_WARN, "mesh.minority",
+            "%s is silent, but we see only %u nodes of %u: no verdict", peer->node.name, seeing,
+            seeing + unseen);
+    mesh_peer_move(peer, PEER_IDLE);
+    mesh_due(mesh, peer->dial_at_us);
+}
+
+void
+mesh_suspect(struct mesh *mesh, uint32_t p)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    int64_t now_us = mesh_now(mesh);
+    CHECK(peer->state == PEER_IDLE && !peer->dead);
+    if (peer->reporter != 0) {
+        mesh_declare_dead(mesh, p, "others have said so, and it does not answer");
+        return;
+    }
+    if (now_us < peer->enquiry_again_us) {
+        return;
+    }
+    mesh_peer_move(peer, PEER_ASKING);
+    mesh->stats.suspicions++;
+    peer->enquiry_until_us = now_us + ENQUIRY_US;
+    mesh_due(mesh, peer->enquiry_until_us);
+    peer->awaited = (struct mesh_set){.bits = {0}};
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        mesh_set_put(&peer->awaited, i, mesh->peers[i].state == PEER_UP);
+    }
+    say_epoch(mesh, MESH_FRAME_ASK, peer->node.epoch, NO_PEER);
+    if (mesh_set_is_empty(&peer->awaited)) {
+        verdict(mesh, p);
+    }
+}
+
+void
+mesh_acquit(struct mesh *mesh, uint32_t p)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    peer->enquiry_again_us = mesh_now(mesh) + ENQUIRY_PAUSE_US;
+    peer->reporter = 0;
+    mesh->stats.disputed++;
+    mesh_peer_move(peer, PEER_IDLE);
+    mesh_due(mesh, peer->dial_at_us);
+}
+
+static void
+answered(struct mesh *mesh, uint32_t p, uint32_t witness)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    mesh_set_put(&peer->awaited, witness, false);
+    if (peer->state == PEER_ASKING && mesh_set_is_empty(&peer->awaited)) {
+        verdict(mesh, p);
+    }
+}
+
+void
+mesh_seen(struct mesh *mesh, uint32_t from, const struct mesh_seen *seen)
+{
+    uint32_t p = mesh_peer_find(mesh, seen->epoch);
+    if (p == NO_PEER || mesh->peers[p].state != PEER_ASKING ||
+        !mesh_set_has(&mesh->peers[p].awaited, from)) {
+        return; /* too late */
+    }
+    if (seen->alive) {
+        mesh_acquit(mesh, p);
+    } else {
+        answered(mesh, p, from);
+    }
+}
+
+void
+mesh_forget_witness(struct mesh *mesh, uint32_t witness)
+{
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        mesh_set_put(&mesh->peers[p].askers, witness, false);
+        if (mesh->peers[p].state == PEER_ASKING) {
+            answered(mesh, p, witness);
+        }
+    }
+}
+
+/* What others ask and tell */
+
+static void
+say_seen(struct mesh *mesh, uint32_t asker, uint64_t epoch, bool alive)
+{
+    uint8_t body[MESH_HELLO_MAX];
+    size_t n = mesh_seen_write(&(struct mesh_seen){.epoch = epoch, .alive = alive}, body);
+    mesh_say(mesh, mesh->peers[asker].line, MESH_FRAME_SEEN, body, n);
+}
+
+void
+mesh_answer_askers(struct mesh *mesh, uint32_t p, bool alive)
+{
+    struct mesh_peer *peer = &mesh->peers[p];
+    if (mesh_set_is_empty(&peer->askers)) {
+        return;
+    }
+    for (uint32_t asker = 0; asker < PEERS_MAX; asker++) {
+        if (mesh_set_has(&peer->askers, asker) && mesh->peers[asker].state == PEER_UP) {
+            say_seen(mesh, asker, peer->node.epoch, alive);
+        }
+    }
+    peer->askers = (struct mesh_set){.bits = {0}};
+}
+
+void
+mesh_asked(struct mesh *mesh, uint32_t asker, uint64_t epoch)
+{
+    uint32_t p = mesh_peer_find(mesh, epoch);
+    if (epoch == mesh->self.epoch || p == NO_PEER || p == asker) {
+        say_seen(mesh, asker, epoch, epoch == mesh->self.epoch || p == asker);
+        return;
+    }
+    struct mesh_peer *peer = &mesh->peers[p];
+    if (peer->state != PEER_UP && peer->state != PEER_DIALLING) {
+        say_seen(mesh, asker, epoch, false);
+        return;
+    }
+    if (mesh_set_is_empty(&peer->askers)) {
+        peer->seen_at_us = mesh_now(mesh) + SEEN_US;
+        mesh_due(mesh, peer->seen_at_us);
+        if (peer->state == PEER_UP) {
+            mesh_ping(mesh, p);
+        }
+    }
+    mesh_set_put(&peer->askers, asker, true);
+}
+
+void
+mesh_obituary(struct mesh *mesh, uint32_t from, uint64_t epoch)
+{
+    uint32_t p = mesh_peer_find(mesh, epoch);
+    uint64_t reporter = mesh->peers[from].node.epoch;
+    if (epoch == mesh->self.epoch || p == from) {
+        mesh->stats.disputed++;
+        return;
+    }
+    if (p == NO_PEER || mesh->peers[p].dead || mesh->peers[p].node.role == NODE_GATE) {
+        return; /* nobody whom we would bury */
+    }
+    struct mesh_peer *peer = &mesh->peers[p];
+    if (peer->state == PEER_UP) {
+        peer->reporter = reporter;
+        peer->accused_until_us = mesh_now(mesh) + ENQUIRY_US;
+        mesh_due(mesh, peer->accused_until_us);
+        mesh_ping(mesh, p);
+        return;
+    }
+    bool is_second = peer->reporter != 0 && peer->reporter != reporter;
+    if (is_second || peer->failures > 0) {
+        mesh_declare_dead(mesh, p, "others have said so, and there is no link with it");
+        return;
+    }
+    peer->reporter = reporter;
+    peer->dial_at_us = 0;
+    mesh_due(mesh, 0);
+}
+
+void
+mesh_refused_as_dead(struct mesh *mesh, uint64_t refuser)
+{
+    if (mesh->is_dead || (mesh_is_dead(mesh, refuser) && mesh->self.epoch < refuser)) {
+        return;
+    }
+    uint32_t p = mesh_peer_find(mesh, refuser);
+    uint32_t refusers = p == NO_PEER, others = 0;
+    if (p != NO_PEER) {
+        mesh->peers[p].refuses_us = true;
+    }
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        bool is_up = mesh->peers[i].state == PEER_UP;
+        others += is_up;
+        refusers += !is_up && mesh->peers[i].state != PEER_FREE && mesh->peers[i].refuses_us;
+    }
+    if (refusers >= others) {
+        mesh->is_dead = mesh->dead_untold = true;
+        mesh_due(mesh, 0);
+    } else {
+        mesh->stats.disputed++;
+    }
+}
+
+/* The turn */
+
+void
+mesh_death_turn(struct mesh *mesh, int64_t now_us)
+{
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        struct mesh_peer *peer = &mesh->peers[p];
+        if (peer->state == PEER_ASKING) {
+            mesh_due(mesh, peer->enquiry_until_us);
+            if (now_us >= peer->enquiry_until_us) {
+                verdict(mesh, p);
+            }
+        } else if (peer->state == PEER_UP && peer->accused_until_us != 0) {
+            mesh_due(mesh, peer->accused_until_us);
+            if (now_us >= peer->accused_until_us) {
+                mesh_declare_dead(mesh, p, "others have said so, and it does not answer");
+            }
+        }
+        if (peer->state != PEER_FREE && !mesh_set_is_empty(&peer->askers)) {
+            mesh_due(mesh, peer->seen_at_us);
+            if (now_us >= peer->seen_at_us) {
+                mesh_answer_askers(mesh, p, false);
+            }
+        }
+    }
+}
