@@ -156,6 +156,12 @@ commands_under_way(const struct commands *commands)
     return commands->slots.used;
 }
 
+bool
+commands_has(const struct commands *commands, uint64_t player)
+{
+    return map_get(&commands->by_player, player) != MAP_NONE;
+}
+
 const struct commands_stats *
 commands_stats(const struct commands *commands)
 {

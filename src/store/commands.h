@@ -95,6 +95,7 @@ enum err commands_job(struct commands *commands, const struct deed_actor *actor,
 /* Does what is due; the mono time (us) of the next turn it wants, INT64_MAX: none. */
 int64_t commands_turn(struct commands *commands);
 uint32_t commands_under_way(const struct commands *commands);
+bool commands_has(const struct commands *commands, uint64_t player); /* one under way */
 const struct commands_stats *commands_stats(const struct commands *commands);
 /* What a command is known by: never 0. */
 uint64_t command_hash(struct slice body);

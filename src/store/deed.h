@@ -62,6 +62,7 @@ struct deed_kind {
     const char *name; /* static; for logs, metrics, ledgers */
     enum deed_class class;
     deed_decide *decide;
+    bool around; /* works on what lies or stands around the actor: best decided by its steward */
 };
 
 /* What a deed is given. */

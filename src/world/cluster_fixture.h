@@ -8,10 +8,10 @@
 
 #include "world/value_fixture.h"
 
-#define CLUSTER_HOMES       3
-#define CLUSTER_SAID_MAX    2048
-#define CLUSTER_LINK_US_MAX 2000
-#define CLUSTER_GATE        0 /* the gate's index at each home */
+#define CLUSTER_HOMES    3
+#define CLUSTER_SAID_MAX 2048
+#define CLUSTER_LINK_US  2000 /* of a message between homes, at most */
+#define CLUSTER_GATE     0    /* the gate's index at each home */
 
 struct cluster;
 
@@ -40,6 +40,7 @@ struct cluster {
     uint32_t count;
     struct home homes[CLUSTER_HOMES];
     enum world_mutant mutant;
+    uint32_t link_us;
 };
 
 /* On its way from one home to another. */
@@ -58,7 +59,9 @@ home_peer(const struct home *to)
 static inline void
 home_hear(struct home *h, uint32_t peer, const uint8_t *bytes, size_t n)
 {
-    world_message(h->world, peer, bytes, n);
+    if (!requests_message(h->requests, peer, bytes, n)) {
+        world_message(h->world, peer, bytes, n);
+    }
     h->next_turn_us = h->cluster->time.now_us;
 }
 
@@ -116,7 +119,7 @@ home_say(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t count)
     assert_non_null(p);
     *p = (struct parcel){.from = h, .to = to, .bytes = n};
     memcpy(p->message, bytes, n);
-    int64_t due_us = c->time.now_us + rand_below(&c->time.rand, CLUSTER_LINK_US_MAX) + 1;
+    int64_t due_us = c->time.now_us + rand_below(&c->time.rand, c->link_us) + 1;
     int64_t *last_us = &h->arrives_us[to->number];
     *last_us = due_us > *last_us ? due_us : *last_us + 1;
     struct sim_schedule at = events_port(&c->time);
@@ -146,6 +149,7 @@ home_start(struct cluster *c, uint32_t number, uint64_t epoch)
     struct scene_said *said = h->said;
     *h = (struct home){.cluster = c, .number = number, .epoch = epoch, .said = said};
     h->env = (struct env){.clock = events_clock(&c->time), .links = {.ctx = h, .send = home_say}};
+    h->requests = requests_alloc(&h->env);
     struct world_options options = {.world_id = 1,
                                     .node_epoch = epoch,
                                     .players_max = 64,
@@ -176,6 +180,7 @@ cluster_open_with(void **state, uint32_t count, uint64_t seed, enum world_mutant
     events_init(&c->time, seed);
     c->time.now_us = 100000000;
     c->mutant = mutant;
+    c->link_us = CLUSTER_LINK_US;
     c->store =
         memory_store_alloc(&(struct memory_store_options){.schedule = events_port(&c->time)});
     memory_store_set_knobs(c->store,
@@ -215,6 +220,7 @@ static inline void
 home_end(struct home *h)
 {
     world_free(&h->world);
+    requests_free(&h->requests);
 }
 
 static inline int
@@ -248,7 +254,8 @@ cluster_turns(struct cluster *c, bool asked)
             (!asked && c->time.now_us < h->next_turn_us)) {
             continue;
         }
-        h->next_turn_us = world_turn(h->world);
+        int64_t world_us = world_turn(h->world), requests_us = requests_turn(h->requests);
+        h->next_turn_us = world_us < requests_us ? world_us : requests_us;
     }
 }
 
@@ -276,6 +283,7 @@ home_cut(struct cluster *c, uint32_t number, bool dead)
             continue;
         }
         world_peer_down(h->world, peer, dead);
+        requests_peer_down(h->requests, peer);
     }
 }
 

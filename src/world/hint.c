@@ -68,7 +68,8 @@ hint_wrote(struct world *w, const struct key_parts *key, uint64_t version)
         mark_changed(w, key->id, n); /* rather once too often */
         return;
     }
-    w->written[w->written_count++] = (struct written){.player = key->id, .what = (uint8_t)n};
+    w->written[w->written_count++] =
+        (struct written){.player = key->id, .what = (uint8_t)n, .version = version};
 }
 
 /* The executor tells what it wrote before it answers, so what is there is of this command. */
@@ -81,6 +82,25 @@ hint_done(struct world *w, uint64_t initiator)
         }
     }
     w->written_count = 0;
+}
+
+void
+hint_written(const struct world *w, uint64_t initiator, uint64_t versions[2])
+{
+    versions[VERSION_PLAYER] = versions[VERSION_INBOX] = 0;
+    for (uint32_t i = 0; i < w->written_count; i++) {
+        if (w->written[i].player == initiator) {
+            versions[w->written[i].what] = w->written[i].version;
+        }
+    }
+}
+
+void
+hint_versions(struct avatar *a, const uint64_t versions[2])
+{
+    for (uint32_t n = 0; n < TOLD_COUNT; n++) {
+        a->versions[n] = versions[n] > a->versions[n] ? versions[n] : a->versions[n];
+    }
 }
 
 /* ---- by others ---- */
@@ -147,7 +167,8 @@ look(struct world *w, struct avatar *a)
     static store_got *const got[] = {[VERSION_PLAYER] = got_player, [VERSION_INBOX] = got_inbox};
     for (uint32_t n = 0; n < TOLD_COUNT; n++) {
         uint8_t bit = (uint8_t)(1U << n);
-        if ((a->hinted & bit) != 0) {
+        /* What an own command writes elsewhere is told with its answer. */
+        if ((a->hinted & bit) != 0 && !forward_is_under_way(w, a->id)) {
             struct key key = key_make(w->options.world_id, told[n].class, a->id);
             a->hinted &= (uint8_t)~bit;
             if (store_get(&w->store, key_slice(&key), got[n], w, a->id) != OK) {
@@ -174,8 +195,8 @@ hints_turn(struct world *w)
         }
         a->listed = false;
         look(w, a);
-        if (a->changed != 0 && !a->lingering) {
-            list(w, a); /* the ring was full */
+        if (a->hinted != 0 || (a->changed != 0 && !a->lingering)) {
+            list(w, a); /* not yet; the ring was full */
         }
     }
 }

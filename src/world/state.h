@@ -2,9 +2,9 @@
  * what is published, what is awake. world.c runs the turn, home.c brings people in and out, topic.c
  * publishes, claim.c knows of which blocks we are the steward, steward.c wakes things, density.c
  * counts people for the chart. Of value: value.c leads commands to the executor and their results
- * back, chunk_copy.c knows the documents of awake chunks, show.c shows belongings, hint.c tells who
- * was changed by others, doubt.c finds out whose document cannot be read, switches.c what is
- * closed.
+ * back, forward.c those that another node runs, chunk_copy.c knows the documents of awake chunks,
+ * show.c shows belongings, hint.c tells who was changed by others, doubt.c finds out whose document
+ * cannot be read, switches.c what is closed.
  */
 #ifndef SEOM_WORLD_STATE_H
 #define SEOM_WORLD_STATE_H
@@ -20,6 +20,7 @@
 #include "store/player.h"
 #include "store/scratch.h"
 #include "world/claim.h"
+#include "world/forward.h"
 #include "world/movement.h"
 #include "world/peer_set.h"
 #include "world/world.h"
@@ -74,7 +75,7 @@ struct owed_result {
 /* Somebody's document that a command has just written, until it is known whose command it was. */
 struct written {
     uint64_t player;
-    uint8_t what; /* ShowKind */
+    uint8_t what; /* which of avatar.versions */
     uint64_t version;
 };
 
@@ -201,6 +202,7 @@ struct world {
     struct switches switches;
 
     struct claims claims; /* of blocks */
+    struct forwards forwards;
 
     uint8_t scratch[TOPIC_PAGE_BYTES];
 };
@@ -290,6 +292,12 @@ void value_command(struct world *w, struct avatar *a, const struct link_input *i
 void value_turn(struct world *w); /* each tick: what a full ring refused is told again */
 void value_came(struct world *w, struct avatar *a);
 void value_left(struct world *w, struct avatar *a);
+/* Runs it here; the answer comes to whoever plays with the avatar then. */
+void value_run(struct world *w, struct avatar *a, const struct command *command);
+void value_done(struct world *w, const struct command_result *result);
+/* Which deed a body asks for; what is malformed or closed is one that says so. */
+const struct deed_kind *value_kind(const struct world *w, struct slice body);
+bool value_is_under_way(const struct world *w, uint64_t player); /* a command, here or elsewhere */
 struct deed_actor value_actor(const struct world *w, const struct avatar *a);
 
 /* show.c */
@@ -299,6 +307,9 @@ void show_begin(struct world *w, struct avatar *a, const struct link_input *inpu
 /* hint.c */
 void hint_wrote(struct world *w, const struct key_parts *key, uint64_t version);
 void hint_done(struct world *w, uint64_t initiator); /* what was written since is others' news */
+/* What the command of an initiator wrote of its own documents: 0, nothing. Before hint_done(). */
+void hint_written(const struct world *w, uint64_t initiator, uint64_t versions[2]);
+void hint_versions(struct avatar *a, const uint64_t versions[2]); /* and what it wrote elsewhere */
 void hint_watch(struct world *w, const struct avatar *a, bool on);
 void hint_heard(void *ctx, struct slice key);
 void hints_turn(struct world *w);

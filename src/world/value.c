@@ -83,6 +83,7 @@ value_init(struct world *w)
     w->hints = calloc(players_max, sizeof w->hints[0]);
     CHECK(w->commands != NULL && w->hints != NULL);
     shows_init(w);
+    forwards_init(w, players_max);
 }
 
 void
@@ -91,6 +92,7 @@ value_fini(struct world *w)
     if (w->commands == NULL) {
         return;
     }
+    forwards_fini(w);
     commands_free(&w->commands);
     pool_fini(&w->results);
     pool_fini(&w->shows);
@@ -197,9 +199,15 @@ static void
 done(void *ctx, uint64_t player, const struct command_result *result)
 {
     struct world *w = ctx;
-    struct avatar *a = avatar_find(w, player);
-    uint32_t code = result->code < CODE_COUNT ? result->code : SEOM__CODE__REFUSED;
     hint_done(w, player);
+    value_done(w, result);
+}
+
+void
+value_done(struct world *w, const struct command_result *result)
+{
+    struct avatar *a = avatar_find(w, result->player);
+    uint32_t code = result->code < CODE_COUNT ? result->code : SEOM__CODE__REFUSED;
     if (a == NULL) {
         return;
     }
@@ -216,6 +224,44 @@ done(void *ctx, uint64_t player, const struct command_result *result)
     }
 }
 
+const struct deed_kind *
+value_kind(const struct world *w, struct slice body)
+{
+    const struct deed_kind *kind = w->options.game->deed(body);
+    if (kind == NULL) {
+        return &malformed;
+    }
+    return switch_is_closed(w, kind->class) ? &closed : kind;
+}
+
+bool
+value_is_under_way(const struct world *w, uint64_t player)
+{
+    return w->commands != NULL &&
+           (commands_has(w->commands, player) || forward_is_under_way(w, player));
+}
+
+/* The epoch is the command's: who asked may have been followed by another session meanwhile. */
+static void
+asked(struct world *w, struct avatar *a, const struct command *command)
+{
+    a->command_epoch = command->actor.session_epoch;
+    forget_result(w, a); /* of an earlier one: the client has gone on */
+}
+
+void
+value_run(struct world *w, struct avatar *a, const struct command *command)
+{
+    enum err error = commands_run(w->commands, command, done, w, a->id);
+    if (error == OK) {
+        asked(w, a, command);
+    } else if (error == ERR_EXISTS) {
+        w->stats.commands_repeated++; /* the answer of the one under way comes */
+    } else {
+        tell_result(w, a, command->seq, SEOM__CODE__RETRY_AFTER, (struct slice){0});
+    }
+}
+
 void
 value_command(struct world *w, struct avatar *a, const struct link_input *input)
 {
@@ -224,21 +270,17 @@ value_command(struct world *w, struct avatar *a, const struct link_input *input)
         tell_result(w, a, input->seq, SEOM__CODE__REFUSED, (struct slice){0});
         return;
     }
-    const struct deed_kind *kind = w->options.game->deed(input->bytes);
-    if (kind == NULL) {
-        kind = &malformed;
-    } else if (switch_is_closed(w, kind->class)) {
-        kind = &closed;
+    if (value_is_under_way(w, a->id)) {
+        w->stats.commands_repeated++;
+        return;
     }
-    struct command command = {
-        .actor = value_actor(w, a), .seq = input->seq, .body = input->bytes, .kind = kind};
-    enum err error = commands_run(w->commands, &command, done, w, a->id);
-    if (error == OK) {
-        a->command_epoch = a->session_epoch;
-        forget_result(w, a); /* of an earlier one: the client has gone on */
-    } else if (error == ERR_EXISTS) {
-        w->stats.commands_repeated++; /* the answer of the one under way comes */
+    struct command command = {.actor = value_actor(w, a),
+                              .seq = input->seq,
+                              .body = input->bytes,
+                              .kind = value_kind(w, input->bytes)};
+    if (forward_begin(w, &command, a->mover.look)) {
+        asked(w, a, &command);
     } else {
-        tell_result(w, a, input->seq, SEOM__CODE__RETRY_AFTER, (struct slice){0});
+        value_run(w, a, &command);
     }
 }

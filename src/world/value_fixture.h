@@ -141,13 +141,13 @@ deed_refuse(struct deed *deed)
     return SEOM__CODE__TOO_FAR;
 }
 
-static const struct deed_kind scene_drop = {"drop", DEED_ARRANGE, deed_drop};
-static const struct deed_kind scene_take = {"take", DEED_TAKE, deed_take};
-static const struct deed_kind scene_pick = {"pick", DEED_GATHER, deed_pick};
-static const struct deed_kind scene_give = {"give", DEED_TRADE, deed_give};
-static const struct deed_kind scene_mail = {"mail", DEED_MAIL, deed_mail};
-static const struct deed_kind scene_refuse = {"refuse", DEED_GATHER, deed_refuse};
-static const struct deed_kind scene_grow = {"grow", DEED_GATHER, deed_grow};
+static const struct deed_kind scene_drop = {"drop", DEED_ARRANGE, deed_drop, true};
+static const struct deed_kind scene_take = {"take", DEED_TAKE, deed_take, true};
+static const struct deed_kind scene_pick = {"pick", DEED_GATHER, deed_pick, true};
+static const struct deed_kind scene_give = {"give", DEED_TRADE, deed_give, false};
+static const struct deed_kind scene_mail = {"mail", DEED_MAIL, deed_mail, false};
+static const struct deed_kind scene_refuse = {"refuse", DEED_GATHER, deed_refuse, false};
+static const struct deed_kind scene_grow = {"grow", DEED_GATHER, deed_grow, false};
 
 static inline const struct deed_kind *
 scene_deed(struct slice body)

@@ -95,6 +95,7 @@ world_peer_up(struct world *w, uint32_t peer, const struct node *node)
 {
     CHECK(peer < PEERS_MAX && !w->peers[peer].up);
     w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
+    forward_peer_up(w, peer);
 }
 
 void
@@ -105,6 +106,7 @@ world_peer_down(struct world *w, uint32_t peer, bool dead)
     topic_peer_down(w, peer);
     home_peer_down(w, peer);
     uint64_t epoch = w->peers[peer].node.epoch;
+    forward_peer_down(w, peer);
     w->peers[peer] = (struct peer){0};
     if (dead) {
         world_node_died(w, epoch);
@@ -274,7 +276,7 @@ world_commands_stats(const struct world *w)
 uint32_t
 world_commands_under_way(const struct world *w)
 {
-    return w->commands == NULL ? 0 : commands_under_way(w->commands);
+    return w->commands == NULL ? 0 : commands_under_way(w->commands) + w->forwards.pool.used;
 }
 
 void

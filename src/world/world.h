@@ -73,11 +73,13 @@ struct world_stats {
     uint64_t hints;                /* of change, told to clients */
     uint64_t lobbied; /* sessions that ended as their player's document is unreadable */
     uint64_t chunk_reads, chunk_reads_failed;
-    uint64_t chunks_unreadable;                  /* documents of chunks that are none */
-    uint32_t switches_closed;                    /* a bit per enum deed_class */
-    uint64_t claims, claims_lost, claims_failed; /* of blocks: won; another took it; store away */
-    uint64_t claims_full;                        /* no room to claim one */
-    uint32_t stewards_held;                      /* blocks, awake and cached; 0 when alone */
+    uint64_t chunks_unreadable;                   /* documents of chunks that are none */
+    uint32_t switches_closed;                     /* a bit per enum deed_class */
+    uint64_t claims, claims_lost, claims_failed;  /* of blocks: won; another took it; store away */
+    uint64_t claims_full;                         /* no room to claim one */
+    uint64_t commands_forwarded, commands_served; /* to stewards elsewhere; of others, by us */
+    uint64_t forwards_late, forwards_rejected;    /* and run at home after all */
+    uint32_t stewards_held;                       /* blocks, awake and cached; 0 when alone */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
     struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
     struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
