@@ -317,7 +317,7 @@ tell(struct scene *s, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
-    gate_message(s->gate, bytes, n + tail.bytes);
+    gate_message(s->gate, 0, bytes, n + tail.bytes);
 }
 
 static void
@@ -575,7 +575,7 @@ operate(struct scene *s, struct reader *in)
     case GATE_OP_LINK: link_message_of_home(s, in); break;
     case GATE_OP_LINK_RAW: {
         struct slice bytes = extreme_bytes(in, RAW_MAX);
-        gate_message(s->gate, bytes.at, bytes.bytes);
+        gate_message(s->gate, 0, bytes.at, bytes.bytes);
         break;
     }
     case GATE_OP_RECORDS: records(s, in); break;

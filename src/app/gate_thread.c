@@ -78,7 +78,7 @@ message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
 {
     struct gate_thread *t = ctx;
     CHECK(peer == HOME_PEER);
-    gate_message(t->gate, bytes, n);
+    gate_message(t->gate, peer, bytes, n);
 }
 
 static void
@@ -179,12 +179,12 @@ gate_thread_start(const struct gate_thread_options *options, struct gate_thread 
                           .trace = &t->trace};
     struct gate_options gate = options->gate;
     gate.conns_max = conns_limit(t->conns);
-    gate.home = HOME_PEER;
     gate.subscribe_epoch_seed = env_random(&t->env);
     e = gate_alloc(&gate, &t->env, &t->gate);
     if (e != OK) {
         return e;
     }
+    gate_home_up(t->gate, HOME_PEER, options->home_epoch);
     CHECK(pthread_create(&t->thread, NULL, run, t) == 0);
     *out = t;
     return OK;

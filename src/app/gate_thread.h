@@ -19,6 +19,7 @@ struct gate_thread_options {
     struct log *log;
     struct rings *logic; /* the logic thread's; this gate is its peer `number` */
     uint32_t ring_bytes;
+    uint64_t home_epoch;      /* node_epoch of the logic thread's world */
     struct gate_options gate; /* conns_max 0: as many as descriptors allow */
     int core;                 /* -1: wherever the kernel likes */
 };

@@ -291,6 +291,7 @@ open_gates(struct server *s, char *why)
                                               .log = &s->log,
                                               .logic = s->rings,
                                               .ring_bytes = RING_BYTES,
+                                              .home_epoch = s->node_epoch,
                                               .gate = gate,
                                               .core = s->options.core};
         e = gate_thread_start(&options, &s->gates[i]);

@@ -192,7 +192,7 @@ message(void *ctx, uint32_t from, uint32_t to, const uint8_t *bytes, size_t n)
         world_message(m->world, from, bytes, n);
         plan_world(m, model_now_us(m));
     } else {
-        gate_message(m->gates[to], bytes, n);
+        gate_message(m->gates[to], from, bytes, n);
         plan_gate(m, to, model_now_us(m));
     }
 }
@@ -330,7 +330,6 @@ start_server(struct model *m, int64_t saved_world_ms)
                                     .entities_max = 4096,
                                     .topics_max = 2048,
                                     .chunks_max = 16384,
-                                    .home = SIM_HOME,
                                     .subscribe_epoch_seed = rand_next(&m->rand),
                                     .speeds_count = 0,
                                     .mutant = mutant != NULL ? mutant->gate : GATE_MUTANT_NONE};
@@ -338,6 +337,7 @@ start_server(struct model *m, int64_t saved_world_ms)
                                        .conns = sim_net_conns(m->net, g),
                                        .links = sim_net_links(m->net, g)};
         CHECK(gate_alloc(&gate, &m->gate_envs[g], &m->gates[g]) == OK);
+        gate_home_up(m->gates[g], SIM_HOME, m->node_epoch);
         plan_gate(m, g, model_now_us(m) + TURN_SOON_US);
         struct node node = {.epoch = m->node_epoch, .role = NODE_GATE, .index = (uint16_t)g};
         world_peer_up(m->world, g, &node);

@@ -339,7 +339,7 @@ feed_slot(struct gate *g, uint32_t slot)
     for (uint32_t i = slot; i < g->conns_high; i += GATE_SLOTS) {
         const struct conn_hot *hot = &g->hot[i];
         if ((hot->dirty == 0 && !hot->urgent && !hot->crowd) ||
-            (hot->state != CONN_PLAYING && hot->state != CONN_SPECTATOR)) {
+            (!conn_plays(hot->state) && hot->state != CONN_SPECTATOR)) {
             continue;
         }
         if (hot->out_pending && g->options.mutant != GATE_MUTANT_QUEUE_UNBOUNDED) {

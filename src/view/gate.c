@@ -1,14 +1,15 @@
 /* Connections: bytes in, frames out, deadlines, and the one way in which a connection ends.
  *
- *   FREE -> HELLO -> ENTERING -> PLAYING
- *               \       ^  \       |
- *                \      |   v      v
- *                 \     +--- LOBBY
+ *   FREE -> HELLO -> ENTERING -> PLAYING <-> RESUMING
+ *               \       ^  \       |         /
+ *                \      |   v      v        /
+ *                 \     +--- LOBBY <-------+
  *                  \--> SPECTATOR
  *
- * HELLO: connected, at most 5 s and 1 KiB a frame. LOBBY: the session is over, as what is kept of
- * its player cannot be had; the connection stays and may say Hello again. From each state back to
- * FREE, by conn_close() or gate_closed().
+ * HELLO: connected, at most 5 s and 1 KiB a frame. RESUMING: its home is gone, another one is
+ * looked for (enter.c), of which the client notices a pause at most. LOBBY: the session is over, as
+ * what is kept of its player cannot be had; the connection stays and may say Hello again. From each
+ * state back to FREE, by conn_close() or gate_closed().
  */
 #include "view/gate.h"
 
@@ -23,6 +24,9 @@
 #define IN_LARGE_MAX    256
 #define OUT_BUFFERS_MAX 4096
 #define CROWDS_MAX      4096
+#define COMMANDS_MAX    16384
+#define GOODBYES_S      2000 /* connections that other gates receive in a second */
+#define GOODBYES_MS_MIN 5000
 #define IDLE_TURN_US    1000000
 #define CLOSE_NORMAL    1000 /* of RFC 6455 7.4.1 */
 
@@ -34,7 +38,8 @@ static const uint8_t conn_moves[CONN_STATES] = {
     [CONN_FREE] = 1 << CONN_HELLO,
     [CONN_HELLO] = 1 << CONN_ENTERING | 1 << CONN_SPECTATOR | 1 << CONN_FREE,
     [CONN_ENTERING] = 1 << CONN_PLAYING | 1 << CONN_LOBBY | 1 << CONN_FREE,
-    [CONN_PLAYING] = 1 << CONN_LOBBY | 1 << CONN_FREE,
+    [CONN_PLAYING] = 1 << CONN_RESUMING | 1 << CONN_LOBBY | 1 << CONN_FREE,
+    [CONN_RESUMING] = 1 << CONN_PLAYING | 1 << CONN_LOBBY | 1 << CONN_FREE,
     [CONN_LOBBY] = 1 << CONN_ENTERING | 1 << CONN_SPECTATOR | 1 << CONN_FREE,
     [CONN_SPECTATOR] = 1 << CONN_FREE,
 };
@@ -44,8 +49,12 @@ conn_move_state(struct gate *g, uint32_t conn, enum conn_state to)
 {
     enum conn_state from = g->hot[conn].state;
     CHECK(conn_moves[from] >> to & 1);
-    g->stats.players += to == CONN_PLAYING;
-    g->stats.players -= from == CONN_PLAYING;
+    g->entering += to == CONN_ENTERING;
+    g->entering -= from == CONN_ENTERING;
+    g->stats.players += conn_plays(to);
+    g->stats.players -= conn_plays(from);
+    g->stats.resuming += to == CONN_RESUMING;
+    g->stats.resuming -= from == CONN_RESUMING;
     g->stats.spectators += to == CONN_SPECTATOR;
     g->stats.spectators -= from == CONN_SPECTATOR;
     g->stats.lobby += to == CONN_LOBBY;
@@ -66,9 +75,7 @@ gate_alloc(const struct gate_options *options, const struct env *env, struct gat
     g->conns = calloc(options->conns_max, sizeof *g->conns);
     g->hot = calloc(options->conns_max, sizeof *g->hot);
     g->book = malloc(BOOK_BYTES);
-    g->chart = malloc(CHART_BYTES);
-    g->chart_islands = calloc(ARCHIPELAGO_ISLANDS_MAX, sizeof *g->chart_islands);
-    CHECK(g->chart != NULL && g->chart_islands != NULL);
+    chart_init(&g->chart);
     g->slices = calloc(SLICES_MAX, sizeof *g->slices);
     g->sorting = calloc(options->entities_max, sizeof *g->sorting);
     g->farewells = calloc(options->conns_max, sizeof *g->farewells);
@@ -82,6 +89,9 @@ gate_alloc(const struct gate_options *options, const struct env *env, struct gat
     pool_init(&g->spectator_pool, sizeof(struct seen) * GATE_SPECTATOR_CHUNKS, options->conns_max,
               16);
     map_init(&g->conn_by_player, options->conns_max, 0);
+    pool_init(&g->commands, sizeof(struct kept_command),
+              options->conns_max < COMMANDS_MAX ? options->conns_max : COMMANDS_MAX, 16);
+    memset(g->home_by_peer, HOME_NONE, sizeof g->home_by_peer);
     pool_init(&g->topics, sizeof(struct seen_topic), options->topics_max, 64);
     pool_init(&g->chunks, sizeof(struct seen_chunk), options->chunks_max, 256);
     pool_init(&g->entities, sizeof(struct seen_entity), options->entities_max, 256);
@@ -107,18 +117,17 @@ gate_free(struct gate **gate)
     struct gate *g = *gate;
     struct pool *pools[] = {&g->in_small,       &g->in_large,       &g->out,    &g->seen_pool,
                             &g->spectator_pool, &g->topics,         &g->chunks, &g->entities,
-                            &g->news_pages,     &g->watcher_blocks, &g->crowds};
+                            &g->news_pages,     &g->watcher_blocks, &g->crowds, &g->commands};
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         pool_fini(pools[i]);
     }
+    chart_fini(&g->chart);
     map_fini(&g->conn_by_player);
     map_fini(&g->topic_by_id);
     map_fini(&g->entity_by_id);
     free(g->conns);
     free(g->hot);
     free(g->book);
-    free(g->chart);
-    free(g->chart_islands);
     free(g->slices);
     free(g->sorting);
     free(g->farewells);
@@ -130,14 +139,6 @@ uint64_t
 conn_handle(const struct gate *g, uint32_t conn)
 {
     return (uint64_t)g->conns[conn].generation << 32 | conn;
-}
-
-enum err
-gate_tell_home(struct gate *g, const struct link_message *m)
-{
-    uint8_t head[LINK_HEAD_MAX];
-    struct slice pieces[2] = {{.at = head, .bytes = link_head(m, head)}, link_tail(m)};
-    return g->env->links.send(g->env->links.ctx, g->options.home, pieces, 2);
 }
 
 static void
@@ -173,9 +174,10 @@ conn_forget_session(struct gate *g, uint32_t conn)
     if (c->player != 0 && map_get(&g->conn_by_player, c->player) == conn) {
         map_remove(&g->conn_by_player, c->player);
     }
-    g->moves_owed -= c->move_owed;
-    c->move_owed = c->self_pending = c->island_pending = c->lacks = c->near_valid = false;
+    session_forget(g, conn);
+    c->self_pending = c->island_pending = c->lacks = c->near_valid = false;
     c->player = c->entity = c->session_epoch = 0;
+    c->home = HOME_NONE;
     c->forget_count = 0;
     hot->dirty = 0;
     hot->urgent = hot->crowd = false;
@@ -211,6 +213,9 @@ gate_opened(struct gate *g, uint32_t conn)
                        .opened_us = now_us,
                        .in_buffer = POOL_NONE,
                        .out_buffer = POOL_NONE,
+                       .home = HOME_NONE,
+                       .way = {.asked = HOME_NONE, .refused = HOME_NONE},
+                       .command = POOL_NONE,
                        .budget_us = now_us,
                        .budget_bytes = GATE_BUDGET_BURST};
     framing_init(&c->framing);
@@ -293,8 +298,9 @@ say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_m
     Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
     goodbye.code = (Seom__Code)code;
     goodbye.retry_after_ms = retry_after_ms;
-    goodbye.gates = (char **)(uintptr_t)g->options.gates;
-    goodbye.n_gates = g->options.gates_count;
+    char *gates[GATES_MAX];
+    goodbye.gates = gates;
+    goodbye.n_gates = gate_list(g, gates);
     Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
     m.what_case = SEOM__SERVER_MESSAGE__WHAT_GOODBYE;
     m.goodbye = &goodbye;
@@ -483,24 +489,52 @@ gate_writable(struct gate *g, uint32_t conn)
 }
 
 void
-gate_message(struct gate *g, const uint8_t *bytes, size_t n)
+gate_message(struct gate *g, uint32_t peer, const uint8_t *bytes, size_t n)
 {
+    uint8_t home = peer < PEERS_MAX ? g->home_by_peer[peer] : HOME_NONE;
     struct link_message m;
-    if (link_read(bytes, n, &m) != OK) {
+    if (home == HOME_NONE || link_read(bytes, n, &m) != OK) {
         g->stats.records_bad++;
         return;
     }
     switch (m.kind) {
-    case LINK_HOME: session_home(g, &m.as.home); break;
-    case LINK_SELF: session_self(g, &m.as.self); break;
-    case LINK_SUBSCRIBED: interest_subscribed(g, &m.as.subscribed); break;
-    case LINK_BATCH: replica_batch(g, &m.as.batch); break;
-    case LINK_DENSITY: chart_density(g, &m.as.density); break;
-    case LINK_GO: /* one home in one process: nobody to go to */
+    case LINK_HOME: enter_home(g, home, &m.as.home); break;
+    case LINK_GO: enter_go(g, home, &m.as.go); break;
+    case LINK_SELF: session_self(g, home, &m.as.self); break;
+    case LINK_SUBSCRIBED: subscribe_heard(g, home, &m.as.subscribed); break;
+    case LINK_BATCH: replica_batch(g, home, &m.as.batch); break;
+    case LINK_DENSITY: chart_density(g, home, &m.as.density); break;
     case LINK_ENTER:
     case LINK_INPUT:
     case LINK_SUBSCRIBE: g->stats.records_bad++; break;
     }
+}
+
+void
+gate_set_gates(struct gate *g, const char *const *addresses, uint32_t count)
+{
+    g->gate_texts_count = 0;
+    for (uint32_t i = 0; i < count && g->gate_texts_count < GATES_MAX; i++) {
+        size_t bytes = strlen(addresses[i]);
+        if (bytes <= GATE_BYTES_MAX) {
+            memcpy(g->gate_texts[g->gate_texts_count++], addresses[i], bytes + 1);
+        }
+    }
+}
+
+/* From a random one on, so that not all clients of a gate that goes come to the same one. */
+uint32_t
+gate_list(const struct gate *g, char *out[GATES_MAX])
+{
+    uint32_t others = g->gate_texts_count, count = 0;
+    uint32_t first = others > 1 ? (uint32_t)(env_random(g->env) % others) : 0;
+    for (; count < others; count++) {
+        out[count] = (char *)(uintptr_t)g->gate_texts[(first + count) % others];
+    }
+    for (uint32_t i = 0; i < g->options.gates_count && count < GATES_MAX; i++) {
+        out[count++] = (char *)(uintptr_t)g->options.gates[i];
+    }
+    return count;
 }
 
 /* Who missed a deadline. Runs once a second over everybody. */
@@ -519,7 +553,7 @@ sweep(struct gate *g, int64_t now_us)
         bool stuck = hot->out_pending && now_us - c->stuck_us >= SILENCE_MAX_MS * INT64_C(1000);
         if (slow_hello || stuck) {
             conn_close(g, i, SEOM__CODE__TOO_SLOW, 0);
-        } else if (hot->state == CONN_ENTERING && age_us >= ENTERING_MAX_US) {
+        } else if (hot->state == CONN_ENTERING && now_us - c->way.since_us >= ENTERING_MAX_US) {
             conn_close(g, i, SEOM__CODE__RETRY_AFTER, 2000);
         } else if (now_s - hot->heard_s > SILENCE_MAX_MS / 1000) {
             conn_close(g, i, SEOM__CODE__SILENT, 0);
@@ -539,6 +573,7 @@ gate_turn(struct gate *g)
         /* A late gate serves every client once, not once per slot it missed. */
         int64_t from = slot - g->slot > GATE_SLOTS ? slot - GATE_SLOTS : g->slot;
         for (int64_t s = from + 1; s <= slot; s++) {
+            enter_slot(g, (uint32_t)(s % GATE_SLOTS));
             feed_slot(g, (uint32_t)(s % GATE_SLOTS));
         }
         g->slot = slot;
@@ -549,20 +584,37 @@ gate_turn(struct gate *g)
         sweep(g, now_us);
         interest_spectators(g);
         interest_retry(g);
+        chart_turn(g);
     }
+    gate_homes_turn(g);
     session_owed(g);
-    interest_subscribe(g);
-    bool idle = g->stats.connections == 0 && g->farewells_owed == 0 &&
+    subscribe_turn(g);
+    bool idle = g->stats.connections == 0 && g->farewells_owed == 0 && g->stats.homes_down == 0 &&
                 g->first_changed[0] == POOL_NONE && g->first_changed[1] == POOL_NONE;
     return idle ? now_us + IDLE_TURN_US : (slot + 1) * GATE_SLOT_US;
+}
+
+/* Over how long those whom a gate sends away are to come back: as others can receive them. */
+static uint32_t
+goodbyes_ms(const struct gate *g)
+{
+    if (!g->options.spread_goodbyes || g->gate_texts_count == 0) {
+        return 0;
+    }
+    uint32_t all_ms = (uint32_t)(g->stats.connections * UINT64_C(1000) / GOODBYES_S);
+    return all_ms > GOODBYES_MS_MIN ? all_ms : GOODBYES_MS_MIN;
 }
 
 void
 gate_stop(struct gate *g, uint32_t code, uint32_t retry_after_ms)
 {
+    uint32_t spread_ms = goodbyes_ms(g);
     for (uint32_t i = 0; i < g->conns_high; i++) {
         if (g->hot[i].state != CONN_FREE) {
-            conn_close(g, i, code, retry_after_ms);
+            uint32_t more_ms = spread_ms > 0 ? (uint32_t)(env_random(g->env) % spread_ms) : 0;
+            uint32_t wait_ms =
+                retry_after_ms < UINT32_MAX - more_ms ? retry_after_ms + more_ms : UINT32_MAX;
+            conn_close(g, i, code, wait_ms);
         }
     }
 }

@@ -400,7 +400,7 @@ scene_hear(struct scene *s, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
-    gate_message(s->gate, bytes, n + tail.bytes);
+    gate_message(s->gate, 0, bytes, n + tail.bytes);
 }
 
 static inline void
@@ -676,6 +676,7 @@ scene_open_with(void **state, enum gate_mutant mutant)
                                    .subscribe_epoch_seed = 9,
                                    .mutant = mutant};
     assert_int_equal(gate_alloc(&options, &s->env, &s->gate), OK);
+    gate_home_up(s->gate, 0, 5);
     *state = s;
     return 0;
 }

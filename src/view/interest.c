@@ -1,8 +1,6 @@
 /* Interest: which chunks a client sees. An avatar sees the 3 x 3 chunks around it and keeps what it
  * has seen until that leaves the 5 x 5; a spectator sees the awake chunks nearest to the middle of
- * its window. From the chunks follow the topics this gate subscribes: state with a version per set
- * (for avatars, for spectators), told to the home as deltas and repaired by the whole set when the
- * home's digest says that it has something else.
+ * its window. From the chunks follow the topics this gate subscribes (subscribe.c).
  */
 #include "base/check.h"
 #include "base/rand.h"
@@ -10,23 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUBSCRIBE_TOPICS_MAX 1024 /* in one message */
-#define REPAIR_US            2000000
-#define SPECTATOR_SHARE      4 /* a quarter of the topics */
-#define BLOCK_MM             (BLOCK_CHUNKS * CHUNK_MM)
-#define SPECTATOR_BLOCKS     8       /* squared: as many blocks as it may see chunks */
-#define SPECTATOR_WINDOW_MM  2000000 /* a wider window sees density only */
-
-static void
-changed(struct gate *g, uint32_t topic, bool wakes)
-{
-    struct seen_topic *t = pool_at(&g->topics, topic);
-    if (!t->changed[wakes]) {
-        t->changed[wakes] = true;
-        t->next_changed[wakes] = g->first_changed[wakes];
-        g->first_changed[wakes] = topic;
-    }
-}
+#define SPECTATOR_SHARE     4 /* a quarter of the topics */
+#define BLOCK_MM            (BLOCK_CHUNKS * CHUNK_MM)
+#define SPECTATOR_BLOCKS    8       /* squared: as many blocks as it may see chunks */
+#define SPECTATOR_WINDOW_MM 2000000 /* a wider window sees density only */
 
 static void
 hold_topic(struct gate *g, uint32_t topic, bool wakes)
@@ -34,7 +19,7 @@ hold_topic(struct gate *g, uint32_t topic, bool wakes)
     struct seen_topic *t = pool_at(&g->topics, topic);
     if (t->refs[wakes]++ == 0) {
         g->watched_topics += !wakes;
-        changed(g, topic, wakes);
+        subscribe_changed(g, topic, wakes);
     }
 }
 
@@ -45,22 +30,16 @@ release_topic(struct gate *g, uint32_t topic, bool wakes)
     CHECK(t->refs[wakes] > 0);
     if (--t->refs[wakes] == 0) {
         g->watched_topics -= !wakes;
-        changed(g, topic, wakes);
+        subscribe_changed(g, topic, wakes);
     }
 }
 
-static bool
-wanted(const struct seen_topic *t, bool wakes)
-{
-    return t->refs[wakes] > 0;
-}
-
-static void
-drop_if_unwanted(struct gate *g, uint32_t topic)
+void
+interest_drop(struct gate *g, uint32_t topic)
 {
     const struct seen_topic *t = pool_at(&g->topics, topic);
-    if (!wanted(t, false) && !wanted(t, true) && !t->sent[0] && !t->sent[1] && !t->changed[0] &&
-        !t->changed[1]) {
+    bool held = subscribe_wants(t, false) || subscribe_wants(t, true);
+    if (!held && !t->sent[0] && !t->sent[1] && !t->changed[0] && !t->changed[1]) {
         replica_topic_drop(g, topic);
     }
 }
@@ -77,7 +56,7 @@ see(struct gate *g, uint32_t conn, uint32_t chunk)
         c->seen[slot] = (struct seen){.chunk = chunk, .fresh = true};
         c->seen_count++;
         chunk_watch(g, chunk, conn, slot);
-        hold_topic(g, seen->topic, g->hot[conn].state == CONN_PLAYING);
+        hold_topic(g, seen->topic, conn_plays(g->hot[conn].state));
         g->hot[conn].urgent = true;
         if (seen->crowd != POOL_NONE) {
             g->hot[conn].crowd = true;
@@ -117,7 +96,7 @@ unsee(struct gate *g, uint32_t conn, uint32_t slot)
         c->forgets[c->forget_count++].cy = chunk->cy;
     }
     chunk_unwatch(g, c->seen[slot].chunk, conn);
-    release_topic(g, chunk->topic, g->hot[conn].state == CONN_PLAYING);
+    release_topic(g, chunk->topic, conn_plays(g->hot[conn].state));
     c->seen[slot].chunk = POOL_NONE;
     c->seen_count--;
     c->near_valid = false;
@@ -215,7 +194,7 @@ interest_moved(struct gate *g, uint32_t conn)
             if (chunk != POOL_NONE && !sees(c, chunk)) {
                 see(g, conn, chunk);
             } else if (chunk == POOL_NONE && topic != POOL_NONE) {
-                drop_if_unwanted(g, topic);
+                interest_drop(g, topic);
             }
         }
     }
@@ -392,7 +371,7 @@ void
 interest_retry(struct gate *g)
 {
     for (uint32_t i = 0; i < g->conns_high; i++) {
-        if (g->hot[i].state == CONN_PLAYING && g->conns[i].lacks) {
+        if (conn_plays(g->hot[i].state) && g->conns[i].lacks) {
             interest_moved(g, i);
         }
     }
@@ -411,136 +390,12 @@ interest_spectators(struct gate *g)
     }
 }
 
-static enum err
-send_set(struct gate *g, bool wakes, bool whole, const uint64_t *add, uint32_t adds,
-         const uint64_t *drop, uint32_t drops)
-{
-    uint8_t bytes[2 * SUBSCRIBE_TOPICS_MAX * sizeof(uint64_t)];
-    struct writer out = writer_over(bytes, sizeof bytes);
-    for (uint32_t i = 0; i < adds; i++) {
-        write_u64(&out, add[i]);
-    }
-    for (uint32_t i = 0; i < drops; i++) {
-        write_u64(&out, drop[i]);
-    }
-    g->stats.subscribes++;
-    g->stats.subscribes_whole += whole;
-    return gate_tell_home(
-        g, &(struct link_message){
-               .kind = LINK_SUBSCRIBE,
-               .as.subscribe = {.epoch = g->subscribe_epoch,
-                                .version = g->subscribe_version[wakes] + 1,
-                                .whole = whole,
-                                .wakes = wakes,
-                                .add_count = (uint16_t)adds,
-                                .remove_count = (uint16_t)drops,
-                                .topics = {.at = bytes, .bytes = writer_used(&out)}}});
-}
-
-/* One message of what changed in one set. The ring is full: everything stays listed for the next
- * turn. */
-static bool
-tell_changes(struct gate *g, bool wakes)
-{
-    uint64_t add[SUBSCRIBE_TOPICS_MAX], drop[SUBSCRIBE_TOPICS_MAX];
-    uint32_t adds = 0, drops = 0, index = g->first_changed[wakes];
-    while (index != POOL_NONE && adds < SUBSCRIBE_TOPICS_MAX && drops < SUBSCRIBE_TOPICS_MAX) {
-        const struct seen_topic *t = pool_at(&g->topics, index);
-        if (wanted(t, wakes) && !t->sent[wakes]) {
-            add[adds++] = t->id;
-        } else if (!wanted(t, wakes) && t->sent[wakes]) {
-            drop[drops++] = t->id;
-        }
-        index = t->next_changed[wakes];
-    }
-    /* The first message of a set is whole: the home knows nothing of this gate, or of its former
-     * life. */
-    if (adds + drops > 0 &&
-        send_set(g, wakes, !g->introduced[wakes], add, adds, drop, drops) != OK) {
-        return false;
-    }
-    g->introduced[wakes] |= adds + drops > 0;
-    g->subscribe_version[wakes] += adds + drops > 0;
-    while (g->first_changed[wakes] != index) {
-        uint32_t topic = g->first_changed[wakes];
-        struct seen_topic *t = pool_at(&g->topics, topic);
-        g->first_changed[wakes] = t->next_changed[wakes];
-        t->changed[wakes] = false;
-        if (t->sent[wakes] != wanted(t, wakes)) {
-            t->sent[wakes] = !t->sent[wakes];
-            g->digest[wakes] ^= rand_mix(t->id, 1);
-        }
-        drop_if_unwanted(g, topic);
-    }
-    return index != POOL_NONE;
-}
-
-/* The whole set: the first message replaces what stood at the home, the others add to it. */
-static enum err
-tell_set(struct gate *g, bool wakes)
-{
-    uint64_t add[SUBSCRIBE_TOPICS_MAX];
-    uint32_t adds = 0;
-    bool whole = true;
-    for (uint32_t i = pool_next(&g->topics, POOL_NONE);; i = pool_next(&g->topics, i)) {
-        if (i != POOL_NONE && ((const struct seen_topic *)pool_at(&g->topics, i))->sent[wakes]) {
-            add[adds++] = ((const struct seen_topic *)pool_at(&g->topics, i))->id;
-        }
-        if (i == POOL_NONE || adds == SUBSCRIBE_TOPICS_MAX) {
-            enum err e = send_set(g, wakes, whole, add, adds, NULL, 0);
-            if (e != OK) {
-                return e;
-            }
-            g->subscribe_version[wakes]++;
-            whole = false;
-            adds = 0;
-        }
-        if (i == POOL_NONE) {
-            return OK;
-        }
-    }
-}
-
-/* Paced: a home that cannot hold the set must not be flooded with it. */
-static void
-repair(struct gate *g, bool wakes)
-{
-    int64_t now_us = env_mono_us(g->env);
-    if (g->repair_due[wakes] && now_us - g->repaired_us[wakes] >= REPAIR_US) {
-        g->repaired_us[wakes] = now_us;
-        g->repair_due[wakes] = tell_set(g, wakes) != OK;
-    }
-}
-
-void
-interest_subscribe(struct gate *g)
-{
-    for (uint32_t wakes = 0; wakes < 2; wakes++) {
-        while (g->first_changed[wakes] != POOL_NONE && tell_changes(g, wakes != 0)) {
-        }
-        repair(g, wakes != 0);
-    }
-}
-
-void
-interest_subscribed(struct gate *g, const struct link_subscribed *s)
-{
-    bool wakes = s->wakes != 0;
-    bool ours = s->epoch == g->subscribe_epoch;
-    if (ours && (int32_t)(g->subscribe_version[wakes] - s->version) > 0) {
-        return; /* newer deltas are on their way; the last acknowledgement counts */
-    }
-    if (!ours || s->version != g->subscribe_version[wakes] || s->digest != g->digest[wakes]) {
-        g->repair_due[wakes] = true;
-    }
-}
-
 void
 interest_density(struct gate *g, bool on)
 {
     uint32_t known = map_get(&g->topic_by_id, TOPIC_DENSITY);
-    bool held =
-        known != MAP_NONE && wanted((const struct seen_topic *)pool_at(&g->topics, known), false);
+    bool held = known != MAP_NONE &&
+                subscribe_wants((const struct seen_topic *)pool_at(&g->topics, known), false);
     if (held == on) {
         return;
     }

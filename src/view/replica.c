@@ -1,16 +1,22 @@
 /* The replica: what this gate knows of the topics it subscribed, and the logs from which its
  * clients are fed. A record of a batch is applied to its entity and appended, as it came, to the
  * log of its chunk; replica_mark() then sets a bit at every watcher once, however many records
- * came. A snapshot replaces what was known of a topic: its chunks' logs are broken off, so that
- * every watcher is told those chunks whole.
+ * came.
+ *
+ * A topic has as many publishers as there are homes. A person has one of them at a time: whoever
+ * has the session under the highest epoch (RECORD_OWNED), or whoever speaks of it when its
+ * publisher's link is down. Of things and animals the steward speaks: whoever has the highest
+ * steward_epoch. Others' words are old news. A snapshot replaces what its publisher told of the
+ * topic before, and of that only what differs is news.
  */
 #include "base/check.h"
 #include "base/rand.h"
 #include "view/state.h"
 #include <string.h>
 
-#define NEWS_NONE 0
-#define NEWS_MANY UINT64_MAX
+#define NEWS_NONE     0
+#define NEWS_MANY     UINT64_MAX
+#define REAP_ENTITIES 8192 /* looked at in one turn */
 
 static uint32_t
 chunk_slot(uint16_t cx, uint16_t cy)
@@ -201,43 +207,171 @@ chunk_in(struct gate *g, uint32_t topic, int32_t cx, int32_t cy)
     return replica_chunk(g, topic, (uint16_t)cx, (uint16_t)cy);
 }
 
+/* What a batch says, and who. */
+struct told {
+    uint32_t topic;
+    uint8_t home;
+    bool tends; /* it is of the steward, or of one that nobody has followed yet */
+    bool snapshot;
+    uint64_t owned_entity, owned; /* the last OWNED */
+};
+
+static bool
+is_told_by(const struct seen_entity *e, const struct told *by)
+{
+    return e->tended ? by->tends : e->publisher == by->home;
+}
+
+static bool
+is_tended(const struct record *r)
+{
+    return r->kind == RECORD_THING || (r->as.motion.look & LOOK_KIND_MASK) == LOOK_ANIMAL;
+}
+
+/* Somebody else speaks of a person than did before. */
+static bool
+takes_over(const struct gate *g, struct seen_entity *e, const struct told *by, uint64_t owned)
+{
+    if (owned <= e->owned && g->homes[e->publisher].state == HOME_UP &&
+        g->options.mutant != GATE_MUTANT_EPOCH_IGNORED) {
+        return false;
+    }
+    e->publisher = by->home;
+    e->owned = owned;
+    return true;
+}
+
+static void
+apply_owned(struct gate *g, struct told *by, const struct record *r)
+{
+    by->owned_entity = r->entity;
+    by->owned = r->as.session_epoch;
+    uint32_t index = map_get(&g->entity_by_id, r->entity);
+    struct seen_entity *e = index == MAP_NONE ? NULL : pool_at(&g->entities, index);
+    if (e == NULL || e->tended) {
+        return;
+    }
+    if (e->publisher == by->home) {
+        e->owned = r->as.session_epoch;
+    } else {
+        takes_over(g, e, by, r->as.session_epoch);
+    }
+}
+
+/* May this home say that of this entity? */
+static bool
+speaks_of(struct gate *g, struct seen_entity *e, const struct told *by)
+{
+    if (is_told_by(e, by)) {
+        return true;
+    }
+    if (e->tended) {
+        g->stats.things_stale++;
+        return false;
+    }
+    bool takes = takes_over(g, e, by, by->owned_entity == e->entity ? by->owned : 0);
+    g->stats.records_foreign += !takes;
+    return takes;
+}
+
+/* Who sees only the chunk that somebody left must hear of it, though the batch that says so may be
+ * lost, or was not written as this one is a snapshot. */
+static void
+tell_left(struct gate *g, uint32_t index, uint32_t chunk)
+{
+    uint8_t record[RECORD_LEAVE_BYTES];
+    struct writer out = writer_over(record, sizeof record);
+    const struct seen_entity *e = pool_at(&g->entities, index);
+    const struct seen_chunk *c = pool_at(&g->chunks, chunk);
+    batch_put_leave(&out, e->entity, c->cx, c->cy);
+    tell(g, chunk, index, e->chunk == chunk ? e->cell : e->left_cell,
+         (struct slice){record, sizeof record}, false);
+}
+
+static uint32_t
+new_entity(struct gate *g, const struct told *by, const struct record *r)
+{
+    uint32_t index;
+    if (pool_take(&g->entities, &index) != OK) {
+        g->stats.limits_reached++;
+        return POOL_NONE;
+    }
+    CHECK(map_put(&g->entity_by_id, r->entity, index) == OK);
+    g->stats.entities++;
+    struct seen_entity *e = pool_at(&g->entities, index);
+    e->entity = r->entity;
+    e->publisher = by->home;
+    e->owned = by->owned_entity == r->entity ? by->owned : 0;
+    return index;
+}
+
+/* Takes a known entity out of the chunk in which it was; false: the record is not news. */
+static bool
+unplace(struct gate *g, uint32_t index, const struct told *by, const struct record *r,
+        uint32_t chunk)
+{
+    struct seen_entity *e = pool_at(&g->entities, index);
+    if (!speaks_of(g, e, by)) {
+        return false;
+    }
+    e->listed = true;
+    if (r->kind == RECORD_MOTION && r->as.motion.motion.since_ms < e->since_ms) {
+        return false; /* topics are not ordered against each other: this is what it did before */
+    }
+    if (by->snapshot && e->chunk == chunk && e->bytes == r->whole.bytes &&
+        memcmp(e->record, r->whole.at, r->whole.bytes) == 0) {
+        return false;
+    }
+    uint32_t left = e->chunk;
+    e->left_cell = e->cell;
+    unlink_entity(g, index);
+    if (left != chunk) {
+        const struct seen_chunk *c = pool_at(&g->chunks, left);
+        bool unsaid = by->snapshot || c->topic != by->topic;
+        e->chunk = chunk;
+        if (unsaid) {
+            tell_left(g, index, left);
+        }
+        crowd_check(g, left);
+    }
+    return true;
+}
+
 /* MOTION and THING: the entity is known from now on, in the chunk of its place. */
 static void
-apply_state(struct gate *g, uint32_t topic, const struct record *r)
+apply_state(struct gate *g, const struct told *by, const struct record *r)
 {
-    struct place at = r->kind == RECORD_MOTION ? (struct place){.x_mm = r->as.motion.motion.x_mm,
-                                                                .y_mm = r->as.motion.motion.y_mm}
-                                               : r->as.thing.place;
-    uint32_t chunk = chunk_in(g, topic, chunk_of(at.x_mm), chunk_of(at.y_mm));
+    bool moves = r->kind == RECORD_MOTION, tended = is_tended(r);
+    struct place at =
+        moves ? (struct place){.x_mm = r->as.motion.motion.x_mm, .y_mm = r->as.motion.motion.y_mm}
+              : r->as.thing.place;
+    if (tended && !by->tends) {
+        g->stats.things_stale++;
+        return;
+    }
+    uint32_t chunk = chunk_in(g, by->topic, chunk_of(at.x_mm), chunk_of(at.y_mm));
     if (chunk == POOL_NONE || r->whole.bytes > THING_BYTES_MAX) {
         return;
     }
     uint32_t index = map_get(&g->entity_by_id, r->entity);
-    bool moves = r->kind == RECORD_MOTION;
     uint8_t cell_before = cell_of(at.x_mm, at.y_mm);
     if (index == MAP_NONE) {
-        if (pool_take(&g->entities, &index) != OK) {
-            g->stats.limits_reached++;
+        index = new_entity(g, by, r);
+        if (index == POOL_NONE) {
             return;
         }
-        CHECK(map_put(&g->entity_by_id, r->entity, index) == OK);
-        g->stats.entities++;
     } else {
-        struct seen_entity *known = pool_at(&g->entities, index);
-        if (moves && r->as.motion.motion.since_ms < known->since_ms) {
-            return; /* topics are not ordered against each other: this is what it did before */
-        }
+        const struct seen_entity *known = pool_at(&g->entities, index);
         cell_before = known->chunk == chunk ? known->cell : cell_before;
-        known->left_cell = known->cell;
-        uint32_t left = known->chunk;
-        unlink_entity(g, index);
-        if (left != chunk) {
-            crowd_check(g, left);
+        if (!unplace(g, index, by, r, chunk)) {
+            return;
         }
     }
     struct seen_entity *e = pool_at(&g->entities, index);
-    e->entity = r->entity;
+    e->publisher = by->home;
     e->moves = moves;
+    e->tended = tended;
+    e->listed = true;
     e->since_ms = moves ? r->as.motion.motion.since_ms : 0;
     e->bytes = (uint8_t)r->whole.bytes;
     e->cell = cell_of(at.x_mm, at.y_mm);
@@ -260,9 +394,9 @@ tell_gone(struct gate *g, uint32_t chunk, const struct record *r)
 }
 
 static void
-apply_leave(struct gate *g, uint32_t topic, const struct record *r)
+apply_leave(struct gate *g, const struct told *by, const struct record *r)
 {
-    uint32_t chunk = chunk_in(g, topic, r->cx, r->cy);
+    uint32_t chunk = chunk_in(g, by->topic, r->cx, r->cy);
     uint32_t index = map_get(&g->entity_by_id, r->entity);
     if (chunk == POOL_NONE) {
         return;
@@ -272,6 +406,14 @@ apply_leave(struct gate *g, uint32_t topic, const struct record *r)
         return;
     }
     const struct seen_entity *e = pool_at(&g->entities, index);
+    if (!is_told_by(e, by)) {
+        g->stats.records_foreign += !e->tended;
+        g->stats.things_stale += e->tended;
+        return;
+    }
+    if (((const struct seen_chunk *)pool_at(&g->chunks, e->chunk))->topic != by->topic) {
+        return; /* was told when it came there */
+    }
     tell(g, chunk, index, e->chunk == chunk ? e->cell : e->left_cell, r->whole, false);
     if (e->chunk == chunk) {
         remove_entity(g, index);
@@ -279,7 +421,7 @@ apply_leave(struct gate *g, uint32_t topic, const struct record *r)
 }
 
 static void
-apply_say(struct gate *g, uint32_t topic, const struct record *r)
+apply_say(struct gate *g, const struct told *by, const struct record *r)
 {
     uint32_t index = map_get(&g->entity_by_id, r->entity);
     if (index == MAP_NONE) {
@@ -287,7 +429,7 @@ apply_say(struct gate *g, uint32_t topic, const struct record *r)
     }
     const struct seen_entity *e = pool_at(&g->entities, index);
     const struct seen_chunk *c = pool_at(&g->chunks, e->chunk);
-    if (c->topic == topic) {
+    if (c->topic == by->topic && (e->tended || e->publisher == by->home)) {
         tell(g, e->chunk, index, e->cell, r->whole, true);
         /* Who speaks hears it too: an own line is news like anybody's. */
         list_news(g, e->chunk, NEWS_MANY);
@@ -310,23 +452,79 @@ forget_topic(struct gate *g, const struct seen_topic *t)
     }
 }
 
+/* Before a snapshot is read, nothing that its publisher told of the topic is listed; afterwards
+ * what is not listed is gone. */
+static void
+unlist(struct gate *g, const struct seen_topic *t)
+{
+    for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
+        uint32_t e = t->chunks[i] == POOL_NONE
+                         ? POOL_NONE
+                         : ((const struct seen_chunk *)pool_at(&g->chunks, t->chunks[i]))->members;
+        for (; e != POOL_NONE; e = ((const struct seen_entity *)pool_at(&g->entities, e))->next) {
+            ((struct seen_entity *)pool_at(&g->entities, e))->listed = false;
+        }
+    }
+}
+
+static void
+remove_unlisted(struct gate *g, const struct told *by)
+{
+    const struct seen_topic *t = pool_at(&g->topics, by->topic);
+    for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
+        uint32_t e = t->chunks[i] == POOL_NONE
+                         ? POOL_NONE
+                         : ((const struct seen_chunk *)pool_at(&g->chunks, t->chunks[i]))->members;
+        while (e != POOL_NONE) {
+            const struct seen_entity *known = pool_at(&g->entities, e);
+            uint32_t next = known->next;
+            if (is_told_by(known, by) && !known->listed) {
+                tell_left(g, e, t->chunks[i]);
+                remove_entity(g, e);
+            }
+            e = next;
+        }
+    }
+}
+
+static void
+apply_record(struct gate *g, struct told *by, const struct record *r)
+{
+    if (r->kind == RECORD_MOTION || r->kind == RECORD_THING) {
+        apply_state(g, by, r);
+    } else if (r->kind == RECORD_LEAVE) {
+        apply_leave(g, by, r);
+    } else if (r->kind == RECORD_SAY) {
+        apply_say(g, by, r);
+    } else if (r->kind == RECORD_OWNED) {
+        apply_owned(g, by, r);
+    } else {
+        g->stats.records_bad++;
+    }
+}
+
 void
-replica_batch(struct gate *g, const struct link_batch *batch)
+replica_batch(struct gate *g, uint8_t home, const struct link_batch *batch)
 {
     uint32_t topic = map_get(&g->topic_by_id, batch->topic);
     if (topic == MAP_NONE) {
         return; /* was on its way while the subscription ended */
     }
-    struct seen_topic *t = pool_at(&g->topics, topic);
-    if (batch->publisher_epoch < t->publisher_epoch) {
+    if (batch->publisher_epoch != g->homes[home].node) {
         g->stats.batches_stale++;
         return;
     }
-    t->publisher_epoch = batch->publisher_epoch;
-    t->awake = (uint16_t)(batch->awake_chunks_lo | batch->awake_chunks_hi << 8);
+    struct seen_topic *t = pool_at(&g->topics, topic);
+    struct told by = {.topic = topic, .home = home, .snapshot = batch->snapshot != 0};
+    by.tends = batch->steward_epoch >= t->steward_epoch ||
+               g->options.mutant == GATE_MUTANT_STEWARD_IGNORED;
+    if (by.tends) {
+        t->steward_epoch = batch->steward_epoch;
+        t->awake = (uint16_t)(batch->awake_chunks_lo | batch->awake_chunks_hi << 8);
+    }
     g->stats.batches++;
     if (batch->snapshot) {
-        forget_topic(g, t);
+        unlist(g, t);
         t->known = true;
     }
     struct reader in = reader_over(batch->records.at, batch->records.bytes);
@@ -334,19 +532,35 @@ replica_batch(struct gate *g, const struct link_batch *batch)
     while (reader_left(&in) > 0) {
         if (batch_next(&in, batch->tick_ms, &r) != OK) {
             g->stats.records_bad++;
-            return;
+            break;
         }
         g->stats.records++;
-        if (r.kind == RECORD_MOTION || r.kind == RECORD_THING) {
-            apply_state(g, topic, &r);
-        } else if (r.kind == RECORD_LEAVE) {
-            apply_leave(g, topic, &r);
-        } else if (r.kind == RECORD_SAY) {
-            apply_say(g, topic, &r);
-        } else {
-            g->stats.records_bad++;
+        apply_record(g, &by, &r);
+    }
+    if (batch->snapshot) {
+        remove_unlisted(g, &by);
+    }
+}
+
+bool
+replica_reap(struct gate *g, uint8_t home, uint32_t *at)
+{
+    for (uint32_t visited = 0; visited < REAP_ENTITIES; visited++) {
+        if (*at >= g->entities.made) {
+            return true;
+        }
+        uint32_t index = (*at)++;
+        if (!pool_in_use(&g->entities, index)) {
+            continue;
+        }
+        const struct seen_entity *e = pool_at(&g->entities, index);
+        if (e->publisher == home && !e->tended) {
+            tell_left(g, index, e->chunk);
+            remove_entity(g, index);
+            g->stats.reaped++;
         }
     }
+    return false;
 }
 
 /* Marks the watchers of one chunk. Who alone made the news is not told of them: their cursor steps

@@ -203,7 +203,7 @@ test_bad_records_end_a_batch(void **state)
     assert_int_equal(gate_stats(s->gate)->records_bad, 2);
     assert_int_equal(gate_stats(s->gate)->entities, 1);
     uint8_t garbage[3] = {LINK_BATCH, 1, 2};
-    gate_message(s->gate, garbage, sizeof garbage);
+    gate_message(s->gate, 0, garbage, sizeof garbage);
     assert_int_equal(gate_stats(s->gate)->records_bad, 3);
 }
 

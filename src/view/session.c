@@ -6,8 +6,8 @@
 
 #define SPEEDS 4
 
-static void
-send_welcome(struct gate *g, uint32_t conn, const struct link_home *home)
+void
+session_welcome(struct gate *g, uint32_t conn, const struct link_home *home)
 {
     Seom__Limits limits = SEOM__LIMITS__INIT;
     limits.frame_bytes_max = FRAME_AFTER_HELLO_MAX;
@@ -35,8 +35,9 @@ send_welcome(struct gate *g, uint32_t conn, const struct link_home *home)
     welcome.last_seq = home->last_seq;
     welcome.island = home->island;
     welcome.motion = home->entity != 0 ? &motion : NULL;
-    welcome.gates = (char **)(uintptr_t)g->options.gates;
-    welcome.n_gates = g->options.gates_count;
+    char *gates[GATES_MAX];
+    welcome.gates = gates;
+    welcome.n_gates = gate_list(g, gates);
     welcome.speeds = speed_list;
     welcome.n_speeds = g->options.speeds_count;
     if (home->player != 0) {
@@ -63,22 +64,10 @@ hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
         if (g->stats.spectators == 1) {
             interest_density(g, true);
         }
-        send_welcome(g, conn, &(struct link_home){.code = SEOM__CODE__FINE});
+        session_welcome(g, conn, &(struct link_home){.code = SEOM__CODE__FINE});
         return;
     }
-    struct link_message m = {.kind = LINK_ENTER,
-                             .as.enter = {.conn = conn_handle(g, conn),
-                                          .island = h->island,
-                                          .ticket_bytes = (uint8_t)h->ticket.len}};
-    CHECK(h->ticket.len <= sizeof m.as.enter.ticket);
-    if (h->ticket.len > 0) /* without one data is NULL */
-        memcpy(m.as.enter.ticket, h->ticket.data, h->ticket.len);
-    if (gate_tell_home(g, &m) != OK) {
-        conn_close(g, conn, SEOM__CODE__RETRY_AFTER, 2000);
-        return;
-    }
-    c->opened_us = env_mono_us(g->env);
-    conn_move_state(g, conn, CONN_ENTERING);
+    enter_hello(g, conn, h);
 }
 
 static struct link_message
@@ -92,49 +81,107 @@ input_of(const struct gate *g, const struct conn *c, enum input_kind kind)
 }
 
 static void
-send_input(struct gate *g, const struct link_message *m)
+send_input(struct gate *g, const struct conn *c, const struct link_message *m)
 {
-    if (gate_tell_home(g, m) != OK) {
+    if (gate_tell(g, c->home, m) != OK) {
         g->stats.inputs_dropped++; /* requests may be lost */
     }
 }
 
 static enum err
-send_move(struct gate *g, const struct conn *c, const struct message_move *move)
+send_move(struct gate *g, const struct conn *c)
 {
     struct link_message m = input_of(g, c, INPUT_MOVE);
-    m.as.input.number = move->move_no;
-    m.as.input.look = move->look;
-    m.as.input.motion = move->motion;
-    return gate_tell_home(g, &m);
+    m.as.input.number = c->move.move_no;
+    m.as.input.look = c->move.look;
+    m.as.input.motion = c->move.motion;
+    return gate_tell(g, c->home, &m);
 }
 
-/* The newest move says where the client believes to stand, so one that a full ring refuses is owed
- * until a newer one comes. */
+/* The newest move says where the client believes to stand, so one that its home was not told, as a
+ * link is full or the home is gone, is owed until a newer one comes. */
 static void
 move(struct gate *g, uint32_t conn, const struct message_move *move)
 {
     struct conn *c = &g->conns[conn];
+    bool plays = g->hot[conn].state == CONN_PLAYING;
     g->stats.moves_in++;
-    if (!c->move_owed && send_move(g, c, move) == OK) {
+    c->move = *move;
+    if (plays && !c->move_owed && send_move(g, c) == OK) {
         return;
     }
     g->stats.inputs_dropped += c->move_owed;
-    g->moves_owed += !c->move_owed;
+    g->inputs_owed += plays && !c->move_owed;
     c->move_owed = true;
-    c->move = *move;
+}
+
+static enum err
+send_command(struct gate *g, const struct conn *c)
+{
+    const struct kept_command *kept = pool_at(&g->commands, c->command);
+    struct link_message m = input_of(g, c, INPUT_COMMAND);
+    m.as.input.seq = kept->seq;
+    m.as.input.bytes = (struct slice){.at = kept->body, .bytes = kept->bytes};
+    return gate_tell(g, c->home, &m);
 }
 
 static void
-send_owed_moves(struct gate *g)
+send_owed_inputs(struct gate *g)
 {
-    for (uint32_t i = 0; i < g->conns_high && g->moves_owed > 0; i++) {
+    for (uint32_t i = 0; i < g->conns_high && g->inputs_owed > 0; i++) {
         struct conn *c = &g->conns[i];
-        if (c->move_owed && send_move(g, c, &c->move) == OK) {
+        if (g->hot[i].state != CONN_PLAYING) {
+            continue;
+        }
+        if (c->move_owed && send_move(g, c) == OK) {
             c->move_owed = false;
-            g->moves_owed--;
+            g->inputs_owed--;
+        }
+        if (c->command_owed && send_command(g, c) == OK) {
+            c->command_owed = false;
+            g->inputs_owed--;
         }
     }
+}
+
+/* Those who look for a home are not among those who are owed. */
+static uint32_t
+owed_to(const struct gate *g, uint32_t conn)
+{
+    const struct conn *c = &g->conns[conn];
+    return g->hot[conn].state == CONN_PLAYING ? (uint32_t)c->move_owed + c->command_owed : 0;
+}
+
+static void
+drop_command(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    if (c->command != POOL_NONE) {
+        g->inputs_owed -= g->hot[conn].state == CONN_PLAYING && c->command_owed;
+        pool_give(&g->commands, c->command);
+        c->command = POOL_NONE;
+        c->command_owed = false;
+    }
+}
+
+void
+session_forget(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    drop_command(g, conn);
+    g->inputs_owed -= owed_to(g, conn);
+    c->move_owed = false;
+    c->move = (struct message_move){0};
+    c->move_heard = 0;
+}
+
+void
+session_homeless(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    g->inputs_owed -= owed_to(g, conn);
+    c->move_owed = (int32_t)(c->move.move_no - c->move_heard) > 0;
+    c->command_owed = c->command != POOL_NONE;
 }
 
 static void
@@ -167,21 +214,25 @@ request(struct gate *g, uint32_t conn, const Seom__Request *r)
 {
     struct conn *c = &g->conns[conn];
     bool plays = g->hot[conn].state == CONN_PLAYING;
+    if (g->hot[conn].state == CONN_RESUMING) {
+        answer_code(g, conn, r->number, SEOM__CODE__RETRY_AFTER);
+        return;
+    }
     struct link_message m = input_of(g, c, INPUT_SAY);
     m.as.input.number = r->number;
     if (r->what_case == SEOM__REQUEST__WHAT_SAY && plays) {
         m.as.input.bytes =
             (struct slice){.at = (const uint8_t *)r->say->text, .bytes = strlen(r->say->text)};
-        send_input(g, &m);
+        send_input(g, c, &m);
     } else if (r->what_case == SEOM__REQUEST__WHAT_LOOK && plays) {
         m.as.input.kind = INPUT_LOOK;
         m.as.input.entity = r->look->entity;
-        send_input(g, &m);
+        send_input(g, c, &m);
     } else if (r->what_case == SEOM__REQUEST__WHAT_SHOW && plays) {
         m.as.input.kind = INPUT_SHOW;
         m.as.input.look = (uint8_t)r->show->what;
         m.as.input.entity = r->show->id;
-        if (gate_tell_home(g, &m) != OK) {
+        if (gate_tell(g, c->home, &m) != OK) {
             answer_code(g, conn, r->number, SEOM__CODE__RETRY_AFTER);
         }
     } else if (r->what_case == SEOM__REQUEST__WHAT_CAMERA && !plays &&
@@ -195,21 +246,52 @@ request(struct gate *g, uint32_t conn, const Seom__Request *r)
 }
 
 static void
+send_result(struct gate *g, uint32_t conn, Seom__CommandResult *result)
+{
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_RESULT;
+    m.result = result;
+    conn_send_message(g, conn, &m);
+}
+
+static bool
+keep_command(struct gate *g, uint32_t conn, const Seom__Command *command)
+{
+    struct conn *c = &g->conns[conn];
+    drop_command(g, conn);
+    if (pool_take(&g->commands, &c->command) != OK) {
+        c->command = POOL_NONE;
+        g->stats.limits_reached++;
+        return false;
+    }
+    struct kept_command *kept = pool_at(&g->commands, c->command);
+    CHECK(command->body.len <= sizeof kept->body);
+    kept->seq = command->seq;
+    kept->bytes = (uint32_t)command->body.len;
+    if (kept->bytes > 0) {
+        memcpy(kept->body, command->body.data, kept->bytes);
+    }
+    return true;
+}
+
+/* Without a home it waits for the next one. */
+static void
 command(struct gate *g, uint32_t conn, const Seom__Command *command)
 {
-    struct link_message m = input_of(g, &g->conns[conn], INPUT_COMMAND);
-    m.as.input.seq = command->seq;
-    m.as.input.bytes = (struct slice){.at = command->body.data, .bytes = command->body.len};
-    if (gate_tell_home(g, &m) == OK) {
+    struct conn *c = &g->conns[conn];
+    bool kept = keep_command(g, conn, command);
+    if (kept && g->hot[conn].state == CONN_RESUMING) {
+        c->command_owed = true;
         return;
     }
+    if (kept && send_command(g, c) == OK) {
+        return;
+    }
+    drop_command(g, conn);
     Seom__CommandResult result = SEOM__COMMAND_RESULT__INIT;
     result.seq = command->seq;
     result.code = SEOM__CODE__RETRY_AFTER;
-    Seom__ServerMessage reply = SEOM__SERVER_MESSAGE__INIT;
-    reply.what_case = SEOM__SERVER_MESSAGE__WHAT_RESULT;
-    reply.result = &result;
-    conn_send_message(g, conn, &reply);
+    send_result(g, conn, &result);
 }
 
 static void
@@ -237,8 +319,8 @@ send_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms
 }
 
 /* The session is over through no fault of the client: it keeps its line. */
-static void
-enter_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+void
+session_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
 {
     conn_forget_session(g, conn);
     conn_move_state(g, conn, CONN_LOBBY);
@@ -266,7 +348,7 @@ static void
 message(struct gate *g, uint32_t conn, const Seom__ClientMessage *m)
 {
     enum conn_state state = g->hot[conn].state;
-    bool playing = state == CONN_PLAYING, spectator = state == CONN_SPECTATOR;
+    bool playing = conn_plays(state), spectator = state == CONN_SPECTATOR;
     if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_HELLO && state == CONN_HELLO) {
         hello(g, conn, m->hello);
     } else if (m->what_case == SEOM__CLIENT_MESSAGE__WHAT_MOVE && playing) {
@@ -291,7 +373,7 @@ void
 session_frame(struct gate *g, uint32_t conn, struct slice frame)
 {
     struct message_move fast;
-    if (g->hot[conn].state == CONN_PLAYING && message_read_move(frame, &fast) == OK) {
+    if (conn_plays(g->hot[conn].state) && message_read_move(frame, &fast) == OK) {
         move(g, conn, &fast);
         return;
     }
@@ -306,28 +388,24 @@ session_frame(struct gate *g, uint32_t conn, struct slice frame)
     }
 }
 
-static uint32_t
-conn_of_handle(const struct gate *g, uint64_t handle)
-{
-    uint32_t conn = (uint32_t)handle;
-    bool fits = conn < g->options.conns_max && g->conns[conn].generation == handle >> 32 &&
-                g->hot[conn].state == CONN_ENTERING;
-    return fits ? conn : POOL_NONE;
-}
-
 static enum err
 send_farewell(struct gate *g, const struct farewell *f)
 {
     struct conn gone = {.player = f->player, .session_epoch = f->session_epoch};
     struct link_message m = input_of(g, &gone, f->how);
-    return gate_tell_home(g, &m);
+    return gate_tell(g, f->home, &m);
 }
 
-/* The home must learn of every end, or the avatar would stand there for ever: what a full ring
- * refuses is told again. One farewell per connection that ever was open at once is remembered. */
-static void
-say_farewell(struct gate *g, const struct farewell *f)
+/* The home must learn of every end, or the avatar would stand there for ever: what a full link
+ * refuses is told again. One farewell per connection that ever was open at once is remembered. Of
+ * a home that is gone nobody remains to be told: it lets all people of a gate linger, or is
+ * dead. */
+void
+session_farewell(struct gate *g, const struct farewell *f)
 {
+    if (f->home == HOME_NONE || g->homes[f->home].state != HOME_UP) {
+        return;
+    }
     if (g->farewells_owed == 0 && send_farewell(g, f) == OK) {
         return;
     }
@@ -338,53 +416,31 @@ say_farewell(struct gate *g, const struct farewell *f)
     g->farewells[g->farewells_owed++] = *f;
 }
 
-void
-session_home(struct gate *g, const struct link_home *home)
+static void
+send_owed_farewells(struct gate *g)
 {
-    uint32_t conn = conn_of_handle(g, home->conn);
-    if (conn == POOL_NONE) {
-        /* The client left while it was entering: its avatar must not wait for input that never
-         * comes. */
-        if (home->code == SEOM__CODE__FINE) {
-            say_farewell(g, &(struct farewell){.player = home->player,
-                                               .session_epoch = home->session_epoch,
-                                               .how = INPUT_GONE});
+    bool full[HOMES_MAX] = {false};
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < g->farewells_owed; i++) {
+        struct farewell f = g->farewells[i];
+        if (full[f.home] || send_farewell(g, &f) != OK) {
+            full[f.home] = true;
+            g->farewells[left++] = f;
         }
-        return;
     }
-    if (home->code == SEOM__CODE__UNREADABLE) {
-        enter_lobby(g, conn, home->code, home->retry_after_ms);
-        return;
+    g->farewells_owed = left;
+}
+
+void
+session_home_down(struct gate *g, uint8_t home)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < g->farewells_owed; i++) {
+        if (g->farewells[i].home != home) {
+            g->farewells[left++] = g->farewells[i];
+        }
     }
-    if (home->code != SEOM__CODE__FINE || home->player == 0) {
-        conn_close(g, conn,
-                   home->code != SEOM__CODE__FINE && code_is_known(home->code)
-                       ? home->code
-                       : SEOM__CODE__RETRY_AFTER,
-                   home->retry_after_ms);
-        return;
-    }
-    uint32_t older = map_get(&g->conn_by_player, home->player);
-    if (older != MAP_NONE) {
-        conn_close(g, older, SEOM__CODE__REPLACED, 0);
-    }
-    struct conn *c = &g->conns[conn];
-    if (map_put(&g->conn_by_player, home->player, conn) != OK) {
-        conn_close(g, conn, SEOM__CODE__FULL, 2000);
-        return;
-    }
-    c->player = home->player;
-    c->entity = home->entity;
-    c->session_epoch = home->session_epoch;
-    c->island = home->island;
-    c->motion = home->motion;
-    c->look = home->look;
-    conn_move_state(g, conn, CONN_PLAYING);
-    c->island_pending = g->hot[conn].urgent = true;
-    send_welcome(g, conn, home);
-    if (g->hot[conn].state == CONN_PLAYING) {
-        interest_moved(g, conn);
-    }
+    g->farewells_owed = left;
 }
 
 static void
@@ -393,6 +449,8 @@ self_motion(struct gate *g, uint32_t conn, const struct link_self *self)
     struct conn *c = &g->conns[conn];
     c->motion = self->motion;
     c->look = self->look;
+    bool newer = (int32_t)(self->number - c->move_heard) > 0;
+    c->move_heard = newer ? self->number : c->move_heard;
     if (self->flags != 0) {
         c->self = (struct record_self){
             .flags = (uint8_t)(self->flags | (c->self_pending ? c->self.flags : 0)),
@@ -466,18 +524,30 @@ self_result(struct gate *g, uint32_t conn, const struct link_self *self)
     result.code = (Seom__Code)self->code;
     result.body.data = (uint8_t *)(uintptr_t)self->bytes.at;
     result.body.len = self->bytes.bytes < RESULT_BYTES_MAX ? self->bytes.bytes : RESULT_BYTES_MAX;
-    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
-    m.what_case = SEOM__SERVER_MESSAGE__WHAT_RESULT;
-    m.result = &result;
-    conn_send_message(g, conn, &m);
+    uint32_t kept = g->conns[conn].command;
+    if (kept != POOL_NONE &&
+        ((const struct kept_command *)pool_at(&g->commands, kept))->seq == self->seq) {
+        drop_command(g, conn);
+    }
+    send_result(g, conn, &result);
+}
+
+/* A home speaks of the sessions that are its, and of none that came after. */
+static bool
+is_of_session(const struct gate *g, const struct conn *c, uint8_t home,
+              const struct link_self *self)
+{
+    return (c->home == home && c->session_epoch == self->session_epoch) ||
+           g->options.mutant == GATE_MUTANT_EPOCH_IGNORED;
 }
 
 void
-session_self(struct gate *g, const struct link_self *self)
+session_self(struct gate *g, uint8_t home, const struct link_self *self)
 {
     uint32_t conn = map_get(&g->conn_by_player, self->player);
-    if (conn == MAP_NONE || g->conns[conn].session_epoch != self->session_epoch) {
-        return; /* of a session that is over */
+    if (conn == MAP_NONE || !is_of_session(g, &g->conns[conn], home, self)) {
+        g->stats.stale++;
+        return;
     }
     switch (self->kind) {
     case SELF_MOTION: self_motion(g, conn, self); break;
@@ -486,8 +556,8 @@ session_self(struct gate *g, const struct link_self *self)
     case SELF_SHOWN: self_shown(g, conn, self); break;
     case SELF_CHANGED: self_changed(g, conn, self); break;
     case SELF_LOBBY:
-        enter_lobby(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,
-                    self->number);
+        session_lobby(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,
+                      self->number);
         break;
     case SELF_END:
         g->conns[conn].session_epoch = 0; /* the home ended it and need not be told */
@@ -497,21 +567,42 @@ session_self(struct gate *g, const struct link_self *self)
     }
 }
 
+/* The client is told only what it does not know: of a move that is still owed the new home will say
+ * what it thinks, and where nothing differs there was only a pause. */
+void
+session_resumed(struct gate *g, uint32_t conn, const struct link_home *home, bool as_told)
+{
+    struct conn *c = &g->conns[conn];
+    bool elsewhere = home->island != c->island;
+    c->move_owed = c->move_owed && !elsewhere;
+    uint8_t flags = elsewhere ? SELF_MOVED : as_told || c->move_owed ? 0 : SELF_CORRECTED;
+    g->inputs_owed += owed_to(g, conn);
+    self_motion(g, conn,
+                &(struct link_self){.kind = SELF_MOTION,
+                                    .flags = flags,
+                                    .look = home->look,
+                                    .number = c->move_owed ? c->move_heard : c->move.move_no,
+                                    .island = home->island,
+                                    .motion = home->motion});
+}
+
 void
 session_owed(struct gate *g)
 {
-    while (g->farewells_owed > 0 && send_farewell(g, &g->farewells[g->farewells_owed - 1]) == OK) {
-        g->farewells_owed--;
+    if (g->farewells_owed > 0) {
+        send_owed_farewells(g);
     }
-    send_owed_moves(g);
+    send_owed_inputs(g);
 }
 
 void
 session_ended(struct gate *g, uint32_t conn, enum input_kind how)
 {
     const struct conn *c = &g->conns[conn];
-    if (g->hot[conn].state == CONN_PLAYING && c->session_epoch != 0) {
-        say_farewell(g, &(struct farewell){
-                            .player = c->player, .session_epoch = c->session_epoch, .how = how});
+    if (conn_plays(g->hot[conn].state) && c->session_epoch != 0) {
+        session_farewell(g, &(struct farewell){.player = c->player,
+                                               .session_epoch = c->session_epoch,
+                                               .how = how,
+                                               .home = c->home});
     }
 }

@@ -1,10 +1,13 @@
 /* The inside of struct gate, shared by the files of this room and nobody else.
  *
  *   gate.c      connections: bytes, deadlines, closing
- *   session.c   hello, requests, what a home answers
+ *   homes.c     the homes it knows, and which of them is asked
+ *   enter.c     how a session gets a home, and another one
+ *   session.c   what a client says, and what its home answers
  *   replica.c   what is known of the world
  *   news.c      logs of what was said lately
- *   interest.c  which chunks a client sees; subscriptions
+ *   interest.c  which chunks a client sees
+ *   subscribe.c which topics every home is told to publish
  *   crowd.c     cells and rotation of crowded chunks
  *   chart.c     people per cell, for spectators
  *   feed.c      one gathered send per client and tick
@@ -35,6 +38,8 @@
 #define CHART_BYTES      (1U << 20)
 #define BOOK_BYTES       (4U << 20)
 #define SLICE_ENTITIES   48
+#define HOMES_MAX        (PEERS_MAX + 64) /* those that are up, and the last that went down */
+#define HOME_NONE        UINT8_MAX
 
 /* A log of records: what was said about a chunk (or a cell of a crowded one) lately, in the very
  * bytes in which it will be sent. A reader holds a cursor; one that is older than start missed
@@ -55,12 +60,16 @@ struct news {
 struct seen_entity {
     uint64_t entity;
     int64_t since_ms; /* of its motion: an older one is old news */
+    uint64_t owned;   /* session_epoch under which its publisher has it; 0: nobody said */
     uint32_t chunk;
     uint32_t next, previous;           /* in its chunk */
     uint32_t cell_next, cell_previous; /* in its cell, when the chunk is crowded */
     uint8_t cell, left_cell;           /* now, and in the chunk it came from */
     uint8_t bytes;                     /* of record */
+    uint8_t publisher;                 /* which home tells of it */
     bool moves;                        /* record is a MOTION */
+    bool tended;                       /* a thing or an animal: the topic's steward tells of it */
+    bool listed;                       /* by the snapshot that is being read */
     uint8_t record[THING_BYTES_MAX];   /* as it was last told */
 };
 
@@ -103,12 +112,12 @@ struct seen_chunk {
 struct seen_topic {
     topic_id id;
     uint32_t refs[2]; /* 0 spectators, 1 avatars */
-    bool sent[2];     /* as the home was told */
+    bool sent[2];     /* as homes are told */
     bool changed[2];
     uint32_t next_changed[2];
-    bool known; /* a snapshot has come */
-    uint64_t publisher_epoch;
-    uint16_t awake;
+    bool known;             /* a snapshot has come */
+    uint16_t awake;         /* as its steward says */
+    uint64_t steward_epoch; /* the highest that was heard */
     uint32_t chunks[TOPIC_CHUNKS];
 };
 
@@ -133,6 +142,7 @@ enum conn_state {
     CONN_HELLO,
     CONN_ENTERING,
     CONN_PLAYING,
+    CONN_RESUMING,
     CONN_LOBBY,
     CONN_SPECTATOR,
     CONN_STATES
@@ -161,14 +171,31 @@ struct conn {
     int32_t budget_bytes;
 
     uint64_t player, entity, session_epoch;
-    uint32_t island;
+    uint32_t island;      /* entering: where it wishes to be */
     struct motion motion; /* own avatar, by SELF only */
     uint8_t look;
     bool self_pending, island_pending;
     struct record_self self;
-    bool move_owed; /* a full link refused it, and the client may stand still now: */
-    struct message_move move;
-    uint16_t cx, cy; /* chunk around which the interest stands */
+    uint8_t home; /* decides for its avatar; HOME_NONE: gone */
+
+    struct {             /* entering and resuming: the way to a home */
+        uint8_t asked;   /* its answer is waited for; HOME_NONE: nobody's */
+        uint8_t refused; /* the last one that did not want it */
+        uint8_t tries;
+        bool decided;     /* somebody chose: who is asked now is to claim */
+        uint64_t node;    /* who was chosen; 0: any */
+        int64_t due_us;   /* to ask, or to wait no longer */
+        int64_t since_us; /* when it began */
+    } way;
+
+    uint8_t ticket_bytes; /* said by Hello, then as its home wrote it */
+    uint8_t ticket[TICKET_BYTES_MAX];
+    struct message_move move; /* the newest */
+    uint32_t move_heard;      /* the last that its home answered */
+    bool move_owed;           /* the home was not told it yet */
+    bool command_owed;
+    uint32_t command; /* of gate.commands: under way; POOL_NONE */
+    uint16_t cx, cy;  /* chunk around which the interest stands */
 
     bool lacks;        /* a chunk that a limit refused */
     struct seen *seen; /* owned by seen_pool or spectator_pool; NULL while nothing is seen */
@@ -200,14 +227,97 @@ struct slice_of_crowd {
     uint32_t at, bytes;
 };
 
-/* The end of a session that the home was not told yet. */
+/* The last command of a session, until its result has come: sent again to every new home, which
+ * (player, seq) makes harmless. */
+struct kept_command {
+    uint64_t seq;
+    uint32_t bytes;
+    uint8_t body[COMMAND_BYTES_MAX];
+};
+
+/* The end of a session that its home was not told yet. */
 struct farewell {
     uint64_t player, session_epoch;
     enum input_kind how;
+    uint8_t home;
 };
 
+enum home_state {
+    HOME_FREE,
+    HOME_UP,
+    HOME_DOWN, /* its link broke: it may come back */
+    HOME_DEAD, /* for good: what it published is about to be reaped */
+    HOME_STATES
+};
+
+enum set_state {
+    SET_NEW,     /* nothing was told since the home is up; an empty set need not be */
+    SET_DUE,     /* it has something else: to be told whole */
+    SET_TELLING, /* the whole set is on its way, as far as cursor */
+    SET_TOLD     /* and from then on what changes */
+};
+
+/* One of the two sets (spectators', avatars') as one home was told. */
+struct told_set {
+    enum set_state state;
+    uint32_t version, cursor;
+    uint32_t unheard; /* messages whose acknowledgement has not come */
+    bool repair_due;  /* the home's digest differs */
+    int64_t repaired_us, told_us;
+};
+
+/* Named by its slot from up to the end of what it published; by the peer while it is up. */
+struct gate_home {
+    enum home_state state;
+    uint32_t peer;
+    uint64_t node;
+    bool draining;
+    uint32_t players, sent; /* as its last heart-beat said, and whom we sent there since */
+    int64_t forget_us;      /* down: when what it published is reaped */
+    uint32_t reap_at;       /* entity up to which that is done */
+    struct told_set sets[2];
+};
+
+#define CHART_RECORDS_MAX 8192
+#define CHART_CELLS_MAX   (8 * DENSITY_CELLS_MAX)
+
 struct chart_island {
-    uint32_t island, at, bytes; /* of gate.chart */
+    uint32_t island, at, bytes; /* of chart.told */
+};
+
+/* What one home said of one island. */
+struct chart_record {
+    uint32_t next; /* what was said before it of the same island */
+    uint32_t at, bytes;
+    uint8_t home;
+};
+
+struct chart_period {
+    int64_t began_us;
+    uint8_t *bytes; /* owned, CHART_BYTES */
+    uint32_t used, count;
+    struct chart_record *records; /* owned, CHART_RECORDS_MAX */
+};
+
+struct chart_place {
+    uint32_t island;
+    uint32_t newest[2]; /* record per period; POOL_NONE */
+    bool told, owed;    /* in this second; something was said since */
+};
+
+struct chart {
+    struct map place_by_island;
+    struct chart_place *places; /* owned, one per island */
+    uint32_t places_count;
+    struct chart_period periods[2];
+    uint32_t period;            /* the present one; what stands in the other still counts */
+    struct density_cell *cells; /* owned, for adding up */
+
+    uint8_t *told;                /* owned, CHART_BYTES: the sums of this second */
+    struct chart_island *islands; /* owned, one per island */
+    uint32_t used, count;
+    int64_t began_us;
+    bool owes;
 };
 
 /* For sorting a crowd by id. */
@@ -226,18 +336,25 @@ struct gate {
     uint32_t conns_high; /* above the highest index ever used */
     struct pool in_small, in_large, out, seen_pool, spectator_pool;
     struct map conn_by_player;
+    struct pool commands;
     struct farewell *farewells; /* owned, conns_max */
-    uint32_t farewells_owed, moves_owed;
+    uint32_t farewells_owed;
+    uint32_t inputs_owed; /* moves and commands of those who play */
+    uint32_t entering;    /* connections that wait for their first home */
+    struct bucket resumes;
+    struct gate_home homes[HOMES_MAX];
+    uint8_t homes_high;              /* above the highest slot ever used */
+    uint8_t home_by_peer[PEERS_MAX]; /* HOME_NONE: not up */
+    char gate_texts[GATES_MAX][GATE_BYTES_MAX + 1];
+    uint32_t gate_texts_count; /* others' */
 
     struct pool topics, chunks, entities, news_pages, watcher_blocks, crowds;
     struct map topic_by_id, entity_by_id;
     uint32_t first_news, first_logging, first_changed[2];
-    uint32_t subscribe_epoch, subscribe_version[2];
+    uint32_t subscribe_epoch;
     uint64_t digest[2];
+    uint32_t told_topics[2]; /* in the sets */
     uint32_t watched_topics; /* held for spectators */
-    bool introduced[2];      /* the home was sent the set as a whole */
-    bool repair_due[2];      /* the home has something else: it is to be told the whole set */
-    int64_t repaired_us[2];
 
     int64_t slot;   /* the last one served: mono us / GATE_SLOT_US */
     int64_t second; /* of the last sweep for silence and spectators */
@@ -246,11 +363,8 @@ struct gate {
     struct slice_of_crowd *slices; /* owned */
     uint32_t slices_used, slices_max;
     int64_t book_tick;
-    struct crowd_entry *sorting;        /* owned, entities_max */
-    uint8_t *chart;                     /* owned, CHART_BYTES: the density records of this second */
-    struct chart_island *chart_islands; /* owned, one per island */
-    uint32_t chart_used, chart_count;
-    int64_t chart_began_us;
+    struct crowd_entry *sorting; /* owned, entities_max */
+    struct chart chart;
     uint8_t scratch[32768];
 };
 
@@ -264,14 +378,45 @@ void conn_forget_session(struct gate *g, uint32_t conn);
 uint64_t conn_handle(const struct gate *g, uint32_t conn);
 enum err conn_send(struct gate *g, uint32_t conn, struct slice *pieces, uint32_t count,
                    size_t bytes) MUST_USE;
-enum err gate_tell_home(struct gate *g, const struct link_message *m) MUST_USE;
+/* Which addresses a client is told: the others' from a random one on, then its own. */
+uint32_t gate_list(const struct gate *g, char *out[GATES_MAX]);
+
+static inline bool
+conn_plays(enum conn_state state)
+{
+    return state == CONN_PLAYING || state == CONN_RESUMING;
+}
+
+/* homes.c */
+enum err gate_tell(struct gate *g, uint8_t home, const struct link_message *m) MUST_USE;
+uint8_t gate_home_of(const struct gate *g, uint64_t node); /* that is up; HOME_NONE */
+/* One that takes people in, the one with fewer of two random ones; another than `but` if there is
+ * one. HOME_NONE. */
+uint8_t gate_home_choose(const struct gate *g, uint8_t but);
+void gate_homes_turn(struct gate *g);
+
+/* enter.c */
+void enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *hello);
+void enter_go(struct gate *g, uint8_t home, const struct link_go *go);
+void enter_home(struct gate *g, uint8_t home, const struct link_home *said);
+void enter_home_up(struct gate *g, uint8_t home);
+void enter_home_down(struct gate *g, uint8_t home, bool dead);
+void enter_home_forgotten(struct gate *g, uint8_t home); /* nobody waits for it any longer */
+void enter_slot(struct gate *g, uint32_t slot);          /* of the tick: whose turn it is to ask */
 
 /* session.c */
 void session_frame(struct gate *g, uint32_t conn, struct slice frame);
-void session_home(struct gate *g, const struct link_home *home);
-void session_self(struct gate *g, const struct link_self *self);
+void session_welcome(struct gate *g, uint32_t conn, const struct link_home *home);
+void session_self(struct gate *g, uint8_t home, const struct link_self *self);
 void session_ended(struct gate *g, uint32_t conn, enum input_kind how);
-void session_owed(struct gate *g); /* tells the home what a full ring refused */
+void session_farewell(struct gate *g, const struct farewell *f);
+void session_lobby(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms);
+/* Its home is another, or gone; what the home was not told, or did not answer, is told anew. */
+void session_homeless(struct gate *g, uint32_t conn);
+void session_resumed(struct gate *g, uint32_t conn, const struct link_home *home, bool as_told);
+void session_home_down(struct gate *g, uint8_t home);
+void session_owed(struct gate *g); /* tells homes what a full link refused */
+void session_forget(struct gate *g, uint32_t conn);
 
 /* news.c */
 void news_init(struct news *news);
@@ -286,7 +431,9 @@ uint32_t news_pieces(struct gate *g, const struct news *news, uint32_t *cursor,
                      struct slice *pieces, uint32_t max, size_t room, size_t *bytes);
 
 /* replica.c */
-void replica_batch(struct gate *g, const struct link_batch *batch);
+void replica_batch(struct gate *g, uint8_t home, const struct link_batch *batch);
+/* Drops what a home published, from entity *at on, a part of it; true: all is gone. */
+bool replica_reap(struct gate *g, uint8_t home, uint32_t *at);
 uint32_t replica_topic(struct gate *g, topic_id id); /* makes it; POOL_NONE at the limit */
 void replica_topic_drop(struct gate *g, uint32_t topic);
 uint32_t replica_chunk(struct gate *g, uint32_t topic, uint16_t cx,
@@ -304,8 +451,13 @@ void interest_spectators(
     struct gate *g); /* once a second: what woke or fell asleep in their windows */
 void interest_retry(struct gate *g);
 void interest_density(struct gate *g, bool on); /* the first spectator came, the last one left */
-void interest_subscribe(struct gate *g);        /* tells the home what changed */
-void interest_subscribed(struct gate *g, const struct link_subscribed *s);
+void interest_drop(struct gate *g, uint32_t topic); /* if nobody holds it, nor any home */
+
+/* subscribe.c */
+bool subscribe_wants(const struct seen_topic *t, bool wakes);
+void subscribe_changed(struct gate *g, uint32_t topic, bool wakes);
+void subscribe_turn(struct gate *g); /* tells homes what changed */
+void subscribe_heard(struct gate *g, uint8_t home, const struct link_subscribed *s);
 
 /* crowd.c */
 void crowd_check(struct gate *g,
@@ -323,7 +475,10 @@ uint8_t cell_of(int32_t x_mm, int32_t y_mm);
 void feed_slot(struct gate *g, uint32_t slot);
 
 /* chart.c */
-void chart_density(struct gate *g, const struct link_density *density);
+void chart_init(struct chart *chart);
+void chart_fini(struct chart *chart);
+void chart_turn(struct gate *g);
+void chart_density(struct gate *g, uint8_t home, const struct link_density *density);
 /* What a spectator is to be told of the chart in one send; at most max pieces; *bytes grows. */
 uint32_t chart_pieces(struct gate *g, struct conn *c, struct slice *pieces, uint32_t max,
                       size_t *bytes);
