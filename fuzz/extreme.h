@@ -48,6 +48,18 @@ enum home_op {
     HOME_OPS
 };
 
+/* And of fuzz_requests. Bytes come with their count before them. */
+enum requests_op {
+    REQUESTS_OP_STEP,  /* [x 5 ms] */
+    REQUESTS_OP_ASK,   /* [peer, u16 x 100 us] */
+    REQUESTS_OP_RAW,   /* [peer, bytes]: a message */
+    REQUESTS_OP_KNOWN, /* [peer, kind, which, bytes]: a message with the id of what we asked */
+    REQUESTS_OP_WORK,  /* [job, how] */
+    REQUESTS_OP_DOWN,  /* [peer] */
+    REQUESTS_OP_FULL,  /* [0: the link takes nothing] */
+    REQUESTS_OPS
+};
+
 static inline uint32_t
 extreme_below(struct reader *in, uint32_t limit)
 {

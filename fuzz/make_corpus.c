@@ -3,6 +3,7 @@
 #include "app/document_json.h"
 #include "base/check.h"
 #include "base/rand.h"
+#include "fabric/requests.h"
 #include "fuzz/extreme.h"
 #include "store/envelope.h"
 #include "value.pb-c.h"
@@ -568,6 +569,66 @@ make_envelopes(void)
     save("envelope", "record", bytes, 1 + record_write(&record, bytes + 1));
 }
 
+/* A message of a peer: an ask of kind 4 under id 7 whose body says how it is answered, or its
+ * cancel. */
+static void
+requests_hear(struct writer *w, uint8_t kind, uint32_t left_us, uint8_t manner)
+{
+    write_u8(w, REQUESTS_OP_RAW);
+    write_u8(w, 1); /* peer */
+    write_u8(w, kind == REQUESTS_KIND_MIN ? 15 : 9);
+    write_u8(w, kind);
+    write_u64(w, 7);
+    if (kind == REQUESTS_KIND_MIN) {
+        write_u8(w, REQUEST_TEST);
+        write_u32(w, left_us);
+        write_u8(w, manner);
+    }
+}
+
+static void
+make_requests(void)
+{
+    static const char *const names[] = {"kept", "replied", "refused", "part"};
+    for (uint8_t manner = 0; manner < 4; manner++) {
+        uint8_t bytes[128];
+        struct writer w = writer_over(bytes, sizeof bytes);
+        requests_hear(&w, REQUESTS_KIND_MIN, 100000, manner);
+        write_bytes(&w, (const uint8_t[]){REQUESTS_OP_WORK, 0, 1}, 3);
+        requests_hear(&w, REQUESTS_KIND_MAX, 0, 0);
+        write_bytes(&w, (const uint8_t[]){REQUESTS_OP_STEP, 40}, 2);
+        CHECK(writer_ok(&w));
+        save("requests", names[manner], bytes, writer_used(&w));
+    }
+    static const char *const answers[] = {"accept", "reject", "part_of_it", "result"};
+    for (uint8_t kind = 1; kind <= 4; kind++) {
+        const uint8_t ops[] = {REQUESTS_OP_ASK,
+                               1,
+                               0xe8,
+                               3, /* peer 1, 100 ms */
+                               REQUESTS_OP_KNOWN,
+                               1,
+                               kind,
+                               0,
+                               1,
+                               9, /* its answer, with a byte behind */
+                               REQUESTS_OP_KNOWN,
+                               1,
+                               kind,
+                               0,
+                               0, /* again, without */
+                               REQUESTS_OP_ASK,
+                               2,
+                               1,
+                               0,
+                               REQUESTS_OP_DOWN,
+                               2,
+                               REQUESTS_OP_STEP,
+                               255};
+        save("requests", answers[kind - 1], ops, sizeof ops);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -590,5 +651,6 @@ main(int argc, char **argv)
     make_deeds();
     make_documents();
     make_envelopes();
+    make_requests();
     return 0;
 }
