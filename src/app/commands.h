@@ -7,6 +7,14 @@
 #define SEOM_APP_COMMANDS_H
 
 int dev_command(int argc, char **argv);
+int cluster_up_command(int argc, char **argv);
+int cluster_down_command(int argc, char **argv);
+int node_add_command(int argc, char **argv);
+int node_start_command(int argc, char **argv);
+int node_kill_command(int argc, char **argv);
+int node_drain_command(int argc, char **argv);
+int nodes_command(int argc, char **argv);
+int spof_command(int argc, char **argv);
 int home_command(int argc, char **argv);
 int gate_command(int argc, char **argv);
 int bots_command(int argc, char **argv);

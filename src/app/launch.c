@@ -71,7 +71,7 @@ log_move_aside(const char *log)
 enum err
 launch_run(const struct launch *launch, const char *log, pid_t *pid, int *ended_fd)
 {
-    CHECK(launch->program != NULL && launch->count > 0);
+    CHECK(launch->program[0] != 0 && launch->count > 0);
     log_move_aside(log);
     int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log_fd < 0)

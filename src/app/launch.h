@@ -11,10 +11,11 @@
 #include <sys/types.h>
 
 #define LAUNCH_ARGUMENTS_MAX 48
+#define LAUNCH_PATH_MAX      512
 #define LAUNCH_LOG_MAX       (16U << 20) /* a longer log is moved aside at the next start */
 
 struct launch {
-    const char *program; /* borrowed: a path */
+    char program[LAUNCH_PATH_MAX];
     char *arguments[LAUNCH_ARGUMENTS_MAX + 1];
     uint32_t count;
     uid_t uid; /* only looked at when we are root; 0: as ourselves */

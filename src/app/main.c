@@ -55,8 +55,34 @@ static const struct command store_commands[] = {
     {.name = NULL},
 };
 
+static const struct command cluster_children[] = {
+    {.name = "up",
+     .help = "start engines, homes, gates and bots, or go on with them",
+     .run = cluster_up_command},
+    {.name = "down", .help = "end all of it in order", .run = cluster_down_command},
+    {.name = NULL},
+};
+
+static const struct command node_children[] = {
+    {.name = "add", .help = "start one more home or gate", .run = node_add_command},
+    {.name = "start", .help = "start what was left dead or drained", .run = node_start_command},
+    {.name = "kill", .help = "kill, stop or continue a process", .run = node_kill_command},
+    {.name = "drain", .help = "give its people to others, then end it", .run = node_drain_command},
+    {.name = NULL},
+};
+
 static const struct command commands[] = {
     {.name = "dev", .help = "run a world on this machine, with page and bots", .run = dev_command},
+    {.name = "cluster",
+     .help = "run a cluster on this machine: many homes and gates",
+     .children = cluster_children},
+    {.name = "nodes",
+     .help = "list the nodes of a cluster: players, links, waits",
+     .run = nodes_command},
+    {.name = "node", .help = "add, kill, drain a node of a cluster", .children = node_children},
+    {.name = "spof",
+     .help = "list what stands alone in a cluster, and what dies with it",
+     .run = spof_command},
     {.name = "bots", .help = "walk bots in a running world", .run = bots_command},
     {.name = "bench", .help = "measure this machine and this server", .children = bench_commands},
     {.name = "sim",

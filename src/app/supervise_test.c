@@ -33,7 +33,7 @@ prepare(void *ctx, uint32_t member, struct launch *launch)
     struct bench *b = ctx;
     (void)member;
     b->asked++;
-    launch->program = "/bin/sh";
+    strcpy(launch->program, "/bin/sh");
     launch_add(launch, "sh");
     launch_add(launch, "-c");
     launch_add(launch, "%s", b->script);

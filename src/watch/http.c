@@ -244,12 +244,15 @@ policy_write(struct http *http, uint16_t play_port)
 {
     /* The page is opened by whatever name the machine has, so the policy can name the play port but
      * not the host. */
+    char port[8] = "*";
+    if (play_port != 0)
+        (void)snprintf(port, sizeof port, "%u", (unsigned)play_port);
     int n =
         snprintf(http->policy, sizeof http->policy,
                  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-                 "connect-src 'self' ws://*:%u wss://*:%u; base-uri 'none'; form-action 'none'; "
+                 "connect-src 'self' ws://*:%s wss://*:%s; base-uri 'none'; form-action 'none'; "
                  "frame-ancestors 'none'",
-                 (unsigned)play_port, (unsigned)play_port);
+                 port, port);
     CHECK(n > 0 && n < (int)sizeof http->policy);
 }
 

@@ -51,7 +51,7 @@ struct http_source {
 struct http_options {
     const char *address; /* numeric IPv4 or IPv6; borrowed during open */
     uint16_t port;       /* 0 = any free one, see http_port() */
-    uint16_t play_port;  /* the page may open WebSockets to this port of the host it came from */
+    uint16_t play_port;  /* the page may open WebSockets to this port of any host; 0 = to any */
     const struct http_file *files; /* borrowed until close */
     uint32_t file_count;
     struct http_source source;

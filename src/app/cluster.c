@@ -1,0 +1,413 @@
+/* `seom cluster up` and `down`: a whole cluster on this machine. */
+#include "app/cluster.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "os/data_lock.h"
+#include "os/files.h"
+#include "os/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE_US         1000000
+#define TURN_US         50000   /* so often members are asked, at most */
+#define WAITS_TOLD_US   5000000 /* between two lines that say what is waited for */
+#define DOWN_WAIT_MS    2000
+#define DOWN_PATIENCE_S 60
+#define UP_PATIENCE_US  90000000 /* --detach gives up then */
+
+enum { OPTION_HOMES = 1, OPTION_GATES, OPTION_ETCD, OPTION_DETACH, OPTION_FOREGROUND };
+
+static uint32_t
+count_of(const char *text, const char *what, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || value < 1 || value > CLUSTER_NODES_MAX)
+        argp_error(state, "%s: a number from 1 to %d, not `%s'", what, CLUSTER_NODES_MAX, text);
+    return (uint32_t)value;
+}
+
+static error_t
+up_parse(int key, char *arg, struct argp_state *state)
+{
+    struct cluster *c = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &c->input; return 0;
+    case OPTION_HOMES: c->homes = count_of(arg, "--homes", state); return 0;
+    case OPTION_GATES: c->gates = count_of(arg, "--gates", state); return 0;
+    case OPTION_ETCD: snprintf(c->directory, sizeof c->directory, "%s", arg); return 0;
+    case OPTION_DETACH: c->detach = true; return 0;
+    case OPTION_FOREGROUND: c->detach = false; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option up_options[] = {
+    {"homes", OPTION_HOMES, "N", 0, "homes (as the last time; at first 3)", 0},
+    {"gates", OPTION_GATES, "N", 0, "gates (as the last time; at first 2)", 0},
+    {"etcd", OPTION_ETCD, "URL", 0, "a directory that is there already, as --directory", 0},
+    {"detach", OPTION_DETACH, NULL, 0, "come back when all is up; `seom cluster down' ends it", 0},
+    {"foreground", OPTION_FOREGROUND, NULL, 0, "stay until Ctrl-C (the default)", 0},
+    {0}};
+
+/* ---- starting ---- */
+
+static enum err
+open_data(struct cluster *c, char *why)
+{
+    char path[PATH_MAX];
+    const char *data = c->input.config.data;
+    if (mkdir(data, 0700) != 0 && errno != EEXIST) {
+        snprintf(why, CLUSTER_WHY_MAX, "%s cannot be made: %s (choose another with --data)", data,
+                 strerror(errno));
+        return ERR_IO;
+    }
+    if (realpath(data, path) == NULL || strlen(path) > ENGINES_DATA_MAX) {
+        snprintf(why, CLUSTER_WHY_MAX,
+                 "the path of %s is longer than %d bytes, and sockets in it would have paths that "
+                 "the kernel does not take: choose a shorter --data",
+                 data, ENGINES_DATA_MAX);
+        return ERR_TOO_LARGE;
+    }
+    snprintf(c->data, sizeof c->data, "%.*s", ENGINES_DATA_MAX, path);
+    snprintf(c->logs, sizeof c->logs, "%.*s/logs", ENGINES_DATA_MAX, path);
+    enum err error = data_lock_take(c->data, &c->lock, why, CLUSTER_WHY_MAX);
+    if (error != OK) {
+        size_t told = strlen(why);
+        snprintf(why + told, CLUSTER_WHY_MAX - told,
+                 " (if it is a cluster: `seom nodes` shows it, `seom cluster down` ends it)");
+        return error;
+    }
+    if (mkdir(c->logs, 0700) == 0 || errno == EEXIST)
+        return OK;
+    snprintf(why, CLUSTER_WHY_MAX, "%s cannot be made: %s", c->logs, strerror(errno));
+    return ERR_IO;
+}
+
+static void
+asked(void *ctx, int signal_number)
+{
+    struct cluster *c = ctx;
+    (void)signal_number;
+    c->phase = CLUSTER_STOPPING;
+}
+
+static enum err
+open_engines(struct cluster *c, char *why)
+{
+    const struct config *config = &c->input.config;
+    char log[CLUSTER_PATH_MAX + 32];
+    if (c->directory[0] == 0)
+        memcpy(c->directory, config->directory, sizeof c->directory);
+    memcpy(c->store, config->store, sizeof c->store);
+    c->own_etcd = c->directory[0] == 0;
+    c->own_postgres = c->store[0] == 0;
+    enum err error = engines_find(&c->engines, c->data, c->own_postgres, c->own_etcd, why);
+    if (error != OK || !c->own_postgres)
+        return error;
+    snprintf(log, sizeof log, "%s/postgres.log", c->logs);
+    if (access(c->engines.postgres, F_OK) != 0)
+        output_progress("making a database in %s (some seconds)", c->engines.postgres);
+    return engines_postgres_make(&c->engines, log, why);
+}
+
+static enum err
+open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
+{
+    char socket[CLUSTER_PATH_MAX + 32];
+    struct supervise_events events = cluster_events;
+    events.ctx = c;
+    c->started_us = c->told_us = process_mono_us();
+    enum err error = sea_load(c->input.config.islands, &c->sea, why, CLUSTER_WHY_MAX);
+    error = error == OK ? open_data(c, why) : error;
+    error = error == OK ? open_engines(c, why) : error;
+    if (error != OK)
+        return error;
+    snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, c->data);
+    CHECK(loop_open(&c->loop) == OK);
+    CHECK(signals_open(&c->signals, c->loop, c, asked) == OK);
+    CHECK(supervisor_open(c->loop, c->logs, &events, &c->supervisor) == OK);
+    error = cluster_plan(c, why);
+    error = error == OK ? control_open(c->loop, socket, cluster_commands, c, &c->control, why,
+                                       CLUSTER_WHY_MAX)
+                        : error;
+    return error == OK ? cluster_page_open(c, why) : error;
+}
+
+static void
+close_all(struct cluster *c)
+{
+    cluster_page_close(c);
+    control_close(&c->control);
+    cluster_forget_members(c);
+    supervisor_close(&c->supervisor);
+    if (c->loop != NULL) {
+        signals_close(&c->signals);
+        loop_close(&c->loop);
+    }
+    sea_free(&c->sea);
+    if (c->lock >= 0)
+        data_lock_release(c->lock);
+}
+
+/* ---- running ---- */
+
+static void
+tell_where(const struct cluster *c)
+{
+    char page[ADDRESS_TEXT_MAX], play[ADDRESS_TEXT_MAX];
+    struct address http = c->input.config.http;
+    http.port = http_port(c->http);
+    address_text(&http, page);
+    fprintf(stderr,
+            "\n  The sea is open: %u islands, %u homes, %u gates, %lld bots.\n\n"
+            "    the map     http://%s/\n    players    ",
+            c->sea.islands.count, c->homes, c->gates, (long long)c->input.config.bots, page);
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (c->members[i].kind != CLUSTER_GATE)
+            continue;
+        cluster_address(c, &c->members[i], play);
+        fprintf(stderr, " %s", play);
+    }
+    fprintf(stderr,
+            "\n    figures     http://%s/status, /metrics\n    data, logs  %s\n\n"
+            "  `seom nodes --data %s` lists the nodes, `seom node kill home-2 -9 --data %s` kills "
+            "one.\n  %s stops everything; what people did is kept.\n\n",
+            page, c->data, c->data, c->data, c->detach ? "`seom cluster down`" : "Ctrl-C");
+}
+
+/* From here on whoever waits for a detached cluster may go; it says what it says into its log. */
+static void
+detach_from_caller(struct cluster *c)
+{
+    char path[CLUSTER_PATH_MAX + 32];
+    if (c->up_fd < 0)
+        return;
+    snprintf(path, sizeof path, "%s/cluster.log", c->logs);
+    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CHECK(log >= 0 && nothing >= 0 && dup2(log, STDERR_FILENO) >= 0 &&
+          dup2(nothing, STDIN_FILENO) >= 0 && dup2(nothing, STDOUT_FILENO) >= 0);
+    close(log);
+    close(nothing);
+    CHECK(write(c->up_fd, "u", 1) == 1);
+    close(c->up_fd);
+    c->up_fd = -1;
+}
+
+static void
+look_whether_all_are_up(struct cluster *c, int64_t now_us)
+{
+    char waits[256] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        const struct member *m = supervise_member(c->supervisor, i);
+        if (m->state != MEMBER_UP && used < sizeof waits)
+            used +=
+                (size_t)snprintf(waits + used, sizeof waits - used, "%s%s (%s)",
+                                 used > 0 ? ", " : "", m->name, cluster_member_state(c, i, now_us));
+    }
+    if (used == 0) {
+        c->phase = CLUSTER_RUNNING;
+        c->was_up = true;
+        output_progress("all is up (%.1f s)", (double)(now_us - c->started_us) / 1e6);
+        tell_where(c);
+        detach_from_caller(c);
+    } else if (now_us - c->told_us >= WAITS_TOLD_US) {
+        c->told_us = now_us;
+        output_progress("waiting for %s; logs in %s", waits, c->logs);
+    }
+    if (c->up_fd >= 0 && now_us - c->started_us > UP_PATIENCE_US) {
+        output_progress("not everything came up in time; ending it again");
+        c->phase = CLUSTER_STOPPING;
+    }
+}
+
+/* The next ones are asked to end when all before them have. True: nobody is left. */
+static bool
+stop_in_order(struct cluster *c)
+{
+    static const struct {
+        enum cluster_kind first, last;
+    } steps[] = {{CLUSTER_BOTS, CLUSTER_BOTS},
+                 {CLUSTER_GATE, CLUSTER_GATE},
+                 {CLUSTER_HOME, CLUSTER_HOME},
+                 {CLUSTER_POSTGRES, CLUSTER_ETCD}};
+
+    for (size_t step = 0; step < sizeof steps / sizeof steps[0]; step++) {
+        bool left = false;
+        for (uint32_t i = 0; i < c->members_count; i++) {
+            enum cluster_kind kind = c->members[i].kind;
+            if (kind < steps[step].first || kind > steps[step].last)
+                continue;
+            supervise_stop(c->supervisor, i);
+            left = left || supervise_member(c->supervisor, i)->state != MEMBER_ENDED;
+        }
+        if (left)
+            return false;
+    }
+    return true;
+}
+
+static void
+save_when_changed(struct cluster *c)
+{
+    if (!c->changed)
+        return;
+    enum err error = cluster_save(c);
+    if (error != OK)
+        output_progress("cluster.json cannot be written: %s", err_text(error));
+}
+
+static void
+cluster_run(struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->members_count; i++)
+        supervise_start(c->supervisor, i);
+    for (bool told = false;;) {
+        int64_t now_us = process_mono_us();
+        int64_t next_us = supervise_turn(c->supervisor, now_us);
+        if (c->phase == CLUSTER_STOPPING && stop_in_order(c))
+            break;
+        if (c->phase == CLUSTER_STOPPING && !told) {
+            output_progress("ending: bots, gates, homes, engines");
+            told = true;
+        }
+        cluster_ask_members(c, now_us);
+        if (c->phase == CLUSTER_STARTING)
+            look_whether_all_are_up(c, now_us);
+        if (now_us - c->page_us >= PAGE_US)
+            cluster_page_write(c, now_us);
+        save_when_changed(c);
+        if (next_us > now_us + TURN_US)
+            next_us = now_us + TURN_US;
+        loop_turn(c->loop, next_us > now_us ? next_us - now_us : 0);
+    }
+    save_when_changed(c);
+    output_progress("all has ended; the world is kept in %s", c->data);
+}
+
+static int
+cluster_up(struct cluster *c)
+{
+    char why[CLUSTER_WHY_MAX] = "";
+    enum err error = open_all(c, why);
+    if (error == OK)
+        cluster_run(c);
+    else
+        fprintf(stderr, "seom cluster up: %s\n", why);
+    close_all(c);
+    return error == OK ? 0 : 1;
+}
+
+/* The cluster in a session of its own; we wait until it says that it is up. */
+static int
+up_detached(struct cluster *c)
+{
+    int up[2];
+    char said = 0;
+    CHECK(pipe2(up, O_CLOEXEC) == 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        fprintf(stderr, "seom cluster up: no process can be started: %s\n", strerror(errno));
+        return 1;
+    }
+    if (pid == 0) {
+        close(up[0]);
+        CHECK(setsid() >= 0);
+        c->up_fd = up[1];
+        exit(cluster_up(c));
+    }
+    close(up[1]);
+    ssize_t n;
+    do
+        n = read(up[0], &said, 1);
+    while (n < 0 && errno == EINTR);
+    close(up[0]);
+    if (n == 1)
+        return 0;
+    process_wait(pid);
+    return 1;
+}
+
+int
+cluster_up_command(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp argp = {
+        .options = up_options,
+        .parser = up_parse,
+        .children = children,
+        .doc = "Run a cluster on this machine: homes, gates and bots, each a process of its own, "
+               "which are started again when they die. PostgreSQL and etcd, from Debian's "
+               "packages, are started with it unless --store and --directory (or --etcd) name "
+               "some. The same --data goes on with the same world."};
+    struct cluster *c = calloc(1, sizeof *c);
+    CHECK(c != NULL);
+    c->lock = c->up_fd = -1;
+    CHECK(pthread_mutex_init(&c->page.lock, NULL) == 0);
+    argp_parse(&argp, argc, argv, 0, NULL, c);
+    int code = c->detach ? up_detached(c) : cluster_up(c);
+    CHECK(pthread_mutex_destroy(&c->page.lock) == 0);
+    free(c);
+    return code;
+}
+
+/* ---- ending from outside ---- */
+
+static error_t
+down_parse(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+int
+cluster_down_command(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp argp = {.parser = down_parse,
+                                     .children = children,
+                                     .doc = "End a cluster on this machine in order: bots, gates, "
+                                            "homes, then the engines that it started."};
+    struct config_input input;
+    char socket[CLUSTER_PATH_MAX], why[CLUSTER_WHY_MAX] = "";
+    json_t *answer = NULL;
+    argp_parse(&argp, argc, argv, 0, NULL, &input);
+    snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, input.config.data);
+    json_t *request = json_pack("{s:s}", "command", "stop");
+    enum err error = control_ask(socket, request, DOWN_WAIT_MS, &answer, why, sizeof why);
+    json_decref(request);
+    pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "pid"));
+    json_decref(answer);
+    if (error != OK || pid <= 0) {
+        fprintf(stderr, "seom cluster down: %s: is a cluster running there? See --data.\n", why);
+        return 1;
+    }
+    int64_t begin_us = process_mono_us(), end_us = begin_us + DOWN_PATIENCE_S * INT64_C(1000000);
+    while (kill(pid, 0) == 0 && process_mono_us() < end_us)
+        usleep(20000);
+    if (kill(pid, 0) == 0) {
+        fprintf(stderr, "seom cluster down: process %d has not ended in %d s; %s/logs say more\n",
+                (int)pid, DOWN_PATIENCE_S, input.config.data);
+        return 1;
+    }
+    double seconds = (double)(process_mono_us() - begin_us) / 1e6;
+    output_progress("the cluster in %s has ended (%.1f s)", input.config.data, seconds);
+    json_t *result = json_pack("{s:s, s:f}", "data", input.config.data, "seconds", seconds);
+    return output_result(&result);
+}

@@ -1,0 +1,124 @@
+/* What a running cluster is told over <data>/cluster.sock. */
+#include "app/cluster.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <signal.h>
+#include <string.h>
+
+static bool
+member_find(const struct cluster *c, const json_t *request, uint32_t *member)
+{
+    const char *name = json_string_value(json_object_get(request, "name"));
+    for (uint32_t i = 0; name != NULL && i < c->members_count; i++) {
+        if (strcmp(supervise_member(c->supervisor, i)->name, name) == 0) {
+            *member = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *
+no_such_member(const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "name"));
+    return control_error("there is no \"%s\" in this cluster: `seom nodes` lists what there is",
+                         name == NULL ? "" : name);
+}
+
+static json_t *
+command_list(void *ctx, const json_t *request)
+{
+    (void)request;
+    return cluster_list(ctx, process_mono_us());
+}
+
+static json_t *
+command_add(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    const char *role = json_string_value(json_object_get(request, "role"));
+    json_int_t shard = json_integer_value(json_object_get(request, "shard"));
+    enum cluster_kind kind =
+        role != NULL && strcmp(role, "gate") == 0 ? CLUSTER_GATE : CLUSTER_HOME;
+    uint32_t member;
+    if (c->phase == CLUSTER_STOPPING)
+        return control_error("this cluster is about to end");
+    if (role == NULL || strcmp(role, cluster_kind_name(kind)) != 0)
+        return control_error("a node is a home or a gate, not \"%s\"", role == NULL ? "" : role);
+    if (shard < 1 || shard > 999)
+        return control_error("shards are numbered from 1 to 999");
+    enum err error = cluster_add(c, kind, (uint16_t)shard, 0, 0, &member);
+    if (error != OK)
+        return control_error("no room for another %s (at most %d nodes here): %s", role,
+                             CLUSTER_NODES_MAX, err_text(error));
+    supervise_start(c->supervisor, member);
+    return json_pack("{s:s}", "name", supervise_member(c->supervisor, member)->name);
+}
+
+static json_t *
+command_kill(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    uint32_t member;
+    json_int_t signal_number = json_integer_value(json_object_get(request, "signal"));
+    bool stay_dead = json_is_true(json_object_get(request, "stay_dead"));
+    if (!member_find(c, request, &member))
+        return no_such_member(request);
+    if (signal_number < 1 || signal_number > SIGRTMAX)
+        return control_error("signals are numbered from 1 to %d", SIGRTMAX);
+    pid_t pid = supervise_member(c->supervisor, member)->pid;
+    const char *name = supervise_member(c->supervisor, member)->name;
+    enum err error = supervise_signal(c->supervisor, member, (int)signal_number, stay_dead);
+    if (error != OK)
+        return control_error("%s does not run now (%s): `seom node start %s` starts it", name,
+                             cluster_member_state(c, member, process_mono_us()), name);
+    return json_pack("{s:s, s:i}", "name", name, "pid", (int)pid);
+}
+
+/* It is expected to end by itself, as after a drain, and then stays so. */
+static json_t *
+command_retire(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    uint32_t member;
+    if (!member_find(c, request, &member))
+        return no_such_member(request);
+    const struct member *process = supervise_member(c->supervisor, member);
+    if (!cluster_kind_is_node(c->members[member].kind))
+        return control_error("%s is no node", process->name);
+    if (supervise_signal(c->supervisor, member, 0, true) != OK)
+        return control_error("%s does not run now", process->name);
+    return json_pack("{s:s}", "name", process->name);
+}
+
+static json_t *
+command_start(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    uint32_t member;
+    if (!member_find(c, request, &member))
+        return no_such_member(request);
+    if (c->phase == CLUSTER_STOPPING)
+        return control_error("this cluster is about to end");
+    supervise_start(c->supervisor, member);
+    return json_pack("{s:s}", "name", supervise_member(c->supervisor, member)->name);
+}
+
+static json_t *
+command_stop(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    (void)request;
+    c->phase = CLUSTER_STOPPING;
+    return json_pack("{s:i}", "pid", (int)getpid());
+}
+
+const struct control_command cluster_commands[] = {
+    {"list", "all nodes, engines and bots", command_list},
+    {"add", "starts one more: role, shard", command_add},
+    {"kill", "sends a signal: name, signal, stay_dead", command_kill},
+    {"retire", "a node is left alone once it ends: name", command_retire},
+    {"start", "starts what was left dead: name", command_start},
+    {"stop", "ends everything in order", command_stop},
+    {0}};

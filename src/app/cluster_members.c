@@ -1,0 +1,364 @@
+/* How the members of a cluster are started, how one knows that they are up, and what they tell:
+ * every node is asked for its status once a second over its control socket, without waiting. */
+#include "app/cluster.h"
+#include "app/config_table.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SEEDS_MAX      12 /* homes that a gate is told of at its start */
+#define ASK_EAGERLY_US 100000
+
+static bool
+member_is(const struct cluster *c, uint32_t member, enum member_state state)
+{
+    return supervise_member(c->supervisor, member)->state == state;
+}
+
+/* ---- starting ---- */
+
+/* What was configured for all of them. */
+static void
+add_configuration(const struct cluster *c, struct launch *launch)
+{
+    static const enum config_key keys[] = {
+        CONFIG_world,           CONFIG_islands,   CONFIG_game, CONFIG_players_max,
+        CONFIG_nodes_per_chunk, CONFIG_log_level, CONFIG_plain};
+
+    char value[CONFIG_TEXT_MAX];
+    const struct config *config = &c->input.config;
+    launch_add(launch, "--data=%s", c->data);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct config_row *row = &config_rows[keys[i]];
+        if (config->origins[keys[i]] == ORIGIN_DEFAULT)
+            continue;
+        config_value_text(config, keys[i], value);
+        if (row->type != TYPE_FLAG)
+            launch_add(launch, "--%s=%s", row->option, value);
+        else if (strcmp(value, "true") == 0)
+            launch_add(launch, "--%s", row->option);
+    }
+}
+
+/* The links of homes of its shard, those that are up first. */
+static void
+add_seeds(const struct cluster *c, const struct cluster_member *gate, struct launch *launch)
+{
+    char all[CONFIG_TEXT_MAX] = "", address[ADDRESS_TEXT_MAX];
+    size_t used = 0;
+    uint32_t count = 0;
+    for (int up = 1; up >= 0; up--) {
+        for (uint32_t i = 0; i < c->members_count && count < SEEDS_MAX; i++) {
+            const struct cluster_member *m = &c->members[i];
+            if (m->kind != CLUSTER_HOME || m->shard != gate->shard ||
+                member_is(c, i, MEMBER_UP) != (up == 1))
+                continue;
+            cluster_address(c, m, address);
+            if (used + strlen(address) + 2 > sizeof all)
+                return;
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", count > 0 ? "," : "",
+                                     address);
+            count++;
+        }
+    }
+    launch_add(launch, "--join=%s", all);
+}
+
+static void
+launch_node(const struct cluster *c, const struct cluster_member *m, struct launch *launch)
+{
+    char address[ADDRESS_TEXT_MAX];
+    cluster_address(c, m, address);
+    launch_add(launch, "seom");
+    launch_add(launch, "%s", cluster_kind_name(m->kind));
+    add_configuration(c, launch);
+    launch_add(launch, "--shard=%u", m->shard);
+    launch_add(launch, "--index=%u", m->index);
+    if (m->kind == CLUSTER_HOME) {
+        launch_add(launch, "--links=%s", address);
+        launch_add(launch, "--directory=%s", c->directory);
+        launch_add(launch, "--store=%s", c->store);
+    } else {
+        launch_add(launch, "--play=%s", address);
+        add_seeds(c, m, launch);
+    }
+}
+
+static void
+launch_bots(const struct cluster *c, const struct cluster_member *m, struct launch *launch)
+{
+    char to[CONFIG_TEXT_MAX] = "", address[ADDRESS_TEXT_MAX];
+    size_t used = 0;
+    int64_t before = (int64_t)(m->index - 1) * CLUSTER_BOTS_EACH;
+    int64_t count = c->input.config.bots - before;
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (c->members[i].kind != CLUSTER_GATE || !member_is(c, i, MEMBER_UP))
+            continue;
+        cluster_address(c, &c->members[i], address);
+        if (used + strlen(address) + 2 > sizeof to)
+            break;
+        used += (size_t)snprintf(to + used, sizeof to - used, "%s%s", used > 0 ? "," : "", address);
+    }
+    launch_add(launch, "seom");
+    launch_add(launch, "bots");
+    launch_add(launch, "--to=%s", to);
+    launch_add(launch, "--count=%lld",
+               (long long)(count < CLUSTER_BOTS_EACH ? count : CLUSTER_BOTS_EACH));
+    launch_add(launch, "--seed=%u", m->index);
+    launch_add(launch, "--tickets=%s/bots-%u.tickets", c->data, m->index);
+    launch_add(launch, "--observers=2");
+    launch_add(launch, "--mute");
+}
+
+/* Whether one (all) of this kind is (are) up. */
+static bool
+kind_is_up(const struct cluster *c, enum cluster_kind kind, bool all)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (c->members[i].kind != kind)
+            continue;
+        bool up = member_is(c, i, MEMBER_UP);
+        if (all && !up)
+            return false;
+        any = any || up;
+    }
+    return any || all;
+}
+
+/* At the first start homes wait for the engines, so that what is told is short; nodes start in
+ * whatever order, and afterwards they do. */
+static bool
+prepare(void *ctx, uint32_t member, struct launch *launch)
+{
+    const struct cluster *c = ctx;
+    const struct cluster_member *m = &c->members[member];
+    snprintf(launch->program, sizeof launch->program, "/proc/self/exe");
+    switch (m->kind) {
+    case CLUSTER_POSTGRES: engines_postgres_launch(&c->engines, launch); return true;
+    case CLUSTER_ETCD: engines_etcd_launch(&c->engines, launch); return true;
+    case CLUSTER_HOME:
+        launch_node(c, m, launch);
+        return c->was_up ||
+               (kind_is_up(c, CLUSTER_POSTGRES, true) && kind_is_up(c, CLUSTER_ETCD, true));
+    case CLUSTER_GATE: launch_node(c, m, launch); return true;
+    case CLUSTER_BOTS:
+        launch_bots(c, m, launch);
+        return kind_is_up(c, CLUSTER_GATE, !c->was_up) && kind_is_up(c, CLUSTER_HOME, !c->was_up);
+    case CLUSTER_KINDS: break;
+    }
+    return false;
+}
+
+static const char *
+status_text(const struct cluster_member *m, const char *key)
+{
+    const char *text = json_string_value(json_object_get(m->status, key));
+    return text == NULL ? "" : text;
+}
+
+static bool
+is_up(void *ctx, uint32_t member)
+{
+    const struct cluster *c = ctx;
+    const struct cluster_member *m = &c->members[member];
+    pid_t pid = supervise_member(c->supervisor, member)->pid;
+    switch (m->kind) {
+    case CLUSTER_POSTGRES: return engines_postgres_is_up(&c->engines, pid);
+    case CLUSTER_ETCD: return engines_etcd_is_up(&c->engines);
+    case CLUSTER_HOME:
+    case CLUSTER_GATE: return m->pid == pid && strcmp(status_text(m, "state"), "serving") == 0;
+    case CLUSTER_BOTS:
+    case CLUSTER_KINDS: break;
+    }
+    return true;
+}
+
+static void
+told(void *ctx, uint32_t member, const char *text)
+{
+    struct cluster *c = ctx;
+    (void)member;
+    output_progress("%s", text);
+    c->changed = true;
+}
+
+const struct supervise_events cluster_events = {.prepare = prepare, .is_up = is_up, .told = told};
+
+/* ---- asking ---- */
+
+static void
+member_forget(struct cluster_member *m)
+{
+    control_client_close(&m->client);
+    json_decref(m->status);
+    m->status = NULL;
+    m->pid = 0;
+    json_decref(m->metrics);
+    m->metrics = NULL;
+    memset(m->asked_us, 0, sizeof m->asked_us);
+    m->answered_us = 0;
+}
+
+void
+cluster_forget_members(struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        member_forget(&c->members[i]);
+        json_decref(c->members[i].people);
+        c->members[i].people = NULL;
+    }
+}
+
+static void
+answered(void *ctx, const json_t *answer)
+{
+    struct cluster_member *m = ctx;
+    if (answer == NULL) {
+        control_client_close(&m->client); /* it is opened again when it is there */
+        return;
+    }
+    int64_t now_us = process_mono_us();
+    m->answered_us = now_us;
+    switch (m->asks) {
+    case ASK_STATUS:
+        json_decref(m->status);
+        m->status = json_deep_copy(answer);
+        break;
+    case ASK_METRICS:
+        json_decref(m->metrics);
+        m->metrics = json_incref(json_object_get(answer, "metrics"));
+        break;
+    case ASK_PEOPLE:
+        json_decref(m->people);
+        m->people = json_incref(json_object_get(answer, "people"));
+        m->people_us = now_us;
+        break;
+    case CLUSTER_QUESTIONS: break;
+    }
+}
+
+static void
+ask(struct cluster_member *m, enum cluster_question question, int64_t now_us)
+{
+    static const char *const commands[CLUSTER_QUESTIONS] = {
+        [ASK_STATUS] = "status", [ASK_METRICS] = "metrics", [ASK_PEOPLE] = "people"};
+    json_t *request =
+        json_pack("{s:s, s:i}", "command", commands[question], "limit", CLUSTER_PEOPLE_MAX);
+    CHECK(request != NULL);
+    m->asks = question;
+    m->asked_us[question] = now_us;
+    if (control_client_ask(m->client, request) != OK)
+        control_client_close(&m->client);
+    json_decref(request);
+}
+
+static void
+member_ask(struct cluster *c, uint32_t i, bool people, int64_t now_us)
+{
+    struct cluster_member *m = &c->members[i];
+    const struct member *process = supervise_member(c->supervisor, i);
+    if (m->pid != process->pid) {
+        member_forget(m);
+        m->pid = process->pid;
+    }
+    if (m->pid == 0)
+        return;
+    char path[CLUSTER_PATH_MAX + SUPERVISE_NAME_MAX + 8];
+    snprintf(path, sizeof path, "%s/%s.sock", c->data, process->name);
+    /* A new process takes the place of the socket of the one before: until then nobody is there. */
+    if (m->client == NULL && control_client_open(c->loop, path, answered, m, &m->client) != OK)
+        return;
+    if (control_client_waits(m->client))
+        return;
+    int64_t pause_us = process->state == MEMBER_UP ? CLUSTER_STATUS_US : ASK_EAGERLY_US;
+    for (enum cluster_question q = ASK_STATUS; q < CLUSTER_QUESTIONS; q++) {
+        bool wanted = q != ASK_PEOPLE || (people && m->kind == CLUSTER_HOME);
+        if (wanted && now_us - m->asked_us[q] >= (q == ASK_STATUS ? pause_us : CLUSTER_STATUS_US)) {
+            ask(m, q, now_us);
+            return;
+        }
+    }
+}
+
+void
+cluster_ask_members(struct cluster *c, int64_t now_us)
+{
+    CHECK(pthread_mutex_lock(&c->page.lock) == 0);
+    bool people = c->page.people_wanted;
+    CHECK(pthread_mutex_unlock(&c->page.lock) == 0);
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (cluster_kind_is_node(c->members[i].kind))
+            member_ask(c, i, people, now_us);
+    }
+}
+
+/* ---- telling ---- */
+
+const char *
+cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us)
+{
+    const struct cluster_member *m = &c->members[member];
+    const struct member *process = supervise_member(c->supervisor, member);
+    switch (process->state) {
+    case MEMBER_ENDED: return "ended";
+    case MEMBER_WAITS: return process->failures > 2 ? "dies at once" : "starts";
+    case MEMBER_STARTING: return "starting";
+    case MEMBER_STOPPING: return "ending";
+    case MEMBER_UP: break;
+    }
+    if (!cluster_kind_is_node(m->kind))
+        return "up";
+    if (m->answered_us != 0 && now_us - m->answered_us > CLUSTER_SILENT_US)
+        return "silent";
+    return m->status == NULL ? "up" : status_text(m, "state");
+}
+
+static json_t *
+member_list(const struct cluster *c, uint32_t i, int64_t now_us)
+{
+    const struct cluster_member *m = &c->members[i];
+    const struct member *process = supervise_member(c->supervisor, i);
+    json_t *row = m->status != NULL ? json_deep_copy(m->status) : json_object();
+    json_t *own = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i}", "name", process->name, "role",
+                            cluster_kind_name(m->kind), "member", (int)i, "pid", (int)process->pid,
+                            "state", cluster_member_state(c, i, now_us), "restarts",
+                            process->starts == 0 ? 0 : (int)process->starts - 1);
+    CHECK(own != NULL);
+    json_object_update(row, own);
+    json_decref(own);
+    if (cluster_kind_is_node(m->kind)) {
+        char address[ADDRESS_TEXT_MAX];
+        cluster_address(c, m, address);
+        json_object_set_new(row, "shard", json_integer(m->shard));
+        json_object_set_new(row, "index", json_integer(m->index));
+        json_object_set_new(row, m->kind == CLUSTER_HOME ? "address" : "play",
+                            json_string(address));
+    }
+    return row;
+}
+
+json_t *
+cluster_list(const struct cluster *c, int64_t now_us)
+{
+    static const char *const phases[] = {[CLUSTER_STARTING] = "starting",
+                                         [CLUSTER_RUNNING] = "running",
+                                         [CLUSTER_STOPPING] = "ending"};
+    json_t *nodes = json_array(), *engines = json_array(), *bots = json_array();
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        enum cluster_kind kind = c->members[i].kind;
+        json_array_append_new(cluster_kind_is_node(kind) ? nodes
+                              : kind == CLUSTER_BOTS     ? bots
+                                                         : engines,
+                              member_list(c, i, now_us));
+    }
+    json_t *all = json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:o, s:o, s:o}", "state",
+                            phases[c->phase], "data", c->data, "pid", (int)getpid(), "world",
+                            (int)c->input.config.world, "store", c->store, "directory",
+                            c->directory, "nodes", nodes, "engines", engines, "bots", bots);
+    CHECK(all != NULL);
+    return all;
+}

@@ -1,0 +1,409 @@
+/* `seom node ...`, `seom nodes` and `seom spof`: tools on a cluster of this machine. They speak to
+ * whoever keeps it, <data>/cluster.sock, and to single nodes, <data>/NAME.sock. */
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/control_client.h"
+#include "app/output.h"
+#include "app/spof.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAIT_MS        5000
+#define PATH_BYTES     (CONFIG_TEXT_MAX + 64)
+#define WHY_BYTES      512
+#define UP_PATIENCE_US 30000000
+#define DRAIN_US       130000000
+#define LOOK_US        50000
+
+enum { OPTION_ROLE = 1, OPTION_SHARD, OPTION_STAY_DEAD, OPTION_STOP, OPTION_CONT, OPTION_TERM };
+
+struct request {
+    const char *tool; /* "seom node kill" */
+    struct config_given given;
+    struct config config;
+    bool wants_name;
+    const char *name, *role;
+    long shard;
+    int signal_number;
+    bool stay_dead;
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    struct request *r = state->input;
+    char *end;
+    switch (key) {
+    case 'd': r->given.texts[CONFIG_data] = arg; return 0;
+    case '9': r->signal_number = SIGKILL; return 0;
+    case OPTION_STOP: r->signal_number = SIGSTOP; return 0;
+    case OPTION_CONT: r->signal_number = SIGCONT; return 0;
+    case OPTION_TERM: r->signal_number = SIGTERM; return 0;
+    case OPTION_STAY_DEAD: r->stay_dead = true; return 0;
+    case OPTION_ROLE: r->role = arg; return 0;
+    case OPTION_SHARD:
+        r->shard = strtol(arg, &end, 10);
+        if (end == arg || *end != 0)
+            argp_error(state, "--shard: a number, not `%s'", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (!r->wants_name || r->name != NULL)
+            argp_error(state, "what is `%s'?", arg);
+        r->name = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (r->wants_name && r->name == NULL)
+            argp_error(state, "which node? `seom nodes' lists them");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+#define OPTION_DATA                                                                               \
+    {                                                                                             \
+        "data", 'd', "DIR", 0, "directory of the cluster (default ./seom-data, or $SEOM_DATA)", 0 \
+    }
+
+/* What the command line says; false: the data directory cannot be told. */
+static bool
+begin(struct request *r, const struct argp *argp, int argc, char **argv)
+{
+    char why[WHY_BYTES];
+    r->tool = argv[0];
+    argp_parse(argp, argc, argv, 0, NULL, r);
+    if (config_load(&r->given, &r->config, why, sizeof why))
+        return true;
+    fprintf(stderr, "%s: %s\n", r->tool, why);
+    return false;
+}
+
+/* NULL: it could not be asked or would not do it, and that was said. Takes the question. */
+static json_t *
+ask(const struct request *r, const char *socket, json_t *question)
+{
+    char path[PATH_BYTES], why[WHY_BYTES] = "";
+    json_t *answer = NULL;
+    CHECK(question != NULL);
+    snprintf(path, sizeof path, "%s/%s.sock", r->config.data, socket);
+    enum err error = control_ask(path, question, WAIT_MS, &answer, why, sizeof why);
+    json_decref(question);
+    const char *refused = json_string_value(json_object_get(answer, "error"));
+    if (error == OK && refused == NULL)
+        return answer;
+    if (error != OK)
+        fprintf(stderr,
+                "%s: %s: does a cluster run there? See --data; `seom cluster up` starts one.\n",
+                r->tool, why);
+    else
+        fprintf(stderr, "%s: %s\n", r->tool, refused);
+    json_decref(answer);
+    return NULL;
+}
+
+static json_t *
+ask_list(const struct request *r)
+{
+    return ask(r, "cluster", json_pack("{s:s}", "command", "list"));
+}
+
+static const char *
+text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return text == NULL ? "" : text;
+}
+
+static json_int_t
+number_of(const json_t *row, const char *key)
+{
+    return json_integer_value(json_object_get(row, key));
+}
+
+/* The row of a node, engine or process of bots; NULL: there is none. Borrowed from the list. */
+static const json_t *
+row_find(const json_t *list, const char *name)
+{
+    static const char *const kinds[] = {"nodes", "engines", "bots"};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        size_t i;
+        const json_t *row;
+        json_array_foreach(json_object_get(list, kinds[k]), i, row)
+        {
+            if (strcmp(text_of(row, "name"), name) == 0)
+                return row;
+        }
+    }
+    return NULL;
+}
+
+/* Until the node is in one of these states ("|up|serving|"). The seconds that took, negative: it
+ * did not happen, and that was said. */
+static double
+wait_for(const struct request *r, const char *name, const char *states, int64_t patience_us)
+{
+    int64_t begin_us = process_mono_us();
+    char bars[64], last[64] = "";
+    while (process_mono_us() - begin_us < patience_us) {
+        json_t *list = ask_list(r);
+        if (list == NULL)
+            return -1;
+        snprintf(last, sizeof last, "%s", text_of(row_find(list, name), "state"));
+        json_decref(list);
+        snprintf(bars, sizeof bars, "|%.60s|", last);
+        if (strstr(states, bars) != NULL)
+            return (double)(process_mono_us() - begin_us) / 1e6;
+        usleep(LOOK_US);
+    }
+    fprintf(stderr, "%s: after %.0f s %s is still \"%s\"; %s/logs/%s.log says more\n", r->tool,
+            (double)patience_us / 1e6, name, last, r->config.data, name);
+    return -1;
+}
+
+/* ---- add, start ---- */
+
+static int
+tell_started(const struct request *r, json_t *answer)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s", text_of(answer, "name"));
+    json_decref(answer);
+    double seconds = wait_for(r, name, "|up|serving|", UP_PATIENCE_US);
+    if (seconds < 0)
+        return 1;
+    output_progress("%s is up (%.1f s)", name, seconds);
+    json_t *result = json_pack("{s:s, s:f}", "name", name, "seconds", seconds);
+    return output_result(&result);
+}
+
+int
+node_add_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        OPTION_DATA,
+        {"role", OPTION_ROLE, "home|gate", 0, "what it does (home)", 0},
+        {"shard", OPTION_SHARD, "N", 0, "its shard (1)", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = options, .parser = parse, .doc = "Start one more node in a running cluster."};
+    struct request r = {.role = "home", .shard = 1};
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    json_t *answer = ask(&r, "cluster",
+                         json_pack("{s:s, s:s, s:I}", "command", "add", "role", r.role, "shard",
+                                   (json_int_t)r.shard));
+    return answer == NULL ? 1 : tell_started(&r, answer);
+}
+
+int
+node_start_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Start a node or an engine again that was drained, or killed with --stay-dead."};
+    struct request r = {.wants_name = true};
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    json_t *answer =
+        ask(&r, "cluster", json_pack("{s:s, s:s}", "command", "start", "name", r.name));
+    return answer == NULL ? 1 : tell_started(&r, answer);
+}
+
+/* ---- kill, drain ---- */
+
+int
+node_kill_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        OPTION_DATA,
+        {NULL, '9', NULL, 0, "SIGKILL: it dies at once (the default)", 0},
+        {"TERM", OPTION_TERM, NULL, 0, "it ends in order", 0},
+        {"STOP", OPTION_STOP, NULL, 0, "it stands still, as a machine that hangs", 0},
+        {"CONT", OPTION_CONT, NULL, 0, "and goes on", 0},
+        {"stay-dead", OPTION_STAY_DEAD, NULL, 0, "it is not started again", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Kill a node (home-2), an engine (etcd, postgres) or the bots (bots-1) of a cluster "
+               "on this machine. What dies is started again within a second."};
+    struct request r = {.wants_name = true, .signal_number = SIGKILL};
+    /* -STOP as kill(1) has it is the long option to argp. */
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-STOP") == 0)
+            argv[i] = (char *)"--STOP";
+        else if (strcmp(argv[i], "-CONT") == 0)
+            argv[i] = (char *)"--CONT";
+        else if (strcmp(argv[i], "-TERM") == 0)
+            argv[i] = (char *)"--TERM";
+    }
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    json_t *result = ask(&r, "cluster",
+                         json_pack("{s:s, s:s, s:i, s:b}", "command", "kill", "name", r.name,
+                                   "signal", r.signal_number, "stay_dead", (int)r.stay_dead));
+    if (result == NULL)
+        return 1;
+    output_progress("signal %d to %s", r.signal_number, r.name);
+    return output_result(&result);
+}
+
+int
+node_drain_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Give the players of a home to the other homes (or the clients of a gate to other "
+               "gates), then end it. `seom node start NAME` brings it back."};
+    struct request r = {.wants_name = true};
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    /* It will end by itself; whoever keeps it must not start it again. */
+    json_t *answer =
+        ask(&r, "cluster", json_pack("{s:s, s:s}", "command", "retire", "name", r.name));
+    if (answer == NULL)
+        return 1;
+    json_decref(answer);
+    answer = ask(&r, r.name, json_pack("{s:s}", "command", "drain"));
+    if (answer == NULL) {
+        json_decref(
+            ask(&r, "cluster", json_pack("{s:s, s:s}", "command", "start", "name", r.name)));
+        return 1;
+    }
+    json_decref(answer);
+    output_progress("%s gives its people away", r.name);
+    double seconds = wait_for(&r, r.name, "|ended|", DRAIN_US);
+    if (seconds < 0)
+        return 1;
+    output_progress("%s is empty and has ended (%.1f s)", r.name, seconds);
+    json_t *result = json_pack("{s:s, s:f}", "name", r.name, "seconds", seconds);
+    return output_result(&result);
+}
+
+/* ---- nodes ---- */
+
+static void
+cell_number(struct output_table *table, bool known, const json_t *row, const char *key)
+{
+    if (known)
+        output_table_cell(table, "%lld", (long long)number_of(row, key));
+    else
+        output_table_cell(table, "%s", "");
+}
+
+/* A row of a node, an engine or a process of bots: what it has not told is left empty. */
+static void
+print_row(struct output_table *table, const json_t *row)
+{
+    bool node = json_object_get(row, "shard") != NULL;
+    bool told = json_object_get(row, "epoch") != NULL;
+    const json_t *wait_us = json_object_get(row, "queue_wait_p99_us");
+    const char *play = text_of(row, "play");
+    output_table_cell(table, "%s", text_of(row, "name"));
+    output_table_cell(table, "%s", text_of(row, "role"));
+    cell_number(table, node, row, "shard");
+    cell_number(table, number_of(row, "pid") != 0, row, "pid");
+    output_table_cell(table, "%s", text_of(row, "state"));
+    cell_number(table, told, row, "players");
+    if (told)
+        output_table_cell(table, "%lld/%lld", (long long)number_of(row, "links"),
+                          (long long)number_of(row, "links_expected"));
+    else
+        output_table_cell(table, "%s", "");
+    if (wait_us != NULL)
+        output_table_cell(table, "%.1f", (double)json_integer_value(wait_us) / 1e3);
+    else
+        output_table_cell(table, "%s", "");
+    cell_number(table, true, row, "restarts");
+    cell_number(table, told, row, "epoch");
+    output_table_cell(table, "%s", *play != 0 ? play : text_of(row, "address"));
+    output_table_cell(table, "%s", text_of(row, "version"));
+}
+
+static void
+print_nodes(const json_t *list)
+{
+    static const struct output_column columns[] = {
+        {"node", false},    {"role", false},   {"shard", true}, {"pid", true},
+        {"state", false},   {"players", true}, {"links", true}, {"queue p99 ms", true},
+        {"restarts", true}, {"epoch", true},   {"at", false},   {"version", false}};
+    static const char *const kinds[] = {"nodes", "engines", "bots"};
+    struct output_table *table = output_table_alloc(columns, sizeof columns / sizeof columns[0]);
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        size_t i;
+        const json_t *row;
+        json_array_foreach(json_object_get(list, kinds[k]), i, row)
+        {
+            print_row(table, row);
+        }
+    }
+    output_table_print(table, stderr);
+    output_table_free(&table);
+}
+
+int
+nodes_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "List the nodes of a cluster on this machine: what they do, for how many players, "
+               "whether all their links stand, and how long messages wait for their logic."};
+    struct request r = {0};
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    json_t *list = ask_list(&r);
+    if (list == NULL)
+        return 1;
+    print_nodes(list);
+    return output_result(&list);
+}
+
+/* ---- spof ---- */
+
+int
+spof_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "List what stands alone in a cluster on this machine, and what would die with it."};
+    static const struct output_column columns[] = {
+        {"stands alone", false}, {"which", false}, {"dies with it", false}};
+    struct request r = {0};
+    if (!begin(&r, &argp, argc, argv))
+        return 2;
+    json_t *list = ask_list(&r);
+    if (list == NULL)
+        return 1;
+    json_t *alone = spof_find(list);
+    json_decref(list);
+    struct output_table *table = output_table_alloc(columns, 3);
+    size_t i;
+    const json_t *row;
+    json_array_foreach(alone, i, row)
+    {
+        output_table_cell(table, "%s", text_of(row, "what"));
+        output_table_cell(table, "%s", text_of(row, "name"));
+        output_table_cell(table, "%s", text_of(row, "dies"));
+    }
+    output_table_print(table, stderr);
+    output_table_free(&table);
+    json_t *result = json_pack("{s:o}", "alone", alone);
+    CHECK(result != NULL);
+    return output_result(&result);
+}
