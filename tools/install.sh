@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the Debian packages that are missing:  tools/install.sh build|check
+# Installs the Debian packages that are missing:  tools/install.sh build|cluster|check
 # Says what and why before it does, asks nothing, does nothing when all is there. Needs root or sudo,
 # and only when something is missing. On a system without apt it prints the list and stops.
 set -eu
@@ -8,9 +8,9 @@ root=$(dirname "$here")
 
 wanted_set=${1:-build}
 case $wanted_set in
-build | check) ;;
+build | cluster | check) ;;
 *)
-    echo "usage: tools/install.sh build|check" >&2
+    echo "usage: tools/install.sh build|cluster|check" >&2
     exit 2
     ;;
 esac
@@ -25,7 +25,7 @@ find_missing() {
     installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' || true)
     while read -r package set command reason; do
         case $package in '' | '#'*) continue ;; esac
-        [ "$set" = build ] || [ "$wanted_set" = check ] || continue
+        [ "$set" = build ] || [ "$set" = "$wanted_set" ] || [ "$wanted_set" = check ] || continue
         if [ "$command" != - ] && command -v "$command" >/dev/null; then
             continue
         fi
@@ -91,22 +91,26 @@ install_missing() {
     fi
 }
 
-# promtool comes in a package that starts a Prometheus server. So the package is fetched, not installed,
-# and the one program taken out of it.
-install_promtool() {
+# Programs that come in packages which start a server of their own. So the package is fetched, not installed,
+# and the one program taken out of it, into build/tools.
+take_program() {
+    local program=$1 package=$2 reason=$3
     local bin=$root/build/tools
-    if command -v promtool >/dev/null || [ -x "$bin/promtool" ]; then
+    if command -v "$program" >/dev/null || [ -x "$bin/$program" ]; then
         return 0
     fi
-    say "promtool (checks /metrics): taken out of the package prometheus, which is not installed itself"
+    say "$program ($reason): taken out of the package $package, which is not installed itself"
     mkdir -p "$bin/fetch"
-    (cd "$bin/fetch" && apt-get download -q prometheus >&2)
-    dpkg-deb --fsys-tarfile "$bin"/fetch/prometheus_*.deb | tar -x -C "$bin" --strip-components=3 ./usr/bin/promtool
+    (cd "$bin/fetch" && apt-get download -q "$package" >&2)
+    dpkg-deb --fsys-tarfile "$bin/fetch/$package"_*.deb | tar -x -C "$bin" --strip-components=3 "./usr/bin/$program"
     rm -r "$bin/fetch"
-    "$bin/promtool" --version >/dev/null
+    "$bin/$program" --version >/dev/null
 }
 
 install_missing
+if [ "$wanted_set" != build ]; then
+    take_program etcd etcd-server "the directory of a cluster"
+fi
 if [ "$wanted_set" = check ]; then
-    install_promtool
+    take_program promtool prometheus "checks /metrics"
 fi

@@ -62,6 +62,12 @@ local_directory_revision(const struct local_directory *d)
     return directory_entries_revision(d->entries);
 }
 
+void
+local_directory_compact(struct local_directory *d)
+{
+    directory_entries_compact(d->entries);
+}
+
 /* ---- the port ---- */
 
 static enum err

@@ -22,5 +22,7 @@ struct env_directory local_directory_port(struct local_directory *directory);
  * once. */
 int64_t local_directory_turn(struct local_directory *directory);
 uint64_t local_directory_revision(const struct local_directory *directory);
+/* Forgets all changes up to now, as it does by itself with the oldest. */
+void local_directory_compact(struct local_directory *directory);
 
 #endif
