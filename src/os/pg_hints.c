@@ -70,6 +70,8 @@ pg_hints_add(struct pg_store *store, const struct pg_call *commit)
             continue;
         uint64_t hash = pg_key_hash(write->key);
         hint_tell(store, hash);
+        if (hints->count == 0)
+            hints->since_us = process_mono_us();
         if (hints->count < PG_HINTS_MAX)
             hints->waiting[hints->count++] = hash;
         else
@@ -106,7 +108,7 @@ pg_hints_due_us(const struct pg_store *store)
     const struct pg_hints *hints = &store->hints;
     if (hints->count == 0 || !pg_line_has_room(&store->lines[PG_LINE_READING]))
         return INT64_MAX;
-    return hints->sent_us + (int64_t)store->options.hint_ms * 1000;
+    return hints->since_us + (int64_t)store->options.hint_ms * 1000;
 }
 
 void
@@ -121,7 +123,6 @@ pg_hints_send(struct pg_store *store, int64_t now_us)
         for (int shift = 64 - 4; shift >= 0; shift -= 4)
             text[used++] = digits[hints->waiting[i] >> shift & 15];
     hints->count = 0;
-    hints->sent_us = now_us;
     struct pg_line *line = &store->lines[PG_LINE_READING];
     struct pg_group *group = pg_line_next(line);
     group->kind = PG_GROUP_HINTS;

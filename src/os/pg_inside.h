@@ -131,7 +131,7 @@ struct pg_hints {
     struct pool watched;
     uint64_t waiting[PG_HINTS_MAX]; /* hashes of what was changed here, for the other nodes */
     uint32_t count;
-    int64_t sent_us;
+    int64_t since_us; /* the first of them waits */
 };
 
 /* ---- the store ---- */

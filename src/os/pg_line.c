@@ -4,14 +4,18 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-static void
+/* False: the connection is gone. libpq closes the socket of a connection that broke, and its number
+ * may be another one's already. */
+static bool
 watch_writable(struct pg_line *line, bool on)
 {
+    if (PQstatus(line->pg) != CONNECTION_OK || PQsocket(line->pg) != line->fd)
+        return false;
     if (line->wants_writable == on)
-        return;
+        return true;
     line->wants_writable = on;
     struct epoll_event event = {.events = EPOLLIN | (on ? EPOLLOUT : 0U), .data.u32 = line->index};
-    CHECK(epoll_ctl(line->store->epoll_fd, EPOLL_CTL_MOD, line->fd, &event) == 0);
+    return epoll_ctl(line->store->epoll_fd, EPOLL_CTL_MOD, line->fd, &event) == 0;
 }
 
 /* A wait for the standby that was given up is told as a warning, and the commit then as done. */
@@ -34,10 +38,8 @@ pg_line_adopt(struct pg_line *line, PGconn *pg)
     line->first = 0;
     PQsetNoticeReceiver(pg, on_notice, line);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = line->index};
-    if (epoll_ctl(line->store->epoll_fd, EPOLL_CTL_ADD, line->fd, &event) != 0) {
-        line->fd = -1;
-        pg_line_lose(line, "no room to watch it");
-    }
+    if (epoll_ctl(line->store->epoll_fd, EPOLL_CTL_ADD, line->fd, &event) != 0)
+        pg_line_lose(line, "it cannot be watched");
 }
 
 bool
@@ -193,8 +195,8 @@ pg_line_lose(struct pg_line *line, const char *why)
     static const enum store_result gave_up = STORE_UNAVAILABLE, unknown = STORE_UNKNOWN;
     struct pg_store *store = line->store;
     CHECK(line->pg != NULL);
-    if (line->fd >= 0)
-        CHECK(epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, line->fd, NULL) == 0);
+    /* Fails when libpq closed it before, which is as good. */
+    (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, line->fd, NULL);
     pg_report(store, LOG_WARN, "a connection to PostgreSQL is lost: %s", why);
     PQfinish(line->pg);
     line->pg = NULL;
@@ -212,10 +214,8 @@ static void
 line_flush(struct pg_line *line)
 {
     int left = PQflush(line->pg);
-    if (left < 0)
+    if (left < 0 || !watch_writable(line, left > 0))
         pg_line_lose(line, PQerrorMessage(line->pg));
-    else
-        watch_writable(line, left > 0);
 }
 
 void

@@ -16,6 +16,7 @@
 #define REPORT_MAX   256
 #define EVENTS_MAX   32
 #define READ_DEPTH   4 /* groups on their way: gets wait for no disk */
+#define AWAY_WAIT_US 20000
 #define COMMIT_DEPTH 1 /* what comes meanwhile goes together */
 
 /* In place of the number of a line. */
@@ -315,24 +316,22 @@ is_served(const struct pg_store *store, const struct pg_queue *queue)
     return false;
 }
 
-/* Half of the time that an answer may take is left to a call at least when it goes out. */
+/* How long a call waits to be sent. Half of the time that an answer may take is left to it when it
+ * goes out. While there is no connection, nor a hope of one, it is told so soon, but not at once:
+ * whoever asks again and again would do nothing else. */
 static int64_t
-wait_us(const struct pg_store *store)
+wait_us(const struct pg_store *store, const struct pg_queue *queue)
 {
-    return (int64_t)store->options.deadline_ms * 1000 / 2;
+    int64_t us = (int64_t)store->options.deadline_ms * 1000 / 2;
+    return store->away && !is_served(store, queue) && us > AWAY_WAIT_US ? AWAY_WAIT_US : us;
 }
 
 /* What waits in vain has not happened. */
 static void
 queue_expire(struct pg_store *store, struct pg_queue *queue, int64_t now_us)
 {
-    bool hopeless = store->away && !is_served(store, queue);
-    /* What the call-backs ask now is for the next time, or this would have no end. */
-    for (uint32_t left = store->under_way; left > 0 && queue->first != NULL; left--) {
-        if (!hopeless && now_us - queue->first->asked_us < wait_us(store))
-            return;
+    while (queue->first != NULL && now_us - queue->first->asked_us >= wait_us(store, queue))
         pg_call_answer(store, pg_queue_take(queue), STORE_UNAVAILABLE, NULL);
-    }
 }
 
 static void
@@ -384,9 +383,9 @@ due_us(const struct pg_store *store)
 {
     int64_t due = pg_hints_due_us(store);
     if (store->reads.first != NULL)
-        due = sooner(due, store->reads.first->asked_us + wait_us(store));
+        due = sooner(due, store->reads.first->asked_us + wait_us(store, &store->reads));
     if (store->commits.first != NULL)
-        due = sooner(due, store->commits.first->asked_us + wait_us(store));
+        due = sooner(due, store->commits.first->asked_us + wait_us(store, &store->commits));
     for (uint32_t i = 0; i < store->options.connections; i++)
         if (store->lines[i].count > 0)
             due = sooner(due, store->lines[i].groups[store->lines[i].first].due_us);

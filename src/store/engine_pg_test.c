@@ -1,5 +1,7 @@
-/* The conformance suite against PostgreSQL. */
+/* The conformance suite against PostgreSQL, through a proxy that cuts connections, in the middle of
+ * whatever passes, while there are to be faults. */
 #include "os/pg_fixture.h"
+#include "os/pg_proxy.h"
 #include "os/pg_store.h"
 #include "store/conformance.h"
 #include <setjmp.h>
@@ -16,7 +18,9 @@
 
 struct engine {
     struct pg_fixture server;
+    struct pg_proxy *proxy;
     struct pg_store *store;
+    uint64_t seed;
 };
 
 static void
@@ -28,7 +32,8 @@ engine_open(void *ctx, bool fresh)
     char why[PG_STORE_WHY_MAX] = "";
     if (pg_store_check(e->server.address, why) != OK)
         fail_msg("%s", why);
-    struct pg_store_options options = {.address = e->server.address, .calls_max = CALLS_MAX};
+    struct pg_store_options options = {
+        .address = pg_proxy_address(e->proxy), .calls_max = CALLS_MAX, .reconnect_ms = 1};
     if (pg_store_open(&options, &e->store, why) != OK)
         fail_msg("%s", why);
 }
@@ -55,12 +60,20 @@ engine_wait(void *ctx)
     while (pg_store_deliver(e->store) == 0);
 }
 
+static void
+engine_faults(void *ctx, bool on)
+{
+    struct engine *e = ctx;
+    pg_proxy_cut_randomly(e->proxy, on, ++e->seed);
+}
+
 int
 main(void)
 {
     struct engine e = {.store = NULL};
     if (!pg_fixture_start(&e.server))
         return 0;
+    e.proxy = pg_proxy_start(&e.server);
     struct conformance_engine engine = {.name = "engine_pg",
                                         .ctx = &e,
                                         .open = engine_open,
@@ -68,8 +81,11 @@ main(void)
                                         .connect = engine_connect,
                                         .wait = engine_wait,
                                         .calls_max = CALLS_MAX,
-                                        .hints = true};
+                                        .hints = true,
+                                        .faults = engine_faults};
     int failed = conformance_run(&engine);
+    print_message("# %u connections were cut\n", pg_proxy_cuts(e.proxy));
+    pg_proxy_stop(&e.proxy);
     pg_fixture_stop(&e.server);
     return failed;
 }
