@@ -95,7 +95,8 @@ long
 pg_fixture_query(const struct pg_fixture *f, const char *sql)
 {
     PGconn *pg = PQconnectdb(f->address);
-    PQclear(PQexec(pg, "SET client_min_messages = warning"));
+    PQclear(PQexec(pg, "SET client_min_messages = warning;"
+                       "SET default_transaction_read_only = off"));
     PGresult *result = PQexec(pg, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
