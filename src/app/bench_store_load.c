@@ -413,7 +413,8 @@ places_second(struct bench_load *l, struct places *places, int32_t second)
         struct stand stand = {.player = (uint64_t)WORLD << 48 | i,
                               .island = 1,
                               .motion = {.x_mm = second, .y_mm = (int32_t)i}};
-        enum err error = place_set(places, &stand);
+        struct place_slot slot = place_slot_of_id(stand.player);
+        enum err error = place_set(places, &slot, &stand);
         if (error != OK) {
             return error;
         }

@@ -63,7 +63,8 @@ static void
 player_add(struct fixture *f, uint64_t counter, const char *name)
 {
     struct slice text = {(const uint8_t *)name, strlen(name)};
-    assert_int_equal(player_create(&f->players, 1ULL << 48 | counter, text, 1, on_player, NULL, 0),
+    assert_int_equal(player_create(&f->players, 1ULL << 48 | counter, text,
+                                   &(struct player_home){.node = 1}, on_player, NULL, 0),
                      OK);
 }
 
@@ -71,7 +72,8 @@ static void
 stand_add(struct fixture *f, uint64_t counter, uint32_t island, struct motion motion)
 {
     struct stand stand = {.player = 1ULL << 48 | counter, .island = island, .motion = motion};
-    assert_int_equal(place_set(f->places, &stand), OK);
+    struct place_slot slot = place_slot_of_id(stand.player);
+    assert_int_equal(place_set(f->places, &slot, &stand), OK);
 }
 
 static void

@@ -102,7 +102,8 @@ on_claim_request(void *arg, uint64_t n)
     if (!node_hears(node, on_claim_request, n))
         return;
     struct commit_person *p = about_person(node->model, n);
-    enum err error = player_claim(&node->players, p->id, node->index + 1, on_claimed, node, n);
+    enum err error =
+        player_claim(&node->players, p->id, node->index + 1, NULL, on_claimed, node, n);
     CHECK(error == OK || error == ERR_FULL);
 }
 
@@ -134,7 +135,8 @@ commit_person_init(struct commit_model *m, uint32_t index)
     CHECK(p->sent != NULL);
     struct slice name = {(const uint8_t *)"Bora", 4};
     struct commit_node *node = &m->nodes[0];
-    CHECK(player_create(&node->players, p->id, name, 1, on_created, node, about(p, 0, 0)) == OK);
+    CHECK(player_create(&node->players, p->id, name, &(struct player_home){.node = 1}, on_created,
+                        node, about(p, 0, 0)) == OK);
 }
 
 void

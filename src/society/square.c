@@ -111,7 +111,8 @@ square_alloc(uint64_t seed, enum society_mutant mutant)
     for (uint32_t who = 0; who < SQUARE_PEOPLE; who++) {
         square->people[who] = (uint64_t)DESK_WORLD << 48 | (who + 1);
         struct slice name = {.at = (const uint8_t *)names[who], .bytes = strlen(names[who])};
-        CHECK(player_create(&players, square->people[who], name, 0, on_created, NULL, who) == OK);
+        CHECK(player_create(&players, square->people[who], name, &(struct player_home){.node = 0},
+                            on_created, NULL, who) == OK);
     }
     desk_settle(square->desk);
     players_fini(&players);

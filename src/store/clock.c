@@ -44,17 +44,107 @@ clock_load(struct clock_load *load, struct store *store, uint16_t world, clock_l
     return store_get(store, key_slice(&key), on_got, load, 0);
 }
 
-struct store_write
-clock_write(struct clock_document *document, uint16_t world, int64_t world_ms)
+/* ---- keeping ---- */
+
+/* The happy path of the home that writes is WRITING, IDLE; of the others READING, IDLE. Whoever
+ * meets another's write reads before it writes again.
+ */
+static const bool moves[CLOCK_STATES][CLOCK_STATES] = {
+    [CLOCK_IDLE] = {[CLOCK_READING] = true, [CLOCK_WRITING] = true},
+    [CLOCK_READING] = {[CLOCK_WRITING] = true, [CLOCK_IDLE] = true},
+    [CLOCK_WRITING] = {[CLOCK_IDLE] = true},
+};
+
+static void
+keeper_move(struct clock_keeper *k, enum clock_state to)
 {
-    CHECK(world_ms >= 0);
-    Seom__ClockDocument message = SEOM__CLOCK_DOCUMENT__INIT;
-    message.world_ms = world_ms;
-    CHECK(seom__clock_document__get_packed_size(&message) <= CLOCK_DOCUMENT_MAX);
-    document->key = clock_key(world);
-    document->value_bytes = (uint32_t)seom__clock_document__pack(&message, document->value);
-    return (struct store_write){.key = key_slice(&document->key),
-                                .expected_version = STORE_ANY_VERSION,
+    CHECK(moves[k->state][to]);
+    k->state = to;
+}
+
+static void
+keeper_failed(struct clock_keeper *k)
+{
+    k->failures++;
+    k->version = 0;
+    k->known = false;
+    keeper_move(k, CLOCK_IDLE);
+}
+
+static void
+on_written(void *ctx, uint64_t n, enum store_result result)
+{
+    (void)n;
+    struct clock_keeper *k = ctx;
+    if (result != STORE_OK) {
+        keeper_failed(k); /* whether it happened is seen by reading */
+        return;
+    }
+    k->writes++;
+    k->version++;
+    k->kept_ms = k->wanted_ms;
+    k->known = true;
+    keeper_move(k, CLOCK_IDLE);
+}
+
+static void
+keeper_write(struct clock_keeper *k)
+{
+    Seom__ClockDocument document = SEOM__CLOCK_DOCUMENT__INIT;
+    uint8_t value[CLOCK_DOCUMENT_MAX];
+    document.world_ms = k->wanted_ms;
+    CHECK(seom__clock_document__get_packed_size(&document) <= sizeof value);
+    struct key key = clock_key(k->world);
+    struct store_write write = {.key = key_slice(&key),
+                                .expected_version = k->version,
                                 .op = STORE_PUT,
-                                .value = {document->value, document->value_bytes}};
+                                .value = {value, seom__clock_document__pack(&document, value)}};
+    keeper_move(k, CLOCK_WRITING);
+    if (store_commit(k->store, &write, 1, on_written, k, 0) != OK)
+        keeper_failed(k);
+}
+
+static void
+on_read(void *ctx, uint64_t n, enum store_result result, const struct store_doc *doc)
+{
+    (void)n;
+    struct clock_keeper *k = ctx;
+    int64_t stored_ms = -1;
+    if (result != STORE_OK || (doc->exists && clock_decode(doc->value, &stored_ms) != OK)) {
+        keeper_failed(k);
+        return;
+    }
+    k->kept_ms = stored_ms;
+    if (stored_ms >= k->wanted_ms - k->slack_ms) {
+        k->known = false; /* somebody else writes it: next time too it is looked at first */
+        keeper_move(k, CLOCK_IDLE);
+        return;
+    }
+    k->version = doc->version;
+    keeper_write(k);
+}
+
+void
+clock_keep(struct clock_keeper *k, int64_t world_ms, int64_t slack_ms)
+{
+    CHECK(world_ms >= 0 && slack_ms >= 0);
+    if (k->state != CLOCK_IDLE || (k->known && k->kept_ms >= world_ms))
+        return;
+    k->wanted_ms = world_ms;
+    k->slack_ms = slack_ms;
+    if (k->known) {
+        keeper_write(k);
+        return;
+    }
+    struct key key = clock_key(k->world);
+    keeper_move(k, CLOCK_READING);
+    if (store_get(k->store, key_slice(&key), on_read, k, 0) != OK)
+        keeper_failed(k);
+}
+
+void
+clock_keeper_init(struct clock_keeper *k, struct store *store, uint16_t world)
+{
+    CHECK(store != NULL);
+    *k = (struct clock_keeper){.store = store, .world = world, .kept_ms = -1};
 }

@@ -207,8 +207,9 @@ setup(void **state)
     struct players players;
     players_init(&players, &f->desk->store, DESK_WORLD, PLAYERS);
     for (uint32_t n = 0; n < PLAYERS; n++)
-        assert_int_equal(
-            player_create(&players, player_of(n), (struct slice){0}, 0, on_created, f, n), OK);
+        assert_int_equal(player_create(&players, player_of(n), (struct slice){0},
+                                       &(struct player_home){.node = 0}, on_created, f, n),
+                         OK);
     desk_settle(f->desk);
     players_fini(&players);
     commands_begin(f, COMMANDS_MUTANT_NONE);
@@ -298,7 +299,7 @@ deeds_of(struct fixture *f, uint32_t player, uint64_t *last_seq)
     struct player p;
     assert_int_equal(player_decode(player_of(player), &doc, &p), OK);
     *last_seq = p.last_seq;
-    return p.home_node;
+    return p.home.node;
 }
 
 static void

@@ -138,7 +138,8 @@ child_main(const char *directory, int pipe_fd, const uint64_t numbers[LANES], ui
                 struct stand stand = {.player = (uint64_t)WORLD << 48 | i,
                                       .island = 1,
                                       .motion = {.x_mm = (int32_t)walked}};
-                if (place_set(c.places, &stand) != OK)
+                struct place_slot slot = place_slot_of_id(stand.player);
+                if (place_set(c.places, &slot, &stand) != OK)
                     _exit(7);
             }
         }

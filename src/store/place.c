@@ -15,8 +15,8 @@
 #define RETRY_US_MAX    (PLACE_RETRY_MS_MAX * INT64_C(1000))
 #define NEVER           INT64_MAX
 
-_Static_assert(BATCH_PAGES_MAX + 1 <= STORE_COMMIT_MAX, "a batch and the clock are one commit");
-_Static_assert((BATCH_PAGES_MAX + 1) * (PLACE_PAGE_BYTES + STORE_KEY_MAX) <= STORE_COMMIT_BYTES_MAX,
+_Static_assert(BATCH_PAGES_MAX <= STORE_COMMIT_MAX, "a batch is one commit");
+_Static_assert(BATCH_PAGES_MAX *(PLACE_PAGE_BYTES + STORE_KEY_MAX) <= STORE_COMMIT_BYTES_MAX,
                "a full batch is a commit of legal size");
 
 /* READING: its bytes are being asked for, what was set meanwhile is marked in `set`; UNREAD: asking
@@ -34,7 +34,7 @@ enum page_state {
 };
 
 static const bool moves[PAGE_STATES][PAGE_STATES] = {
-    [PAGE_NEW] = {[PAGE_READING] = true},
+    [PAGE_NEW] = {[PAGE_READING] = true, [PAGE_CLEAN] = true},
     [PAGE_READING] = {[PAGE_UNREAD] = true, [PAGE_CLEAN] = true, [PAGE_DIRTY] = true},
     [PAGE_UNREAD] = {[PAGE_READING] = true},
     [PAGE_CLEAN] = {[PAGE_DIRTY] = true},
@@ -64,6 +64,7 @@ struct page {
 
 struct waiter {
     uint32_t next;
+    uint32_t slot;
     uint64_t player;
     place_got *got;
     void *ctx;
@@ -71,7 +72,7 @@ struct waiter {
 };
 
 struct batch {
-    bool busy, has_clock;
+    bool busy;
     struct page_list pages;
     int64_t oldest_us; /* change in it */
     uint64_t bytes;
@@ -86,17 +87,16 @@ struct places {
     struct batch batches[BATCHES_MAX];
     uint32_t unsaved;               /* pages with a change that is not durable */
     int64_t next_save_us, retry_us; /* retry_us: 0 while the store works */
-    int64_t moved_us, clock_us; /* mono: when pages went out last, and when the clock was saved */
-    bool clock_under_way;
-    bool flushing,
-        flushed_clock; /* flushing: the clock goes out once more, and not every second for ever */
+    int64_t moved_us;               /* mono: when pages went out last */
+    struct clock_keeper clock;
+    bool flushing; /* the clock is kept once more, as of then, and not every second for ever */
+    int64_t flushed_ms;
     bool failed_since_turn; /* the next try was put off already */
     bool more;              /* all batches are under way and pages still wait */
     struct places_stats stats;
     /* Room for the commit that is being put together. */
-    struct clock_document clock;
-    struct store_write writes[BATCH_PAGES_MAX + 1];
-    struct key keys[BATCH_PAGES_MAX + 1];
+    struct store_write writes[BATCH_PAGES_MAX];
+    struct key keys[BATCH_PAGES_MAX];
 };
 
 /* ---- lists ---- */
@@ -189,14 +189,19 @@ page_knows(const struct page *p, uint32_t slot)
     return (p->state != PAGE_READING && p->state != PAGE_UNREAD) || (p->set >> slot & 1) != 0;
 }
 
+/* A slot may have been somebody else's: then there is nothing of this player. */
 static void
-page_answer(struct page *p, const struct waiter *waiter)
+answer(const struct waiter *waiter, struct slice page)
 {
     struct stand stand = {0};
-    uint32_t slot = (uint32_t)(id_counter(waiter->player) % PLACE_PAGE_SLOTS);
-    struct slice bytes = {p->bytes, (size_t)p->slots * PLACE_SLOT_BYTES};
-    bool there = place_page_read(bytes, slot, &stand) && stand.player == waiter->player;
+    bool there = place_page_read(page, waiter->slot, &stand) && stand.player == waiter->player;
     waiter->got(waiter->ctx, waiter->n, there ? OK : ERR_NOT_FOUND, there ? &stand : NULL);
+}
+
+static void
+page_answer(const struct page *p, const struct waiter *waiter)
+{
+    answer(waiter, (struct slice){p->bytes, (size_t)p->slots * PLACE_SLOT_BYTES});
 }
 
 static bool
@@ -312,9 +317,9 @@ page_ask(struct places *places, uint32_t index)
     return OK;
 }
 
-/* A page that is not in memory begins to be read. */
+/* A page that is not in memory begins to be read, unless there is nothing to read. */
 static enum err
-page_make(struct places *places, uint64_t number, uint32_t *index)
+page_make(struct places *places, uint64_t number, bool is_new, uint32_t *index)
 {
     if (places->pages.used == places->pages.limit) {
         if (places->clean.count == 0)
@@ -329,8 +334,10 @@ page_make(struct places *places, uint64_t number, uint32_t *index)
     p->number = number;
     p->changed_us = NEVER;
     p->previous = p->next = p->waiters_first = p->waiters_last = POOL_NONE;
-    error = page_ask(places, *index);
-    if (error != OK) {
+    if (is_new) {
+        page_move(p, PAGE_CLEAN);
+        list_append(places, &places->clean, *index);
+    } else if ((error = page_ask(places, *index)) != OK) {
         pool_give(&places->pages, *index);
         return error;
     }
@@ -339,22 +346,30 @@ page_make(struct places *places, uint64_t number, uint32_t *index)
 }
 
 static enum err
-page_of(struct places *places, uint64_t player, uint32_t *index)
+page_of(struct places *places, const struct place_slot *slot, uint64_t player, uint32_t *index)
 {
+    CHECK(player != 0 && slot->slot < PLACE_PAGE_SLOTS);
     if (id_world(player) != places->world)
         return ERR_RANGE;
-    uint64_t number = place_page_of(player);
-    *index = map_get(&places->by_number, number + 1);
-    return *index == MAP_NONE ? page_make(places, number, index) : OK;
+    *index = map_get(&places->by_number, slot->page + 1);
+    return *index == MAP_NONE ? page_make(places, slot->page, false, index) : OK;
+}
+
+void
+place_new_page(struct places *places, uint64_t page)
+{
+    uint32_t index;
+    if (map_get(&places->by_number, page + 1) == MAP_NONE &&
+        page_make(places, page, true, &index) != OK)
+        env_trace(places->store->env, "place.new_page_later", page, 0);
 }
 
 /* ---- the two calls of the game ---- */
 
 static void
-page_set(struct places *places, uint32_t index, const struct stand *stand)
+page_set(struct places *places, uint32_t index, uint32_t slot, const struct stand *stand)
 {
     struct page *p = page_at(places, index);
-    uint32_t slot = (uint32_t)(id_counter(stand->player) % PLACE_PAGE_SLOTS);
     place_page_write(p->bytes, slot, stand);
     p->slots = p->slots > slot ? p->slots : slot + 1;
     page_changed(places, p);
@@ -378,13 +393,12 @@ page_set(struct places *places, uint32_t index, const struct stand *stand)
 }
 
 enum err
-place_set(struct places *places, const struct stand *stand)
+place_set(struct places *places, const struct place_slot *slot, const struct stand *stand)
 {
-    CHECK(stand->player != 0);
     uint32_t index;
-    enum err error = page_of(places, stand->player, &index);
+    enum err error = page_of(places, slot, stand->player, &index);
     if (error == OK)
-        page_set(places, index, stand);
+        page_set(places, index, slot->slot, stand);
     else
         places->stats.refused++;
     return error;
@@ -409,18 +423,19 @@ page_wait(struct places *places, struct page *p, const struct waiter *waiter)
 }
 
 enum err
-place_get(struct places *places, uint64_t player, place_got *got, void *ctx, uint64_t n)
+place_get(struct places *places, const struct place_slot *slot, uint64_t player, place_got *got,
+          void *ctx, uint64_t n)
 {
-    CHECK(player != 0 && got != NULL);
-    struct waiter waiter = {.player = player, .got = got, .ctx = ctx, .n = n};
+    CHECK(got != NULL);
+    struct waiter waiter = {.player = player, .slot = slot->slot, .got = got, .ctx = ctx, .n = n};
     uint32_t index;
-    enum err error = page_of(places, player, &index);
+    enum err error = page_of(places, slot, player, &index);
     if (error != OK) {
         places->stats.refused++;
         return error;
     }
     struct page *p = page_at(places, index);
-    if (page_knows(p, (uint32_t)(id_counter(player) % PLACE_PAGE_SLOTS))) {
+    if (page_knows(p, slot->slot)) {
         if (p->state == PAGE_CLEAN)
             list_append(places, &places->clean, index); /* used last */
         page_answer(p, &waiter);
@@ -432,6 +447,42 @@ place_get(struct places *places, uint64_t player, place_got *got, void *ctx, uin
     }
     error = page_wait(places, p, &waiter);
     places->stats.refused += error != OK;
+    return error;
+}
+
+static void
+on_looked(void *ctx, uint64_t index, enum store_result result, const struct store_doc *doc)
+{
+    struct places *places = ctx;
+    struct waiter waiter = *(struct waiter *)pool_at(&places->waiters, (uint32_t)index);
+    pool_give(&places->waiters, (uint32_t)index);
+    enum err error = result == STORE_OK ? OK : ERR_UNAVAILABLE;
+    struct slice page = error == OK && doc->exists ? doc->value : (struct slice){0};
+    error = error == OK ? place_page_check(page) : error;
+    if (error == OK)
+        answer(&waiter, page);
+    else
+        waiter.got(waiter.ctx, waiter.n, ERR_UNAVAILABLE, NULL);
+}
+
+enum err
+place_look(struct places *places, const struct place_slot *slot, uint64_t player, place_got *got,
+           void *ctx, uint64_t n)
+{
+    CHECK(player != 0 && got != NULL && slot->slot < PLACE_PAGE_SLOTS);
+    uint32_t index;
+    enum err error = pool_take(&places->waiters, &index);
+    if (error == OK) {
+        struct waiter *waiter = pool_at(&places->waiters, index);
+        *waiter =
+            (struct waiter){.player = player, .slot = slot->slot, .got = got, .ctx = ctx, .n = n};
+        struct key key = key_make(places->world, KEY_CLASS_PLACE, slot->page);
+        error = store_get(places->store, key_slice(&key), on_looked, places, index);
+        if (error != OK)
+            pool_give(&places->waiters, index);
+    }
+    places->stats.refused += error != OK;
+    places->stats.loads += error == OK;
     return error;
 }
 
@@ -493,13 +544,9 @@ on_saved(void *ctx, uint64_t n, enum store_result result)
     struct batch *batch = &places->batches[n];
     CHECK(batch->busy);
     batch->busy = false;
-    if (batch->has_clock)
-        places->clock_under_way = false;
     switch (result) {
     case STORE_OK:
         places->retry_us = 0;
-        if (batch->has_clock)
-            places->clock_us = env_mono_us(places->store->env);
         places->stats.saves++;
         places->stats.pages += batch->pages.count;
         places->stats.bytes += batch->bytes;
@@ -512,8 +559,6 @@ on_saved(void *ctx, uint64_t n, enum store_result result)
     case STORE_CONFLICT:
     case STORE_UNKNOWN:
     case STORE_UNAVAILABLE:
-        if (batch->has_clock)
-            places->flushed_clock = false;
         batch_not_saved(places, batch);
         places_retry_later(places);
         return;
@@ -546,35 +591,34 @@ batch_take(struct places *places, struct batch *batch, struct store_write *write
     list_append(places, &batch->pages, index);
 }
 
-/* The clock alone goes out while somebody may still be walking on what was saved last; later, with
- * nobody moving, only now and then. */
+/* The clock is kept while somebody may still be walking on what was saved last; later, with nobody
+ * moving, only now and then. */
 static bool
-clock_is_due(const struct places *places)
+clock_is_due(const struct places *places, int64_t now_ms)
 {
-    if (places->clock_under_way || places->flushed_clock)
-        return false;
-    int64_t now_us = env_mono_us(places->store->env);
-    return places->flushing || places->dirty.count > 0 ||
-           now_us - places->moved_us < PLACE_REST_MS * INT64_C(1000) ||
-           now_us - places->clock_us >= PLACE_REST_MS * INT64_C(1000);
+    int64_t still_us = env_mono_us(places->store->env) - places->moved_us;
+    return places->dirty.count > 0 || still_us < PLACE_REST_MS * INT64_C(1000) ||
+           places->clock.kept_ms < 0 || now_ms - places->clock.kept_ms >= PLACE_REST_MS;
 }
 
-/* One commit of the oldest dirty pages, with the clock when none is under way. false: nothing went
- * out. */
+static void
+keep_clock(struct places *places, int64_t now_ms)
+{
+    if (places->flushing)
+        clock_keep(&places->clock, places->flushed_ms, 0);
+    else if (clock_is_due(places, now_ms))
+        clock_keep(&places->clock, now_ms, PLACE_SAVE_MS);
+}
+
+/* One commit of the oldest dirty pages. false: nothing went out. */
 static bool
-batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
+batch_send(struct places *places, uint32_t *pages)
 {
     struct batch *batch = batch_free(places);
-    bool has_clock = clock_is_due(places);
-    if (batch == NULL || (places->dirty.count == 0 && !has_clock))
+    if (batch == NULL || places->dirty.count == 0)
         return false;
-    *batch = (struct batch){.busy = true,
-                            .has_clock = has_clock,
-                            .pages = {POOL_NONE, POOL_NONE, 0},
-                            .oldest_us = NEVER};
+    *batch = (struct batch){.busy = true, .pages = {POOL_NONE, POOL_NONE, 0}, .oldest_us = NEVER};
     uint32_t count = 0;
-    if (has_clock)
-        places->writes[count++] = clock_write(&places->clock, places->world, now_ms);
     uint32_t commit_max = places->store->env->store.commit_max;
     while (places->dirty.count > 0 && batch->pages.count < BATCH_PAGES_MAX && count < commit_max) {
         batch_take(places, batch, &places->writes[count], &places->keys[count]);
@@ -587,10 +631,7 @@ batch_send(struct places *places, int64_t now_ms, uint32_t *pages)
         places_retry_later(places);
         return false;
     }
-    places->clock_under_way |= has_clock;
-    if (batch->pages.count > 0)
-        places->moved_us = env_mono_us(places->store->env);
-    places->flushed_clock |= has_clock && places->flushing;
+    places->moved_us = env_mono_us(places->store->env);
     *pages += batch->pages.count;
     return true;
 }
@@ -623,8 +664,7 @@ uint32_t
 places_turn(struct places *places, int64_t now_ms)
 {
     int64_t now_us = env_mono_us(places->store->env);
-    bool hurry = places->flushing && places->retry_us == 0 &&
-                 (places->dirty.count > 0 || clock_is_due(places));
+    bool hurry = places->flushing && places->retry_us == 0 && !places_durable(places);
     bool more = places->more && places->retry_us == 0; /* what found no free batch goes on */
     if (now_us < places->next_save_us && !hurry && !more)
         return 0;
@@ -633,7 +673,8 @@ places_turn(struct places *places, int64_t now_ms)
     places->failed_since_turn = false;
     unread_ask_again(places);
     uint32_t pages = 0;
-    while (batch_send(places, now_ms, &pages))
+    keep_clock(places, now_ms);
+    while (batch_send(places, &pages))
         if (places->dirty.count == 0)
             break;
     places->more = places->dirty.count > 0 && places->retry_us == 0;
@@ -644,7 +685,7 @@ void
 places_flush(struct places *places, int64_t now_ms)
 {
     places->flushing = true;
-    places->flushed_clock = false;
+    places->flushed_ms = now_ms;
     places->next_save_us = 0;
     (void)places_turn(places, now_ms);
 }
@@ -652,8 +693,8 @@ places_flush(struct places *places, int64_t now_ms)
 bool
 places_durable(const struct places *places)
 {
-    return places->unsaved == 0 && !places->clock_under_way &&
-           places->flushing == places->flushed_clock;
+    return places->unsaved == 0 && places->clock.state == CLOCK_IDLE &&
+           (!places->flushing || places->clock.kept_ms >= places->flushed_ms);
 }
 
 struct places_stats
@@ -678,10 +719,9 @@ places_alloc(struct store *store, uint16_t world, const struct places_limits *li
     CHECK(places != NULL && store != NULL);
     places->store = store;
     places->world = world;
-    places->moved_us = places->clock_us =
-        env_mono_us(store->env) -
-        PLACE_REST_MS * INT64_C(1000); /* the first clock goes out at once */
+    places->moved_us = env_mono_us(store->env) - PLACE_REST_MS * INT64_C(1000);
     places->clean = places->dirty = places->unread = (struct page_list){POOL_NONE, POOL_NONE, 0};
+    clock_keeper_init(&places->clock, store, world);
     pool_init(&places->pages, sizeof(struct page), pages, PAGES_BLOCK);
     pool_init(&places->waiters, sizeof(struct waiter), waiters, WAITERS_BLOCK);
     map_init(&places->by_number, pages, 0);

@@ -1,15 +1,18 @@
 /* Where people stand: feel, kept in memory and written behind, so at most a second of it is lost.
- * place/<page> holds 64 players in slots of 64 bytes; page = counter of the player's id / 64. Once
- * a second the pages that changed go out in one commit (or a few), of any version, as a page has
- * one writer; never more than one write of a page is under way. While the store is away, what is
- * unsaved stays in memory and is tried again, later and later.
+ * place/<page> holds 64 players in slots of 64 bytes. Each home writes only pages that it made
+ * itself (slots.h); which slot is a player's stands in the document player/<id>, written by whoever
+ * claims the player. So a page has one writer, and a home that is gone and does not know it yet
+ * writes nothing that anybody reads. (Older worlds had one home: page = counter of the player's id
+ * / 64.) Once a second the pages that changed go out in one commit (or a few), of any version;
+ * never more than one write of a page is under way. While the store is away, what is unsaved stays
+ * in memory and is tried again, later and later.
  *
  * A page must be read before it is written, or its other 63 players would be lost: place_set() on a
  * page that is not in memory starts reading it and is laid over what comes. Clean pages make room
  * for others, least recently used first.
  *
- * With every save goes meta/clock, the world time, so that it never goes backwards over a restart;
- * alone it goes every second until the longest motion has ended, then every PLACE_REST_MS.
+ * With the places meta/clock is kept (clock.h), so that world time never goes backwards over a
+ * restart: every second until the longest motion has ended, then every PLACE_REST_MS.
  * Logic room, one thread; memory by blocks up to the limits given at init.
  */
 #ifndef SEOM_STORE_PLACE_H
@@ -30,6 +33,12 @@
 #define PLACE_SAVE_MS       1000
 #define PLACE_RETRY_MS_MAX  8000
 #define PLACE_REST_MS       MOTION_LASTS_MS_MAX
+
+/* A slot of a page. */
+struct place_slot {
+    uint64_t page;
+    uint32_t slot;
+};
 
 struct stand {
     uint64_t player;
@@ -64,12 +73,19 @@ struct places *places_alloc(struct store *store, uint16_t world,
                             const struct places_limits *limits);
 void places_free(struct places **places);
 
-/* Remembers and marks dirty. ERR_RANGE: a player of another world; ERR_FULL: no room for the page,
- * nothing was remembered (all pages are unsaved or being read). */
-enum err place_set(struct places *places, const struct stand *stand);
-/* Exactly one call-back when it answers OK; when the page is in memory, it comes before this
- * returns. ERR_FULL as above. */
-enum err place_get(struct places *places, uint64_t player, place_got *got, void *ctx, uint64_t n);
+/* Remembers and marks dirty, in a page that only this process writes. ERR_RANGE: a player of
+ * another world; ERR_FULL: no room for the page, nothing was remembered (all pages are unsaved or
+ * being read). */
+enum err place_set(struct places *places, const struct place_slot *slot, const struct stand *stand);
+/* From such a page. Exactly one call-back when it answers OK; when the page is in memory, it comes
+ * before this returns. ERR_FULL as above. */
+enum err place_get(struct places *places, const struct place_slot *slot, uint64_t player,
+                   place_got *got, void *ctx, uint64_t n);
+/* From a page that somebody else wrote: as it stands in the store now, nothing of it is kept. */
+enum err place_look(struct places *places, const struct place_slot *slot, uint64_t player,
+                    place_got *got, void *ctx, uint64_t n);
+/* The page is new, nobody needs to read it before it is written. Only makes that cheaper. */
+void place_new_page(struct places *places, uint64_t page);
 
 /* Call at least once a second, best each tick: saves what is dirty when a second has passed since
  * the last save. now_ms: world time. How many pages went out. */
@@ -80,7 +96,7 @@ void places_flush(struct places *places, int64_t now_ms);
 bool places_durable(const struct places *places); /* nothing dirty, nothing under way */
 struct places_stats places_stats(const struct places *places);
 
-uint64_t place_page_of(uint64_t player);
+struct place_slot place_slot_of_id(uint64_t player); /* where older worlds kept it */
 /* For tools: the slots of a page's bytes. false: that slot is empty. ERR_FORMAT, ERR_NEWER by the
  * page as a whole. */
 enum err place_page_check(struct slice page);

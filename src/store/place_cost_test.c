@@ -69,7 +69,8 @@ places_of_19000(void **state)
         for (uint64_t i = 1; i <= PLAYERS; i++) {
             struct stand one = {
                 .player = (uint64_t)DESK_WORLD << 48 | i, .island = 1, .motion = {.x_mm = second}};
-            assert_int_equal(place_set(places, &one), OK);
+            struct place_slot slot = place_slot_of_id(one.player);
+            assert_int_equal(place_set(places, &slot, &one), OK);
         }
         desk_run_ms(f->desk, 1000);
         (void)places_turn(places, second);

@@ -11,10 +11,11 @@
 
 #define PLACE_SLOT_FORMAT 1
 
-uint64_t
-place_page_of(uint64_t player)
+struct place_slot
+place_slot_of_id(uint64_t player)
 {
-    return id_counter(player) / PLACE_PAGE_SLOTS;
+    return (struct place_slot){.page = id_counter(player) / PLACE_PAGE_SLOTS,
+                               .slot = (uint32_t)(id_counter(player) % PLACE_PAGE_SLOTS)};
 }
 
 enum err

@@ -35,10 +35,12 @@ static const bool moves[OPERATION_STATES][OPERATION_STATES] = {
 struct operation {
     enum operation_kind kind;
     enum operation_state state;
+    player_choice *choice; /* NULL: none */
     player_done *done;
     void *ctx;
     uint64_t n;
-    uint64_t node, nonce;
+    uint64_t nonce;
+    struct player_home home; /* as it is going to be written */
     uint32_t writes;
     bool doubtful;        /* a write was answered UNKNOWN */
     struct player player; /* what is being written, then what was; at first id and name */
@@ -68,24 +70,42 @@ operation_end(struct players *players, uint64_t handle, enum err result)
     struct operation copy = *o;
     pool_give(&players->operations, (uint32_t)handle);
     players->failures += result != OK;
+    if (result == ERR_UNAVAILABLE && copy.doubtful) {
+        result = ERR_UNKNOWN;
+    }
     copy.done(copy.ctx, copy.n, result, result == OK ? &copy.player : NULL);
 }
 
 /* ---- the document ---- */
+
+static struct stand
+stood_read(const Seom__Stood *stood, uint64_t player)
+{
+    if (stood == NULL)
+        return (struct stand){.player = player};
+    return (struct stand){
+        .player = player,
+        .island = stood->island,
+        .look = (uint8_t)stood->look,
+        .motion = {.since_ms = stood->since_ms, .x_mm = stood->x_mm, .y_mm = stood->y_mm}};
+}
 
 static enum err
 document_read(const Seom__PlayerDocument *document, uint64_t id, uint64_t version,
               struct player *out)
 {
     size_t name_bytes = strlen(document->name);
-    if (name_bytes > PLAYER_NAME_MAX || document->last_res.len > PLAYER_RESULT_MAX)
+    if (name_bytes > PLAYER_NAME_MAX || document->last_res.len > PLAYER_RESULT_MAX ||
+        document->place_slot >= PLACE_PAGE_SLOTS)
         return ERR_FORMAT;
     *out = (struct player){
         .id = id,
         .version = version,
         .created_ms = document->created_ms,
         .session_epoch = document->session_epoch,
-        .home_node = document->home_node,
+        .home = {.node = document->home_node,
+                 .slot = {.page = document->place_page, .slot = document->place_slot},
+                 .stood = stood_read(document->stood, id)},
         .last_seq = document->last_seq,
         .last_hash = document->last_hash,
         .last_result_bytes = (uint32_t)document->last_res.len,
@@ -140,7 +160,17 @@ operation_write(struct players *players, uint64_t handle, Seom__PlayerDocument *
                 uint64_t version)
 {
     struct operation *o = operation_at(players, handle);
-    document->home_node = o->node;
+    const struct stand *stood = &o->home.stood;
+    Seom__Stood stands = SEOM__STOOD__INIT;
+    stands.island = stood->island;
+    stands.look = stood->look;
+    stands.since_ms = stood->motion.since_ms;
+    stands.x_mm = stood->motion.x_mm;
+    stands.y_mm = stood->motion.y_mm;
+    document->home_node = o->home.node;
+    document->place_page = o->home.slot.page;
+    document->place_slot = o->home.slot.slot;
+    document->stood = stood->island == 0 ? NULL : &stands;
     document->claim_nonce = o->nonce;
     document->session_epoch++;
     uint8_t packed[STORE_VALUE_MAX];
@@ -173,6 +203,16 @@ operation_write_new(struct players *players, uint64_t handle, uint64_t version)
 
 /* ---- reading ---- */
 
+/* o->player is the player as the document stands. */
+static bool
+operation_chooses(struct operation *o)
+{
+    uint64_t node = o->home.node;
+    o->home = o->player.home;
+    o->home.node = node;
+    return o->choice == NULL || o->choice(o->ctx, o->n, &o->player, &o->home);
+}
+
 /* What to do with the document that stands there. document is NULL when there is none. OK: a write
  * is under way. */
 static enum err
@@ -190,7 +230,10 @@ operation_step(struct players *players, uint64_t handle, Seom__PlayerDocument *d
     case OPERATION_CLAIM:
         if (document == NULL)
             return ERR_NOT_FOUND;
-        return again ? ERR_CONFLICT : operation_write(players, handle, document, version);
+        if (again)
+            return ERR_CONFLICT;
+        return operation_chooses(o) ? operation_write(players, handle, document, version)
+                                    : ERR_DENIED;
     }
     check_failed(__FILE__, __LINE__, __func__, "an operation of a kind that writes");
 }
@@ -291,8 +334,8 @@ player_load(struct players *players, uint64_t id, player_done *done, void *ctx, 
 }
 
 enum err
-player_create(struct players *players, uint64_t id, struct slice name, uint64_t node,
-              player_done *done, void *ctx, uint64_t n)
+player_create(struct players *players, uint64_t id, struct slice name,
+              const struct player_home *home, player_done *done, void *ctx, uint64_t n)
 {
     if (name.bytes > PLAYER_NAME_MAX)
         return ERR_TOO_LARGE;
@@ -301,7 +344,7 @@ player_create(struct players *players, uint64_t id, struct slice name, uint64_t 
         .done = done,
         .ctx = ctx,
         .n = n,
-        .node = node,
+        .home = *home,
         .player = {.id = id, .created_ms = env_world_ms(players->store->env)},
     };
     if (name.bytes > 0)
@@ -315,14 +358,15 @@ player_create(struct players *players, uint64_t id, struct slice name, uint64_t 
 }
 
 enum err
-player_claim(struct players *players, uint64_t id, uint64_t node, player_done *done, void *ctx,
-             uint64_t n)
+player_claim(struct players *players, uint64_t id, uint64_t node, player_choice *choice,
+             player_done *done, void *ctx, uint64_t n)
 {
     struct operation wanted = {.kind = OPERATION_CLAIM,
+                               .choice = choice,
                                .done = done,
                                .ctx = ctx,
                                .n = n,
-                               .node = node,
+                               .home = {.node = node},
                                .player = {.id = id}};
     uint64_t handle;
     enum err error = operation_new(players, &wanted, &handle);

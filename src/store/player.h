@@ -1,6 +1,7 @@
 /* The document player/<id>: what a player is and has. It is of value: written through by commits
  * and acknowledged when it is durable. It also says who is home to the player: session_epoch,
- * raised by one with every claim; the highest wins.
+ * raised by one with every claim; the highest wins. With a claim goes where that home keeps the
+ * player's place (place.h), and where the player stood.
  *
  * An operation is a state machine in a slot of a bounded pool: read, write, and after an UNKNOWN
  * read again; each writes a nonce of its own, by which it knows its own write again. Unknown fields
@@ -11,11 +12,19 @@
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "store/place.h"
 #include "store/store.h"
 #include <stdint.h>
 
 #define PLAYER_NAME_MAX   64  /* bytes of UTF-8 */
 #define PLAYER_RESULT_MAX 256 /* bytes of the last command's result */
+
+/* What a home writes of itself when it claims. */
+struct player_home {
+    uint64_t node;
+    struct place_slot slot; /* page 0: none, the place is kept as in older worlds */
+    struct stand stood;     /* island 0: not known */
+};
 
 struct player {
     uint64_t id;
@@ -23,7 +32,7 @@ struct player {
     char name[PLAYER_NAME_MAX + 1];
     int64_t created_ms; /* world time */
     uint64_t session_epoch;
-    uint64_t home_node; /* who claimed last */
+    struct player_home home; /* who claimed last */
     uint64_t last_seq, last_hash;
     uint32_t last_result_bytes;
     uint8_t last_result[PLAYER_RESULT_MAX];
@@ -31,9 +40,14 @@ struct player {
 
 /* OK: player is set (borrowed until the call-back returns). Else it is NULL: ERR_NOT_FOUND (load,
  * claim), ERR_EXISTS (create), ERR_CONFLICT: changed under us too often; ERR_UNAVAILABLE: the store
- * is away, nothing happened that a later claim would not put right; ERR_FORMAT: the document is
- * none of ours. */
+ * is away, nothing was written; ERR_UNKNOWN: the same, but it may have been, which a later claim
+ * puts right; ERR_FORMAT: the document is none of ours. */
 typedef void player_done(void *ctx, uint64_t n, enum err result, const struct player *player);
+/* Asked with the document as it stands, each time before a claim is written (when somebody else was
+ * faster, again); fills in what of the home is to be written. false: nothing is written, the claim
+ * ends with ERR_DENIED. */
+typedef bool player_choice(void *ctx, uint64_t n, const struct player *player,
+                           struct player_home *home);
 
 struct players {
     struct store *store; /* borrowed */
@@ -51,13 +65,14 @@ void players_fini(struct players *players);
  * these return. */
 enum err player_load(struct players *players, uint64_t id, player_done *done, void *ctx,
                      uint64_t n);
-/* A new player whose home is node, with session_epoch 1. name: at most PLAYER_NAME_MAX bytes, else
+/* A new player with this home, and session_epoch 1. name: at most PLAYER_NAME_MAX bytes, else
  * ERR_TOO_LARGE. */
-enum err player_create(struct players *players, uint64_t id, struct slice name, uint64_t node,
-                       player_done *done, void *ctx, uint64_t n);
-/* node becomes home: session_epoch + 1. */
-enum err player_claim(struct players *players, uint64_t id, uint64_t node, player_done *done,
-                      void *ctx, uint64_t n);
+enum err player_create(struct players *players, uint64_t id, struct slice name,
+                       const struct player_home *home, player_done *done, void *ctx, uint64_t n);
+/* node becomes home: session_epoch + 1. choice NULL: whoever is home now, and where the place is
+ * kept stays as it is. */
+enum err player_claim(struct players *players, uint64_t id, uint64_t node, player_choice *choice,
+                      player_done *done, void *ctx, uint64_t n);
 uint32_t players_under_way(const struct players *players);
 enum err player_decode(uint64_t id, const struct store_doc *doc,
                        struct player *out); /* also for tools */

@@ -71,7 +71,9 @@ static const struct answer *
 create(struct fixture *f, const char *name)
 {
     uint64_t n = next(f);
-    assert_int_equal(player_create(&f->players, ID, text(name), 9, on_done, f, n), OK);
+    assert_int_equal(
+        player_create(&f->players, ID, text(name), &(struct player_home){.node = 9}, on_done, f, n),
+        OK);
     return settled(f, n);
 }
 
@@ -79,7 +81,7 @@ static uint64_t
 claim_send(struct fixture *f, uint64_t node)
 {
     uint64_t n = next(f);
-    assert_int_equal(player_claim(&f->players, ID, node, on_done, f, n), OK);
+    assert_int_equal(player_claim(&f->players, ID, node, NULL, on_done, f, n), OK);
     return n;
 }
 
@@ -102,7 +104,7 @@ a_new_player_is_at_home(void **state)
     assert_int_equal(a->player.version, 1);
     assert_string_equal(a->player.name, "섬사람");
     assert_int_equal(a->player.session_epoch, 1);
-    assert_int_equal(a->player.home_node, 9);
+    assert_int_equal(a->player.home.node, 9);
     assert_true(a->player.created_ms > 0);
     struct player created = a->player;
     a = load(f);
@@ -113,7 +115,8 @@ a_new_player_is_at_home(void **state)
     char too_long[PLAYER_NAME_MAX + 2];
     memset(too_long, 'n', sizeof too_long);
     too_long[PLAYER_NAME_MAX + 1] = '\0';
-    assert_int_equal(player_create(&f->players, ID + 1, text(too_long), 9, on_done, f, 0),
+    assert_int_equal(player_create(&f->players, ID + 1, text(too_long),
+                                   &(struct player_home){.node = 9}, on_done, f, 0),
                      ERR_TOO_LARGE);
 }
 
@@ -127,7 +130,7 @@ each_claim_raises_the_epoch(void **state)
         assert_int_equal(a->result, OK);
         assert_int_equal(a->player.session_epoch, epoch);
         assert_int_equal(a->player.version, epoch);
-        assert_int_equal(a->player.home_node, epoch * 10);
+        assert_int_equal(a->player.home.node, epoch * 10);
     }
     assert_int_equal(load(f)->player.session_epoch, 5);
 }

@@ -7,10 +7,7 @@
 #include "seom.pb-c.h"
 #include "wire/text.h"
 #include "world/state.h"
-#include <math.h>
 #include <string.h>
-
-#define SPAWN_TILES 64 /* new guests stand on one of so many land tiles around the harbour */
 
 struct avatar *
 avatar_find(const struct world *w, uint64_t player)
@@ -30,6 +27,22 @@ avatar_write_motion(const struct avatar *a, struct writer *out)
 {
     struct record_motion m = {.entity = a->id, .look = a->mover.look, .motion = a->mover.motion};
     batch_put_motion(out, &m);
+}
+
+void
+avatar_write_owned(const struct avatar *a, struct writer *out)
+{
+    batch_put_owned(out, a->id, a->session_epoch);
+}
+
+/* Comes before the first motion in a topic. */
+static void
+publish_owned(struct world *w, const struct avatar *a)
+{
+    struct topic *t = pool_at(&w->topics, a->topic);
+    struct writer out = topic_room(w, t, RECORD_OWNED_BYTES);
+    avatar_write_owned(a, &out);
+    topic_wrote(w, t, &out);
 }
 
 static void
@@ -94,6 +107,9 @@ tell_motion(struct world *w, struct avatar *a)
         part_chunk(w, a);
         join_chunk(w, a, topic_at(w, id), chunk);
         w->stats.crossings++;
+        if (left->id != id) {
+            publish_owned(w, a);
+        }
         if (w->options.mutant != WORLD_MUTANT_LEAVE_LOST) {
             publish_leave(w, a->id, left, left_chunk);
         }
@@ -134,61 +150,64 @@ tell_self(struct world *w, struct avatar *a, uint8_t flags)
     }
 }
 
+struct stand
+avatar_stand(const struct avatar *a)
+{
+    return (struct stand){.player = a->id,
+                          .island = island_id(a->island),
+                          .look = a->mover.look,
+                          .motion = a->mover.motion};
+}
+
+void
+avatar_owned(struct world *w, const struct avatar *a)
+{
+    publish_owned(w, a);
+    publish_motion(w, a);
+}
+
 void
 avatar_save(struct world *w, const struct avatar *a)
 {
-    struct stand s = {.player = a->id,
-                      .island = island_id(a->island),
-                      .look = a->mover.look,
-                      .motion = a->mover.motion};
-    if (place_set(w->places, &s) != OK) {
+    struct stand s = avatar_stand(a);
+    CHECK(slots_owns(&w->slots, a->slot.page));
+    if (place_set(w->places, &a->slot, &s) != OK) {
         w->stats.places_refused++;
     }
 }
 
-static uint64_t
-spawn_weight(const struct island *island)
+/* At the place, walking on as the motion says if that is possible. */
+static void
+put(struct world *w, struct avatar *a, const struct stand *stand, int64_t now_ms)
 {
-    return 1 + (uint64_t)sqrt((double)island_land_tiles(island));
+    uint8_t look = stand->look;
+    struct move walking = {.motion = motion_from(&stand->motion, now_ms),
+                           .speed_mm_s = w->options.game->speed_mm_s(look)};
+    if (walking.speed_mm_s == 0) {
+        look = LOOK_WALKER;
+        walking.speed_mm_s = w->options.game->speed_mm_s(look);
+    }
+    walking.look = look;
+    mover_put(&a->mover, motion_at(&stand->motion, now_ms), look, walking.speed_mm_s, now_ms);
+    if (motion_moves(&stand->motion, now_ms)) {
+        (void)mover_move(&a->mover, a->island, &walking, now_ms, true); /* refused: it stands */
+    }
 }
 
-/* Islands share new guests by the square root of their land: the small ones are not left empty. */
-static const struct island *
-choose_island(struct world *w, uint32_t wish)
+/* false: there is no such land. */
+static bool
+put_on_land(struct world *w, struct avatar *a, const struct stand *stand, int64_t now_ms)
 {
-    const struct island *island = wish == 0 ? NULL : archipelago_find(w->options.islands, wish);
-    if (island != NULL) {
-        return island;
+    a->island = stand->island == 0 ? NULL : archipelago_find(w->options.islands, stand->island);
+    if (a->island == NULL || !island_is_land(a->island, motion_at(&stand->motion, now_ms))) {
+        return false;
     }
-    uint64_t total = 0;
-    uint32_t cursor = 0;
-    while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
-        total += spawn_weight(island);
-    }
-    CHECK(total > 0);
-    uint64_t at = env_random(w->env) % total;
-    cursor = 0;
-    while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
-        if (at < spawn_weight(island)) {
-            return island;
-        }
-        at -= spawn_weight(island);
-    }
-    CHECK(!"an archipelago has at least one island");
-    return NULL;
-}
-
-/* Where somebody stands who was seen before. What was saved before this process began is told as of
- * the last saved world time, so that nobody walks on while the world is down. */
-static struct place
-stood_at(const struct world *w, const struct stand *s, int64_t now_ms)
-{
-    bool before_us = s->motion.since_ms < w->started_ms;
-    return motion_at(&s->motion, before_us ? w->options.saved_world_ms : now_ms);
+    put(w, a, stand, now_ms);
+    return true;
 }
 
 enum err
-avatar_add(struct world *w, const struct entering *e, const struct stand *stand, uint32_t *out)
+avatar_add(struct world *w, const struct entering *e, uint32_t *out)
 {
     if (pool_take(&w->avatars, out) != OK) {
         return ERR_FULL;
@@ -196,29 +215,25 @@ avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
     struct avatar *a = pool_at(&w->avatars, *out);
     CHECK(map_put(&w->avatar_by_id, e->player, *out) == OK);
     int64_t now_ms = env_world_ms(w->env);
-    struct place at = {0};
     a->id = e->player;
     a->session_epoch = e->session_epoch;
     a->versions[0] = e->version;
     a->gate = e->gate;
+    a->conn = e->conn;
+    a->slot = e->slot;
     memcpy(a->name, e->name, sizeof a->name);
     a->crossing = (struct timer){.kind = TIMER_CROSSING, .owner = *out};
     a->linger = (struct timer){.kind = TIMER_LINGER, .owner = *out};
-    a->island = stand != NULL ? archipelago_find(w->options.islands, stand->island) : NULL;
-    if (a->island != NULL) {
-        at = stood_at(w, stand, now_ms);
+    if (!put_on_land(w, a, &e->stand, now_ms)) {
+        struct stand spawn = spawn_stand(w, e->island_wish, env_random(w->env));
+        CHECK(put_on_land(w, a, &spawn, now_ms));
     }
-    if (a->island == NULL || !island_is_land(a->island, at)) {
-        a->island = choose_island(w, e->island_wish);
-        at = island_spawn(a->island, (uint32_t)(env_random(w->env) % SPAWN_TILES));
-    }
-    mover_put(&a->mover, at, stand != NULL ? stand->look : LOOK_WALKER,
-              w->options.game->speed_mm_s(LOOK_WALKER), now_ms);
+    struct place at = motion_at(&a->mover.motion, now_ms);
     struct topic *t = topic_at(w, topic_of(a->island, at));
     join_chunk(w, a, t, topic_chunk_of(at));
     w->stats.players++;
     value_came(w, a);
-    publish_motion(w, a);
+    avatar_owned(w, a);
     avatar_save(w, a);
     struct game_player gp = {.entity = a->id,
                              .island = island_id(a->island),
@@ -232,10 +247,18 @@ void
 avatar_remove(struct world *w, uint32_t index)
 {
     struct avatar *a = pool_at(&w->avatars, index);
-    struct topic *t = pool_at(&w->topics, a->topic);
     int64_t now_ms = env_world_ms(w->env);
     mover_put(&a->mover, motion_at(&a->mover.motion, now_ms), a->mover.look, 0, now_ms);
     avatar_save(w, a);
+    avatar_drop(w, index);
+}
+
+void
+avatar_drop(struct world *w, uint32_t index)
+{
+    struct avatar *a = pool_at(&w->avatars, index);
+    struct topic *t = pool_at(&w->topics, a->topic);
+    int64_t now_ms = env_world_ms(w->env);
     part_chunk(w, a);
     publish_leave(w, a->id, t, a->chunk);
     topic_drop_if_idle(w, t);
@@ -349,6 +372,10 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
     struct avatar *a = index == MAP_NONE ? NULL : pool_at(&w->avatars, index);
     bool theirs =
         a != NULL && !a->lingering && a->gate == gate && a->session_epoch == input->session_epoch;
+    if (theirs && a->given_ms != 0) {
+        w->stats.stale_inputs++; /* the gate keeps it for the new home */
+        return;
+    }
     if (a == NULL || (!theirs && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED)) {
         w->stats.stale_inputs++;
         end_stale_session(w, gate, input);

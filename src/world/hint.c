@@ -136,27 +136,34 @@ hint_heard(void *ctx, struct slice key)
     }
 }
 
-static void
+/* Whether it is news. */
+static bool
 compare(struct world *w, uint64_t player, uint32_t n, enum store_result result,
         const struct store_doc *doc)
 {
     struct avatar *a = result == STORE_OK ? avatar_find(w, player) : NULL;
-    if (a != NULL && doc->version > a->versions[n]) {
-        a->versions[n] = doc->version;
-        mark_changed(w, player, n);
+    if (a == NULL || doc->version <= a->versions[n]) {
+        return false;
     }
+    a->versions[n] = doc->version;
+    mark_changed(w, player, n);
+    return true;
 }
 
 static void
 got_player(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
 {
-    compare(ctx, player, VERSION_PLAYER, result, doc);
+    struct player now;
+    if (compare(ctx, player, VERSION_PLAYER, result, doc) &&
+        player_decode(player, doc, &now) == OK) {
+        home_seen(ctx, &now);
+    }
 }
 
 static void
 got_inbox(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
 {
-    compare(ctx, player, VERSION_INBOX, result, doc);
+    (void)compare(ctx, player, VERSION_INBOX, result, doc);
 }
 
 /* ---- each tick ---- */

@@ -1,10 +1,11 @@
 /* The inside of struct world, shared by the files of this room and nobody else: who lives here,
- * what is published, what is awake. world.c runs the turn, home.c brings people in and out, topic.c
- * publishes, claim.c knows of which blocks we are the steward, steward.c wakes things, density.c
- * counts people for the chart. Of value: value.c leads commands to the executor and their results
- * back, forward.c those that another node runs, chunk_copy.c knows the documents of awake chunks,
- * show.c shows belongings, hint.c tells who was changed by others, doubt.c finds out whose document
- * cannot be read, switches.c what is closed.
+ * what is published, what is awake. world.c runs the turn, peers.c knows the other nodes,
+ * entering.c brings people in, home.c and drain.c bring them out, spawn.c says where new ones
+ * stand, topic.c publishes, claim.c knows of which blocks we are the steward, steward.c wakes
+ * things, density.c counts people for the chart. Of value: value.c leads commands to the executor
+ * and their results back, forward.c those that another node runs, chunk_copy.c knows the documents
+ * of awake chunks, show.c shows belongings, hint.c tells who was changed by others, doubt.c finds
+ * out whose document cannot be read, switches.c what is closed.
  */
 #ifndef SEOM_WORLD_STATE_H
 #define SEOM_WORLD_STATE_H
@@ -19,6 +20,7 @@
 #include "store/place.h"
 #include "store/player.h"
 #include "store/scratch.h"
+#include "store/slots.h"
 #include "world/claim.h"
 #include "world/forward.h"
 #include "world/movement.h"
@@ -46,7 +48,10 @@ struct avatar {
     uint64_t session_epoch;
     struct mover mover;
     const struct island *island; /* borrowed from the archipelago */
-    uint32_t gate;               /* meaningful while a session plays */
+    uint32_t gate;               /* meaningful while a session plays; PEER_NONE: it is gone */
+    uint64_t conn;               /* the gate's name of the connection it was claimed for */
+    struct place_slot slot;      /* where its place is kept: on a page of ours */
+    int64_t given_ms;            /* when it was given to another home; 0: it was not */
     bool lingering;
     uint8_t owed_flags; /* enum self_flag that the gate could not be told yet */
     uint32_t last_move_no;
@@ -104,14 +109,15 @@ struct copy {
     int64_t grows_ms; /* when a job is due; INT64_MAX: never */
 };
 
-/* Somebody who is on the way in: one state at a time, drawn in home.c. */
+/* Somebody who is on the way in: one state at a time, drawn in entering.c. */
 enum entering_state {
     ENTERING_FREE,
-    ENTERING_MINT,
+    ENTERING_WAIT,
+    ENTERING_LOAD,
+    ENTERING_PLACE,
     ENTERING_CREATE,
     ENTERING_CLAIM,
     ENTERING_DOUBT,
-    ENTERING_PLACE,
     ENTERING_STATES
 };
 
@@ -119,11 +125,18 @@ struct entering {
     enum entering_state state;
     uint32_t gate;
     uint64_t conn;
-    uint64_t player; /* 0 until minted */
+    uint8_t flags;        /* enum enter_flag */
+    uint64_t known_epoch; /* of a session that goes on: the highest that its gate knows */
+    uint64_t player;      /* 0 until minted */
     uint64_t session_epoch, last_seq;
     uint64_t version; /* of the player's document */
     bool doubted;     /* the store served others when it did not serve this one */
+    bool place_known; /* and need not be read */
     uint32_t island_wish;
+    struct stand stand;     /* where they are going to stand; island 0: not known yet */
+    struct place_slot slot; /* taken for them */
+    uint64_t target;        /* home that was chosen; 0: none, for the reason of code */
+    uint8_t code;
     char name[PLAYER_NAME_MAX + 1];
 };
 
@@ -176,7 +189,7 @@ struct world {
     int64_t published_us;
     int64_t started_ms;
     struct bucket guests;          /* new ones, without a ticket */
-    uint32_t minting;              /* entering that wait for an id */
+    uint32_t waiting;              /* entering in ENTERING_WAIT */
     bool *density_told;            /* owned: per island, somebody was there when it was last told */
     uint64_t *density_keys;        /* owned: one per player, for sorting them by cell */
     struct peer_set density_gates; /* those that have spectators */
@@ -184,8 +197,9 @@ struct world {
     struct store store;
     struct players players; /* operations on player/ documents */
     struct ids ids;
+    struct slots slots;
     struct places *places; /* owned */
-    bool stopping;
+    bool stopping, draining;
 
     /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
     struct commands *commands; /* owned */
@@ -224,10 +238,28 @@ struct topic *topic_at(struct world *w, topic_id id);
 topic_id topic_of(const struct island *island, struct place at);
 uint8_t topic_chunk_of(struct place at);
 
-/* home.c */
+/* entering.c */
 void home_enter(struct world *w, uint32_t gate, const struct link_enter *enter);
-void home_turn(struct world *w); /* tries again what waits for an id */
+void entering_turn(struct world *w); /* tries again what waits for an id */
+void entering_end_all(struct world *w, uint8_t code);
+
+/* spawn.c */
+struct stand spawn_stand(const struct world *w, uint32_t wish, uint64_t draw);
+
+/* peers.c: the home that somebody is to have who stands there; 0: nobody takes people. */
+uint64_t peers_choose(struct world *w, const struct stand *stand);
+
+/* drain.c */
+void drain_turn(struct world *w, int64_t now_ms);
+
+/* home.c */
 void home_peer_down(struct world *w, uint32_t peer);
+void home_renamed(struct world *w, uint64_t node_epoch);
+/* Another home has claimed the player: the session here is over, nothing of it is written. The
+ * avatar may be gone afterwards. */
+void home_replaced(struct world *w, struct avatar *a);
+/* The same if the document, as it was read just now, says so. */
+void home_seen(struct world *w, const struct player *player);
 void home_stop(struct world *w, uint32_t retry_after_ms);
 /* false: the ring was full (counted); whoever sends state must tell it again. */
 bool home_send(struct world *w, uint32_t gate, const struct link_message *m);
@@ -235,13 +267,16 @@ bool home_send(struct world *w, uint32_t gate, const struct link_message *m);
 bool home_tell(struct world *w, const struct avatar *a, struct link_self self);
 
 /* avatar.c */
-enum err avatar_add(struct world *w, const struct entering *e, const struct stand *stand,
-                    uint32_t *out) MUST_USE;
-void avatar_remove(struct world *w, uint32_t index);
+enum err avatar_add(struct world *w, const struct entering *e, uint32_t *out) MUST_USE;
+void avatar_remove(struct world *w, uint32_t index);        /* its place is kept */
+void avatar_drop(struct world *w, uint32_t index);          /* it is not */
+void avatar_owned(struct world *w, const struct avatar *a); /* tells of its session_epoch */
+struct stand avatar_stand(const struct avatar *a);
 void avatar_input(struct world *w, uint32_t gate, const struct link_input *input);
 void avatar_linger(struct world *w, uint32_t index);
 void avatar_crossed(struct world *w, uint32_t index);
 void avatar_save(struct world *w, const struct avatar *a);
+void avatar_write_owned(const struct avatar *a, struct writer *out);
 void avatar_write_motion(const struct avatar *a, struct writer *out);
 struct avatar *avatar_find(const struct world *w, uint64_t player);       /* NULL: not here */
 struct place avatar_place(const struct world *w, const struct avatar *a); /* now */

@@ -244,9 +244,10 @@ send_snapshot(struct world *w, struct topic *t, uint32_t gate)
     for (uint8_t c = 0; c < TOPIC_CHUNKS && w->options.mutant != WORLD_MUTANT_SNAPSHOT_EMPTY; c++) {
         for (uint32_t i = t->members[c]; i != POOL_NONE && !s.failed;) {
             const struct avatar *a = pool_at(&w->avatars, i);
-            if (writer_left(&s.out) < RECORD_MOTION_BYTES) {
+            if (writer_left(&s.out) < RECORD_OWNED_BYTES + RECORD_MOTION_BYTES) {
                 snapshot_flush(&s);
             }
+            avatar_write_owned(a, &s.out);
             avatar_write_motion(a, &s.out);
             i = a->next;
         }

@@ -187,14 +187,6 @@ value_left(struct world *w, struct avatar *a)
 
 /* ---- commands ---- */
 
-/* Somebody else is home to this player, by the document: this session is over. */
-static void
-end_session(struct world *w, const struct avatar *a)
-{
-    home_tell(w, a, (struct link_self){.kind = SELF_END, .code = SEOM__CODE__REPLACED});
-    avatar_remove(w, map_get(&w->avatar_by_id, a->id));
-}
-
 static void
 done(void *ctx, uint64_t player, const struct command_result *result)
 {
@@ -213,7 +205,7 @@ value_done(struct world *w, const struct command_result *result)
     }
     if (code == SEOM__CODE__REPLACED) {
         if (a->command_epoch == a->session_epoch) {
-            end_session(w, a);
+            home_replaced(w, a); /* by the document somebody else is home */
             return;
         }
         code = SEOM__CODE__RETRY_AFTER; /* it was asked by a session that is over: once more */

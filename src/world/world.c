@@ -46,6 +46,7 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
                calls_max + (options->game->society != NULL ? STORE_CALLS_OF_VALUE : 0));
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
+    slots_init(&w->slots, &w->store, w->options.world_id);
     claims_init(w, topics_max);
     w->places = places_alloc(&w->store, w->options.world_id, &(struct places_limits){0});
     CHECK(w->places != NULL);
@@ -61,6 +62,7 @@ world_free(struct world **world)
     value_fini(w);
     claims_fini(w);
     places_free(&w->places);
+    slots_fini(&w->slots);
     players_fini(&w->players);
     store_fini(&w->store);
     map_fini(&w->avatar_by_id);
@@ -88,49 +90,6 @@ count_wait(struct world *w, int64_t sent_us)
 {
     int64_t now_us = env_mono_us(w->env);
     hist_add(&w->stats.queue_wait_us, sent_us < now_us ? (uint64_t)now_us - (uint64_t)sent_us : 0);
-}
-
-void
-world_peer_up(struct world *w, uint32_t peer, const struct node *node)
-{
-    CHECK(peer < PEERS_MAX && !w->peers[peer].up);
-    w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
-    forward_peer_up(w, peer);
-}
-
-void
-world_peer_down(struct world *w, uint32_t peer, bool dead)
-{
-    CHECK(peer < PEERS_MAX && w->peers[peer].up);
-    env_trace(w->env, "world.peer_down", w->peers[peer].node.epoch, dead);
-    topic_peer_down(w, peer);
-    home_peer_down(w, peer);
-    uint64_t epoch = w->peers[peer].node.epoch;
-    forward_peer_down(w, peer);
-    w->peers[peer] = (struct peer){0};
-    if (dead) {
-        world_node_died(w, epoch);
-    }
-}
-
-void
-world_node_died(struct world *w, uint64_t node_epoch)
-{
-    steward_node_died(w, node_epoch);
-}
-
-void
-world_book_changed(struct world *w)
-{
-    steward_book_changed(w);
-}
-
-void
-world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t players)
-{
-    CHECK(peer < PEERS_MAX && w->peers[peer].up);
-    w->peers[peer].draining = draining;
-    w->peers[peer].players = players;
 }
 
 void
@@ -184,9 +143,10 @@ run_ticks(struct world *w, int64_t now_ms)
         density_publish(w);
     }
     w->tick = tick;
-    if (w->minting > 0) {
-        home_turn(w);
+    if (w->waiting > 0) {
+        entering_turn(w);
     }
+    drain_turn(w, now_ms);
     places_turn(w->places, now_ms);
     claims_turn(w, now_ms);
     if (w->commands != NULL) {
@@ -206,7 +166,7 @@ has_news(const struct world *w)
 static int64_t
 next_tick_us(const struct world *w, int64_t now_us, int64_t now_ms)
 {
-    bool idle = w->stats.players == 0 && w->wheel.count == 0 && w->minting == 0 && !w->stopping &&
+    bool idle = w->stats.players == 0 && w->wheel.count == 0 && w->waiting == 0 && !w->stopping &&
                 peer_set_is_empty(&w->density_gates);
     return idle ? now_us + IDLE_TURN_US : now_us + ((w->tick + 1) * WORLD_TICK_MS - now_ms) * 1000;
 }
@@ -232,6 +192,14 @@ world_turn(struct world *w)
         next_us = w->published_us + WORLD_PUBLISH_US;
     }
     return commands_us < next_us ? commands_us : next_us;
+}
+
+void
+world_renamed(struct world *w, uint64_t node_epoch)
+{
+    CHECK(node_epoch != 0);
+    home_renamed(w, node_epoch);
+    steward_renamed(w);
 }
 
 void
@@ -300,6 +268,7 @@ world_next_player(const struct world *w, uint32_t *cursor, struct world_player *
                                  .island = island_id(a->island),
                                  .look = a->mover.look,
                                  .lingering = a->lingering,
+                                 .given = a->given_ms != 0,
                                  .motion = a->mover.motion};
     return true;
 }

@@ -63,6 +63,10 @@ struct world_stats {
     uint64_t moves, moves_refused, moves_shortened, moves_stale;
     uint64_t crossings, batches, batch_bytes, batches_full, snapshots, says, commands;
     uint64_t enters, enters_refused, takeovers, leaves;
+    uint64_t resumes;  /* sessions that came from a home that is gone or gave them away */
+    uint64_t sent_on;  /* who entered, to another home */
+    uint64_t given;    /* sessions, by draining */
+    uint64_t replaced; /* sessions that another home has claimed */
     uint64_t messages, malformed;
     uint64_t topics_full, places_refused, says_refused, stale_inputs,
         controls_lost;             /* limits reached, input refused */
@@ -110,6 +114,13 @@ struct store_done world_store_done(struct world *w);
 /* Does what is due; returns the mono time (us) of the next turn it wants, unless a message comes
  * first. */
 int64_t world_turn(struct world *w);
+/* Gives everybody to other homes and takes nobody in any more. world_drained(): nobody is left and
+ * all is durable. */
+void world_drain(struct world *w);
+bool world_drained(const struct world *w);
+/* The others have declared our registration dead, this is the new one: all sessions here are over,
+ * nothing of them is told or written any more. */
+void world_renamed(struct world *w, uint64_t node_epoch);
 /* SIGTERM: everybody's session ends with SERVER_STOPS, places are flushed. world_stopped(): all is
  * durable. */
 void world_stop(struct world *w, uint32_t retry_after_ms);
@@ -131,7 +142,7 @@ struct world_player {
     uint64_t player, session_epoch;
     uint32_t island;
     uint8_t look;
-    bool lingering;
+    bool lingering, given; /* given: to another home, as this one drains */
     struct motion motion;
 };
 

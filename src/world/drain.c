@@ -1,0 +1,65 @@
+/* Drain: a home that is going to end gives everybody to other homes. Each session is handed to the
+ * gate with the node that placement drew (GO); from then on nothing of it is heeded here, the gate
+ * keeps what its client says until the new home answers. The avatar stands until the new home's
+ * claim is seen, or DRAIN_STANDS_MS have passed. Lingering ones are saved and go. Paced, so that
+ * the claims of many do not wait for each other.
+ */
+#include "base/check.h"
+#include "world/state.h"
+
+#define DRAIN_PER_TICK  200
+#define DRAIN_STANDS_MS 2000
+
+/* false: the link had no room, or nobody takes people: once more at the next tick. */
+static bool
+give(struct world *w, struct avatar *a, int64_t now_ms)
+{
+    struct stand stand = avatar_stand(a);
+    uint64_t node = peers_choose(w, &stand);
+    if (node == 0 || !home_send(w, a->gate,
+                                &(struct link_message){.kind = LINK_GO,
+                                                       .as.go = {.player = a->id,
+                                                                 .session_epoch = a->session_epoch,
+                                                                 .node = node}})) {
+        return false;
+    }
+    a->given_ms = now_ms;
+    w->stats.given++;
+    return true;
+}
+
+void
+drain_turn(struct world *w, int64_t now_ms)
+{
+    if (!w->draining || w->stopping) {
+        return;
+    }
+    uint32_t left = DRAIN_PER_TICK;
+    for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
+         i = pool_next(&w->avatars, i)) {
+        struct avatar *a = pool_at(&w->avatars, i);
+        bool entering = map_get(&w->entering_by_player, a->id) != MAP_NONE;
+        if (entering) {
+            continue;
+        }
+        if (a->given_ms != 0 ? now_ms - a->given_ms >= DRAIN_STANDS_MS : a->lingering) {
+            avatar_remove(w, i);
+        } else if (a->given_ms == 0 && left > 0) {
+            left = give(w, a, now_ms) ? left - 1 : 0;
+        }
+    }
+}
+
+void
+world_drain(struct world *w)
+{
+    w->draining = true;
+}
+
+bool
+world_drained(const struct world *w)
+{
+    bool at_rest = w->commands == NULL || commands_under_way(w->commands) == 0;
+    return w->draining && at_rest && w->stats.players == 0 && w->entering.used == 0 &&
+           places_stats(w->places).dirty == 0;
+}
