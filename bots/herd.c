@@ -36,6 +36,8 @@ struct member {
     struct loop_watch watch;
     struct herd *herd; /* borrowed */
     int fd;            /* -1: none */
+    uint32_t gate;     /* of options.gates */
+    int64_t broke_us;  /* the line on which it played; 0: none since */
     bool connecting;
 };
 
@@ -60,6 +62,7 @@ struct herd {
     enum herd_phase phase;
     uint32_t started, playing, observer_count;
     uint64_t lost;
+    struct hist away_ms;
     uint64_t others, others_of; /* of around_count(), summed */
     struct totals past;         /* of clients that were given up */
     struct totals at_measuring, at_second;
@@ -111,6 +114,8 @@ member_broke(struct member *m)
     m->connecting = false;
     h->playing -= played;
     h->lost += played && h->phase != HERD_LEAVING;
+    m->broke_us = played ? h->now_us : m->broke_us;
+    m->gate = (m->gate + 1) % h->options.gates_count;
     h->truth.spots[m->bot.number].island = 0;
     m->bot.end_code = 0;
     seom_client_broke(c, h->now_us);
@@ -172,6 +177,10 @@ member_welcomed(struct member *m)
     struct herd *h = m->herd;
     const struct seom_client *c = m->bot.client;
     h->playing++;
+    if (m->broke_us != 0) {
+        hist_add(&h->away_ms, (uint64_t)(h->now_us - m->broke_us) / 1000);
+        m->broke_us = 0;
+    }
     if (seom_client_entity(c) != 0) {
         enum err error = map_put(&h->truth.by_entity, seom_client_entity(c), m->bot.number);
         CHECK(error == OK ||
@@ -263,9 +272,9 @@ member_connect(struct member *m)
 {
     struct herd *h = m->herd;
     seom_client_connecting(m->bot.client, h->now_us);
-    const struct sockaddr *to = (const struct sockaddr *)&h->options.to;
+    const struct herd_gate *gate = &h->options.gates[m->gate];
     m->bot.turn_us = 0;
-    if (dial_start(to, h->options.to_bytes, m->bot.number, &m->fd) != OK) {
+    if (dial_start((const struct sockaddr *)&gate->at, gate->bytes, m->bot.number, &m->fd) != OK) {
         m->fd = -1;
         member_broke(m);
         return;
@@ -336,6 +345,7 @@ member_open(struct herd *h, uint32_t number)
     struct observer *observer = observer_for(h, number);
     m->herd = h;
     m->fd = -1;
+    m->gate = number % h->options.gates_count;
     m->watch = (struct loop_watch){.ready = member_ready, .ctx = m};
     h->bots[number] = &m->bot;
     enum err error =
@@ -483,6 +493,7 @@ fill_result(struct herd *h, struct herd_result *out)
     *out = (struct herd_result){.wanted = h->options.count,
                                 .connected = h->playing,
                                 .lost = h->lost,
+                                .away_ms = h->away_ms,
                                 .misplaced = h->flock.misplaced,
                                 .seen_share = -1};
     if (h->phase == HERD_MEASURING) {

@@ -22,6 +22,7 @@
 #define HERD_CONNECTS_PER_S 2000
 #define HERD_WHY_MAX        256
 #define HERD_OBSERVERS_MAX  1000
+#define HERD_GATES_MAX      16
 
 enum herd_phase { HERD_CONNECTING, HERD_WARMING, HERD_MEASURING, HERD_LEAVING };
 
@@ -38,9 +39,16 @@ struct herd_second {
     uint64_t done, refused;                        /* commands, since the beginning */
 };
 
+/* Where one can connect. */
+struct herd_gate {
+    struct sockaddr_storage at;
+    socklen_t bytes;
+};
+
 struct herd_options {
-    struct sockaddr_storage to;
-    socklen_t to_bytes;
+    /* The bots are spread over them; whose line breaks tries the next one. */
+    struct herd_gate gates[HERD_GATES_MAX];
+    uint32_t gates_count;
     uint32_t count;
     struct plan_options plan;    /* profile, seed, tracks, per_island; square: see below */
     uint32_t observers;          /* so many bots, spread evenly; UINT32_MAX: HERD_OBSERVERS */
@@ -62,6 +70,7 @@ struct herd_options {
 struct herd_result {
     uint32_t wanted, connected; /* at the end of measuring */
     uint64_t lost;              /* lines that broke while playing */
+    struct hist away_ms;        /* of those that came back, until they played again */
     uint64_t misplaced;         /* did not begin where the plan has them (square islands) */
     uint64_t moves, frames, bytes_in, corrections;
     double seconds;

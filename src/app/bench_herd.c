@@ -46,8 +46,8 @@ to_server(struct bench_shared *shared, struct herd_options *out)
     struct address to;
     snprintf(text, sizeof text, "127.0.0.1:%" PRIu32, atomic_load(&shared->port));
     CHECK(address_parse(text, &to) == NULL);
-    out->to = to.socket;
-    out->to_bytes = to.socket_bytes;
+    out->gates[0] = (struct herd_gate){.at = to.socket, .bytes = to.socket_bytes};
+    out->gates_count = 1;
 }
 
 int

@@ -28,10 +28,10 @@ enum {
 };
 
 struct request {
-    struct address to;
+    const char *to;
     const char *tracks_path;
     struct herd_options herd;
-    bool has_to, quiet;
+    bool quiet;
     bool mute; /* a part of `seom dev`, which speaks for itself: no report */
 };
 
@@ -65,17 +65,28 @@ profile_parse(struct request *r, const char *text, struct argp_state *state)
     }
 }
 
+/* One address, or several with commas between them. */
 static void
-to_parse(struct request *r, const char *text, struct argp_state *state)
+to_parse(struct herd_options *h, const char *text, struct argp_state *state)
 {
-    const char *wrong = address_parse(text, &r->to);
-    if (wrong == NULL && r->to.port == 0) {
-        wrong = "has no port";
+    char copy[HERD_GATES_MAX * ADDRESS_TEXT_MAX], *rest = copy, *one;
+    if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy) {
+        argp_error(state, "--to: at most %d addresses", HERD_GATES_MAX);
     }
-    if (wrong != NULL) {
-        argp_error(state, "--to %s: %s", text, wrong);
+    for (h->gates_count = 0; (one = strsep(&rest, ",")) != NULL; h->gates_count++) {
+        struct address to;
+        const char *wrong = address_parse(one, &to);
+        if (wrong == NULL && to.port == 0) {
+            wrong = "has no port";
+        }
+        if (wrong == NULL && h->gates_count == HERD_GATES_MAX) {
+            wrong = "is one too many";
+        }
+        if (wrong != NULL) {
+            argp_error(state, "--to %s: %s", one, wrong);
+        }
+        h->gates[h->gates_count] = (struct herd_gate){.at = to.socket, .bytes = to.socket_bytes};
     }
-    r->has_to = true;
 }
 
 static error_t
@@ -84,7 +95,10 @@ request_parse(int key, char *arg, struct argp_state *state)
     struct request *r = state->input;
     struct herd_options *h = &r->herd;
     switch (key) {
-    case 't': to_parse(r, arg, state); return 0;
+    case 't':
+        r->to = arg;
+        to_parse(h, arg, state);
+        return 0;
     case 'n': h->count = number_of(arg, 1, HERD_MAX, "--count", state); return 0;
     case 'p': profile_parse(r, arg, state); return 0;
     case 'T': r->tracks_path = arg; return 0;
@@ -102,7 +116,7 @@ request_parse(int key, char *arg, struct argp_state *state)
     case OPTION_WARM: h->warm_s = number_of(arg, 0, 3600, "--warm-up", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     case ARGP_KEY_END:
-        if (!r->has_to || h->count == 0) {
+        if (r->to == NULL || h->count == 0) {
             argp_error(state, "--to ADDR:PORT and --count N are needed");
         }
         return 0;
@@ -111,7 +125,7 @@ request_parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option request_options[] = {
-    {"to", 't', "ADDR:PORT", 0, "the player port", 0},
+    {"to", 't', "ADDR:PORT,...", 0, "the player port; of a cluster, those of all gates", 0},
     {"count", 'n', "N", 0, "how many bots", 0},
     {"profile", 'p', "real|dense|crowd|trade", 0, "what they do (real)", 0},
     {"think", OPTION_THINK, "MS", 0, "trade: between an answer and the next command (500)", 0},
@@ -204,6 +218,9 @@ print_table(const struct herd_result *r)
     snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost", r->connected,
              r->wanted, r->lost);
     print_row(table, "connected", text);
+    if (r->away_ms.count > 0) {
+        print_hist(table, "away after a lost line, ms", &r->away_ms);
+    }
     snprintf(text, sizeof(text), "%.2f, %" PRIu64 " corrections", r->changes_per_player_s,
              r->corrections);
     print_row(table, "changes a player-second", text);
@@ -276,6 +293,7 @@ json_of_result(const struct request *q, const struct herd_result *r)
         "corrections", (json_int_t)r->corrections, "bots_cpu_us_per_player_s",
         r->cpu_us_per_player_s, "invariants_broken", broken, "invariants_checked", checked);
     CHECK(o != NULL);
+    json_object_set_new(o, "away_ms", json_of_hist(&r->away_ms));
     json_object_set_new(o, "update_age_ms", json_of_hist(&r->measures.age_ms));
     json_object_set_new(o, "age_samples", json_integer((json_int_t)r->measures.age_ms.count));
     json_object_set_new(o, "nearest_age_ms", json_of_hist(&r->measures.nearest_age_ms));
@@ -325,8 +343,6 @@ bots_command(int argc, char **argv)
         return 1;
     }
     r.herd.ctx = &r;
-    r.herd.to = r.to.socket;
-    r.herd.to_bytes = r.to.socket_bytes;
     r.herd.plan.tracks = tracks;
     catch_signals();
     struct herd_result *result = calloc(1, sizeof(*result));
@@ -337,9 +353,7 @@ bots_command(int argc, char **argv)
     if (error == OK && !r.mute) {
         print_table(result);
     } else if (error != OK) {
-        char to[ADDRESS_TEXT_MAX];
-        address_text(&r.to, to);
-        output_progress("seom bots --to %s: %s: %s", to, why, err_text(error));
+        output_progress("seom bots --to %s: %s: %s", r.to, why, err_text(error));
     }
     if (result->wanted > 0 && !r.mute) { /* there was a run, even if nobody was let in */
         json_t *o = json_of_result(&r, result);
