@@ -175,7 +175,8 @@ inherit(struct gate_node *g, char *why)
         return OK;
     }
     if (e != OK) {
-        snprintf(why, NODE_WHY_MAX, "the gate at %s does not hand over: %s", path, err_text(e));
+        snprintf(why, NODE_WHY_MAX, "the gate whose place this one takes does not hand over: %s",
+                 err_text(e));
         return e;
     }
     g->listener = g->handed[HANDED_LISTENER];
@@ -209,7 +210,8 @@ open_handover(struct gate_node *g, char *why)
                                        .ctx = g};
     enum err e = handover_open(&options, &g->handover);
     if (e != OK) {
-        snprintf(why, NODE_WHY_MAX, "%s: %s", path, err_text(e));
+        snprintf(why, NODE_WHY_MAX, "the socket for whoever takes this gate's place: %s",
+                 err_text(e));
     }
     return e;
 }
@@ -386,6 +388,7 @@ join_mesh(struct gate_node *g)
 {
     g->node.self.epoch = env_random(&g->node.env) >> 1 | 1;
     struct mesh_options mesh = {.self = g->node.self,
+                                .world = (uint16_t)g->input.config.world,
                                 .seeds = g->seeds,
                                 .seeds_count = g->seeds_count,
                                 .events = {.ctx = g,

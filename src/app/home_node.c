@@ -156,6 +156,7 @@ static void
 join_mesh(struct home_node *h)
 {
     struct mesh_options options = {.self = h->node.self,
+                                   .world = (uint16_t)h->input.config.world,
                                    .book = directory_book(h->directory),
                                    .events = {.ctx = h,
                                               .up = peer_up,
@@ -386,11 +387,8 @@ open_store(struct home_node *h, char *why)
 static enum err
 open_directory(struct home_node *h, char *why)
 {
-    struct etcd_directory_options etcd = {.loop = h->node.loop,
-                                          .urls = h->input.config.directory,
-                                          .log_ctx = &h->node.log,
-                                          .log = log_write};
-    if (etcd.urls[0] == '\0') {
+    const char *servers = h->input.config.directory;
+    if (servers[0] == '\0') {
         snprintf(why, NODE_WHY_MAX,
                  "a home of a cluster needs a directory in which the others find it: --directory "
                  "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)");
@@ -407,13 +405,16 @@ open_directory(struct home_node *h, char *why)
                                                    .book_changed = book_changed}};
     h->directory = directory_alloc(&options, &h->node.env);
     CHECK(h->directory != NULL);
+    struct etcd_directory_options etcd = {
+        .loop = h->node.loop, .urls = servers, .log_ctx = &h->node.log, .log = log_write};
     enum err e =
         etcd_directory_open(&etcd, directory_done(h->directory), &h->etcd, why, NODE_WHY_MAX);
-    if (e == OK) {
-        struct env_directory port = etcd_directory_port(h->etcd);
-        directory_start(h->directory, &port);
+    if (e != OK) {
+        return e;
     }
-    return e;
+    struct env_directory port = etcd_directory_port(h->etcd);
+    directory_start(h->directory, &port);
+    return OK;
 }
 
 /* The world is known: from here on world time is everybody's. */

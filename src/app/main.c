@@ -27,6 +27,9 @@ static const struct command bench_commands[] = {
     {.name = "store",
      .help = "durable commits beside what disk and engine can do",
      .run = bench_store_command},
+    {.name = "request",
+     .help = "requests over a link beside a bare loop",
+     .run = bench_request_command},
     {.name = NULL},
 };
 
@@ -83,6 +86,8 @@ static const struct command commands[] = {
     {.name = "spof",
      .help = "list what stands alone in a cluster, and what dies with it",
      .run = spof_command},
+    {.name = "home", .help = "run one home of a cluster", .run = home_command},
+    {.name = "gate", .help = "run one gate of a cluster", .run = gate_command},
     {.name = "bots", .help = "walk bots in a running world", .run = bots_command},
     {.name = "bench", .help = "measure this machine and this server", .children = bench_commands},
     {.name = "sim",
