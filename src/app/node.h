@@ -22,7 +22,7 @@
 #include "watch/http.h"
 
 #define NODE_WHY_MAX  512
-#define NODE_PATH_MAX 4096
+#define NODE_PATH_MAX 384 /* CONFIG_TEXT_MAX and the names of files */
 
 struct node_process {
     const struct config *config; /* borrowed */
