@@ -80,9 +80,7 @@ mesh_free(struct mesh **pointer)
         return;
     }
     for (uint32_t line = 0; line < LINES_MAX; line++) {
-        if (mesh->lines[line].state != LINE_NONE) {
-            mesh_line_close(mesh, line);
-        }
+        lane_clear(&mesh->lines[line].lane, &mesh->blocks);
     }
     lane_blocks_fini(&mesh->blocks);
     pool_fini(&mesh->buffers);
@@ -257,17 +255,37 @@ overslept(struct mesh *mesh, int64_t late_us)
     }
 }
 
-/* A new name begins anew: all links, and what this process thought of others under the old one. */
+/* All that was said under the old name is over. */
 static void
-take_new_name(struct mesh *mesh)
+drop_all(struct mesh *mesh)
 {
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
         struct mesh_peer *peer = &mesh->peers[p];
         if (peer->state == PEER_UP) {
             mesh_line_close(mesh, peer->line);
             mesh_peer_broke(mesh, p, false);
+        } else if (peer->state == PEER_DIALLING || peer->state == PEER_ASKING) {
+            peer->line = NO_LINE; /* closed below */
+            mesh_peer_move(peer, PEER_IDLE);
         }
-        peer->dead = peer->refuses_us = false;
+    }
+    for (uint32_t line = 0; line < LINES_MAX; line++) {
+        if (mesh->lines[line].state != LINE_NONE) {
+            mesh_line_close(mesh, line);
+        }
+    }
+    for (uint32_t i = 0; i < SEEDS_MAX; i++) {
+        mesh->seeds[i].line = NO_LINE;
+    }
+}
+
+/* A new name begins anew, also in what this process thinks of others. */
+static void
+take_new_name(struct mesh *mesh)
+{
+    drop_all(mesh);
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        mesh->peers[p].dead = mesh->peers[p].refuses_us = false;
     }
     map_fini(&mesh->tombstones);
     map_init(&mesh->tombstones, TOMBSTONES_MAX + 1, env_random(&mesh->env));
@@ -295,12 +313,7 @@ static void
 tell_dead_self(struct mesh *mesh)
 {
     mesh->dead_untold = false;
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
-        if (mesh->peers[p].state == PEER_UP) {
-            mesh_line_close(mesh, mesh->peers[p].line);
-            mesh_peer_broke(mesh, p, false);
-        }
-    }
+    drop_all(mesh);
     env_log(&mesh->env, LOG_WARN, "mesh.dead_self", "%s: the others have declared epoch %llu dead",
             mesh->self.name, (unsigned long long)mesh->self.epoch);
     mesh->options.events.dead_self(mesh->options.events.ctx);

@@ -84,6 +84,8 @@ struct mesh_stats {
 
 enum err mesh_alloc(const struct mesh_options *options, const struct env *env,
                     const struct env_transport *transport, struct mesh **out) MUST_USE;
+/* Says nothing to anybody: a process that ends leaves its lines to the transport, one that dies to
+ * the kernel. */
 void mesh_free(struct mesh **mesh);
 struct transport_events mesh_transport_events(struct mesh *mesh);
 

@@ -2,14 +2,13 @@
  * since. Then all peers are asked whether they see it, each of which answers at once or tries it
  * first (a beat over its own link); one that does acquits. When nobody does, it is dead if nobody
  * listens at its address, if it does not stand in the book any more, or if we and those who
- * answer are at least as many as those whom we do not see: a few who were cut off from the many do
- * not bury the many.
+ * answered are at least as many as those who did not or whom we do not see: a few who were cut off
+ * from the many do not bury the many.
  *
  * A verdict is told to all. Whoever hears of one tries the node himself, over his link or by
  * dialling, and believes the verdict when that fails, or when a second node says so while he has no
  * link. Nobody believes a word about himself but a refused hello, and that only when at least as
- * many nodes refuse him as take him for alive; of two who buried each other the older registration
- * stays.
+ * many nodes refuse him as are linked with him.
  */
 #include "base/check.h"
 #include "fabric/mesh_inside.h"
@@ -87,9 +86,11 @@ verdict(struct mesh *mesh, uint32_t p)
     uint32_t seeing = 1, unseen = 0;
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         const struct mesh_peer *other = &mesh->peers[i];
-        bool counts = other->state != PEER_FREE && !other->dead;
-        seeing += counts && other->state == PEER_UP;
-        unseen += counts && other->state != PEER_UP && (other->in_book || other->was_up);
+        bool answered = mesh_set_has(&peer->witnesses, i);
+        bool counts =
+            other->state != PEER_FREE && !other->dead && (other->in_book || other->was_up);
+        seeing += answered;
+        unseen += counts && !answered;
     }
     peer->enquiry_again_us = mesh_now(mesh) + ENQUIRY_PAUSE_US;
     if (peer->refused || !peer->in_book || seeing >= unseen) {
@@ -98,8 +99,8 @@ verdict(struct mesh *mesh, uint32_t p)
         return;
     }
     env_log(&mesh->env, LOG_WARN, "mesh.minority",
-            "%s is silent, but we see only %u nodes of %u: no verdict", peer->node.name, seeing,
-            seeing + unseen);
+            "%s is silent, but only %u nodes of %u are with us: no verdict", peer->node.name,
+            seeing, seeing + unseen);
     mesh_peer_move(peer, PEER_IDLE);
     mesh_due(mesh, peer->dial_at_us);
 }
@@ -121,7 +122,7 @@ mesh_suspect(struct mesh *mesh, uint32_t p)
     mesh->stats.suspicions++;
     peer->enquiry_until_us = now_us + ENQUIRY_US;
     mesh_due(mesh, peer->enquiry_until_us);
-    peer->awaited = (struct mesh_set){.bits = {0}};
+    peer->awaited = peer->witnesses = (struct mesh_set){.bits = {0}};
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         mesh_set_put(&peer->awaited, i, mesh->peers[i].state == PEER_UP);
     }
@@ -142,11 +143,13 @@ mesh_acquit(struct mesh *mesh, uint32_t p)
     mesh_due(mesh, peer->dial_at_us);
 }
 
+/* said: he does not see it; else his link broke. */
 static void
-answered(struct mesh *mesh, uint32_t p, uint32_t witness)
+heard_witness(struct mesh *mesh, uint32_t p, uint32_t witness, bool said)
 {
     struct mesh_peer *peer = &mesh->peers[p];
     mesh_set_put(&peer->awaited, witness, false);
+    mesh_set_put(&peer->witnesses, witness, said);
     if (peer->state == PEER_ASKING && mesh_set_is_empty(&peer->awaited)) {
         verdict(mesh, p);
     }
@@ -163,7 +166,7 @@ mesh_seen(struct mesh *mesh, uint32_t from, const struct mesh_seen *seen)
     if (seen->alive) {
         mesh_acquit(mesh, p);
     } else {
-        answered(mesh, p, from);
+        heard_witness(mesh, p, from, true);
     }
 }
 
@@ -173,7 +176,7 @@ mesh_forget_witness(struct mesh *mesh, uint32_t witness)
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
         mesh_set_put(&mesh->peers[p].askers, witness, false);
         if (mesh->peers[p].state == PEER_ASKING) {
-            answered(mesh, p, witness);
+            heard_witness(mesh, p, witness, false);
         }
     }
 }
@@ -259,7 +262,7 @@ mesh_obituary(struct mesh *mesh, uint32_t from, uint64_t epoch)
 void
 mesh_refused_as_dead(struct mesh *mesh, uint64_t refuser)
 {
-    if (mesh->is_dead || (mesh_is_dead(mesh, refuser) && mesh->self.epoch < refuser)) {
+    if (mesh->is_dead) {
         return;
     }
     uint32_t p = mesh_peer_find(mesh, refuser);

@@ -131,8 +131,8 @@ struct mesh_peer {
     int64_t seen_at_us; /* when they get their answer at the latest */
 
     /* Our own enquiry. */
-    bool refused; /* nobody listens there: that is more than silence */
-    struct mesh_set awaited;
+    bool refused;                       /* nobody listens there: that is more than silence */
+    struct mesh_set awaited, witnesses; /* asked; those who do not see it either */
     int64_t enquiry_until_us, enquiry_again_us;
 };
 
