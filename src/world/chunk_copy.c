@@ -13,6 +13,11 @@
  *
  * At most READS_MAX are read at once, in the order of waking; all of it is given back when the
  * chunk falls asleep.
+ *
+ * In a cluster others may write a chunk's document, too: whoever could not reach us in time. A hint
+ * of the store has it read again, at most every HINTED_MS, since most hints are about what we wrote
+ * ourselves; and as hints can be missed, all copies are read round and round, one every HEAL_MS or
+ * as often as HEALED_PER_TICK allows.
  */
 #include "base/check.h"
 #include "seom.pb-c.h"
@@ -21,11 +26,14 @@
 #include "world/state.h"
 #include <string.h>
 
-#define READS_MAX      512
-#define REREAD_MS_MIN  500
-#define REREAD_MS_MAX  8000
-#define GROW_RETRY_MS  2000
-#define FAILURES_SHIFT 4
+#define READS_MAX       512
+#define REREAD_MS_MIN   500
+#define REREAD_MS_MAX   8000
+#define GROW_RETRY_MS   2000
+#define FAILURES_SHIFT  4
+#define HINTED_MS       500
+#define HEAL_TICKS      300 /* 30 s */
+#define HEALED_PER_TICK 64
 
 static const uint8_t copy_moves[COPY_STATES] = {
     [COPY_WANTED] = 1 << COPY_READING | 1 << COPY_AWAY,
@@ -81,7 +89,9 @@ unlist(struct world *w, const struct copy *c)
 static void
 want(struct world *w, uint32_t index)
 {
-    copy_move(pool_at(&w->copies, index), COPY_WANTED);
+    struct copy *c = pool_at(&w->copies, index);
+    copy_move(c, COPY_WANTED);
+    c->reread_ms = 0; /* it is read now */
     list(w, index);
 }
 
@@ -224,6 +234,15 @@ copies_read(struct world *w)
 
 /* ---- a chunk wakes and sleeps ---- */
 
+static void
+watch(struct world *w, const struct copy *c, bool on)
+{
+    struct key key = key_of(w, c);
+    if (!claim_is_alone(w) && store_watch(&w->store, key_slice(&key), on) != OK) {
+        env_trace(w->env, "chunk.not_watched", c->topic, c->chunk);
+    }
+}
+
 void
 copy_take(struct world *w, struct topic *t, uint8_t chunk)
 {
@@ -237,6 +256,7 @@ copy_take(struct world *w, struct topic *t, uint8_t chunk)
     *c = (struct copy){
         .state = COPY_WANTED, .topic = topic_index(w, t), .chunk = chunk, .grows_ms = INT64_MAX};
     t->copies[chunk] = index;
+    watch(w, c, true);
     list(w, index);
 }
 
@@ -250,24 +270,33 @@ copy_give(struct world *w, struct topic *t, uint8_t chunk)
     if (c->state == COPY_WANTED) {
         unlist(w, c);
     }
+    watch(w, c, false);
     buffers_give(&w->buffers, &c->buffer);
     pool_give(&w->copies, t->copies[chunk]);
     t->copies[chunk] = POOL_NONE;
 }
 
-void
-copy_wrote(struct world *w, uint64_t chunk, uint64_t version, bool exists, struct slice value)
+/* NULL: it is asleep. */
+static struct copy *
+copy_of(struct world *w, uint64_t chunk)
 {
     struct place corner = {chunk_cx(chunk) * CHUNK_MM, chunk_cy(chunk) * CHUNK_MM};
     uint32_t island = chunk_island(chunk);
-    struct topic *t = archipelago_find(w->options.islands, island) == NULL
-                          ? NULL
-                          : topic_find(w, topic_make(island, chunk_cx(chunk) / BLOCK_CHUNKS,
-                                                     chunk_cy(chunk) / BLOCK_CHUNKS));
-    struct copy *c = t == NULL ? NULL : copy_at(w, t, topic_chunk_of(corner));
+    const struct topic *t = archipelago_find(w->options.islands, island) == NULL
+                                ? NULL
+                                : topic_find(w, topic_make(island, chunk_cx(chunk) / BLOCK_CHUNKS,
+                                                           chunk_cy(chunk) / BLOCK_CHUNKS));
+    return t == NULL ? NULL : copy_at(w, t, topic_chunk_of(corner));
+}
+
+void
+copy_wrote(struct world *w, uint64_t chunk, uint64_t version, bool exists, struct slice value)
+{
+    struct copy *c = copy_of(w, chunk);
     if (c == NULL) {
-        return; /* asleep */
+        return;
     }
+    struct topic *t = pool_at(&w->topics, c->topic);
     bool known = version > 0 && replace(w, c, version, exists, value);
     if (!known && c->state == COPY_STANDS) {
         want(w, t->copies[c->chunk]);
@@ -278,7 +307,38 @@ copy_wrote(struct world *w, uint64_t chunk, uint64_t version, bool exists, struc
     copies_read(w);
 }
 
+void
+copy_hinted(struct world *w, uint64_t chunk)
+{
+    struct copy *c = copy_of(w, chunk);
+    if (c == NULL) {
+        return;
+    }
+    c->again |= c->state == COPY_READING;
+    if (c->state == COPY_STANDS && c->reread_ms == 0) {
+        c->reread_ms = env_world_ms(w->env) + HINTED_MS;
+        steward_set_timer(w, pool_at(&w->topics, c->topic));
+    }
+}
+
 /* ---- time ---- */
+
+void
+copies_heal(struct world *w)
+{
+    uint32_t made = w->copies.made, step = (made + HEAL_TICKS - 1) / HEAL_TICKS;
+    step = step < HEALED_PER_TICK ? step : HEALED_PER_TICK;
+    for (uint32_t n = 0; n < step && claim_has_others(w); n++) {
+        uint32_t index = w->copies_healed < made ? w->copies_healed : 0;
+        w->copies_healed = index + 1;
+        if (pool_in_use(&w->copies, index) &&
+            ((struct copy *)pool_at(&w->copies, index))->state == COPY_STANDS) {
+            w->stats.reads_healing++;
+            want(w, index);
+        }
+    }
+    copies_read(w);
+}
 
 static void
 grown(void *ctx, uint64_t handle, const struct command_result *result)
@@ -331,7 +391,9 @@ copies_due(struct world *w, struct topic *t, int64_t now_ms)
     bool again = t->reread_ms != 0 && now_ms >= t->reread_ms;
     for (uint8_t chunk = 0; chunk < TOPIC_CHUNKS; chunk++) {
         struct copy *c = copy_at(w, t, chunk);
-        if (c != NULL && again && c->state == COPY_AWAY) {
+        bool changed =
+            c != NULL && c->state == COPY_STANDS && c->reread_ms != 0 && now_ms >= c->reread_ms;
+        if (changed || (c != NULL && again && c->state == COPY_AWAY)) {
             want(w, t->copies[chunk]);
         } else if (may_grow(c) && now_ms >= c->grows_ms && !w->stopping) {
             grow(w, t, c, now_ms);
@@ -349,6 +411,9 @@ copies_next_ms(const struct world *w, const struct topic *t)
         const struct copy *c = copy_at(w, t, chunk);
         if (may_grow(c) && c->grows_ms < next_ms) {
             next_ms = c->grows_ms;
+        }
+        if (c != NULL && c->reread_ms != 0 && c->reread_ms < next_ms) {
+            next_ms = c->reread_ms;
         }
     }
     return next_ms;

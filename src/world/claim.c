@@ -5,7 +5,7 @@
 #include "world/state.h"
 #include <string.h>
 
-#define SWEEP_MS        1000
+#define SWEEP_MS        500
 #define AWAY_MS_MIN     500
 #define FAILURES_SHIFT  4
 #define EPOCH_ALONE     1    /* of every block without a book */
@@ -37,10 +37,16 @@ is_held(const struct claim *c)
     return c->state == CLAIM_HELD || c->state == CLAIM_CHECKING;
 }
 
-static bool
-is_alone(const struct world *w)
+bool
+claim_is_alone(const struct world *w)
 {
     return w->options.book == NULL;
+}
+
+bool
+claim_has_others(const struct world *w)
+{
+    return w->claims.others > 0;
 }
 
 /* ---- lists ---- */
@@ -110,10 +116,14 @@ find_homes(struct world *w)
     uint32_t count = 0;
     const struct node *self = book_find(book, w->options.node_epoch);
     claims->shard = self != NULL ? self->shard : claims->shard;
+    claims->others = 0;
     for (uint32_t i = 0; i < book->count; i++) {
         const struct node *node = &book->nodes[i];
-        if (node->role == NODE_HOME && node->shard == claims->shard && !node->draining &&
-            !is_dead(claims, node->epoch)) {
+        if (node->role != NODE_HOME || node->shard != claims->shard) {
+            continue;
+        }
+        claims->others += node->epoch != w->options.node_epoch;
+        if (!node->draining && !is_dead(claims, node->epoch)) {
             homes[count++] = node->epoch;
         }
     }
@@ -129,7 +139,7 @@ uint64_t
 claim_candidate(const struct world *w, topic_id block)
 {
     uint64_t best = w->options.node_epoch, most = 0;
-    if (is_alone(w)) {
+    if (claim_is_alone(w)) {
         return best;
     }
     for (uint32_t i = 0; i < w->claims.homes_count; i++) {
@@ -421,7 +431,7 @@ bool
 claim_want(struct world *w, topic_id block, uint64_t *epoch)
 {
     *epoch = EPOCH_ALONE;
-    if (is_alone(w)) {
+    if (claim_is_alone(w)) {
         return true;
     }
     *epoch = 0;
@@ -479,7 +489,7 @@ claim_hinted(struct world *w, topic_id block)
 bool
 claims_look_at_book(struct world *w)
 {
-    if (is_alone(w)) {
+    if (claim_is_alone(w)) {
         return false;
     }
     bool missed = w->claims.missed;
@@ -528,7 +538,7 @@ void
 claims_turn(struct world *w, int64_t now_ms)
 {
     struct claims *claims = &w->claims;
-    if (is_alone(w) || now_ms < claims->swept_ms + SWEEP_MS) {
+    if (claim_is_alone(w) || now_ms < claims->swept_ms + SWEEP_MS) {
         return;
     }
     claims->swept_ms = now_ms;
@@ -562,7 +572,7 @@ claims_init(struct world *w, uint32_t claims_max)
     claims->wanted = claims->resting = (struct claim_list){POOL_NONE, POOL_NONE, 0};
     pool_init(&claims->pool, sizeof(struct claim), claims_max, 64);
     map_init(&claims->by_block, claims_max, 0);
-    if (!is_alone(w)) {
+    if (!claim_is_alone(w)) {
         find_homes(w);
     }
 }

@@ -1,12 +1,19 @@
 /* Hints: a client is told that somebody else changed its player's document or inbox, so that it
  * asks again for what is on its screen. Changes by commands of this process are known as they are
  * written; of others the store hints, and whether there is something new is seen by the document's
- * version. A hint may be missing or needless: nothing depends on one.
+ * version. A hint may be missing or needless: nothing depends on one. Where there are other homes,
+ * whatever was not seen for HEAL_MS is looked at once more at the latest after the same time, so
+ * that a change reaches the screen, and a session that another home took over ends, within twice
+ * that even if no hint ever comes.
  */
 #include "base/check.h"
 #include "seom.pb-c.h"
+#include "society/chunk.h"
 #include "society/mail.h"
 #include "world/state.h"
+
+#define HEAL_MS    15000
+#define HEAL_TICKS (HEAL_MS / WORLD_TICK_MS)
 
 enum { VERSION_PLAYER, VERSION_INBOX };
 
@@ -63,6 +70,7 @@ hint_wrote(struct world *w, const struct key_parts *key, uint64_t version)
     struct avatar *a = avatar_find(w, key->id);
     if (a != NULL && version > a->versions[n]) {
         a->versions[n] = version;
+        a->known_ms[n] = env_world_ms(w->env);
     }
     if (w->written_count == WRITTEN_MAX) {
         mark_changed(w, key->id, n); /* rather once too often */
@@ -105,6 +113,18 @@ hint_versions(struct avatar *a, const uint64_t versions[2])
 
 /* ---- by others ---- */
 
+/* Where changes can be missed, what stands there now is read, to know later what is new. */
+void
+hint_came(struct world *w, struct avatar *a)
+{
+    hint_watch(w, a, true);
+    a->known_ms[VERSION_PLAYER] = env_world_ms(w->env); /* it was read on the way in */
+    if (claim_has_others(w)) {
+        a->hinted |= 1U << VERSION_INBOX;
+        list(w, a);
+    }
+}
+
 void
 hint_watch(struct world *w, const struct avatar *a, bool on)
 {
@@ -124,46 +144,59 @@ hint_heard(void *ctx, struct slice key)
     if (key_parse(key, &parts) != OK || !parts.is_id) {
         return;
     }
-    if (key_has_class(&parts, KEY_CLASS_STEWARD)) {
-        claim_hinted(w, parts.id);
-        return;
-    }
     uint32_t n = w->commands == NULL ? TOLD_COUNT : told_of(&parts);
     struct avatar *a = n == TOLD_COUNT ? NULL : avatar_find(w, parts.id);
-    if (a != NULL) {
+    if (key_has_class(&parts, KEY_CLASS_STEWARD)) {
+        claim_hinted(w, parts.id);
+    } else if (key_has_class(&parts, KEY_CLASS_CHUNK)) {
+        copy_hinted(w, parts.id);
+    } else if (a != NULL) {
         a->hinted |= (uint8_t)(1U << n);
         list(w, a);
     }
 }
 
-/* Whether it is news. */
-static bool
+static void
 compare(struct world *w, uint64_t player, uint32_t n, enum store_result result,
         const struct store_doc *doc)
 {
     struct avatar *a = result == STORE_OK ? avatar_find(w, player) : NULL;
-    if (a == NULL || doc->version <= a->versions[n]) {
-        return false;
+    if (a == NULL) {
+        return;
     }
-    a->versions[n] = doc->version;
-    mark_changed(w, player, n);
-    return true;
+    bool first = a->known_ms[n] == 0 && claim_has_others(w);
+    a->known_ms[n] = env_world_ms(w->env);
+    if (doc->version > a->versions[n]) {
+        a->versions[n] = doc->version;
+        if (!first) {
+            mark_changed(w, player, n);
+        }
+    }
+}
+
+/* Whether the session is over, too. */
+static void
+look_whose(struct world *w, uint64_t id, enum store_result result, const struct store_doc *doc)
+{
+    const struct avatar *a = avatar_find(w, id);
+    struct player player;
+    if (result == STORE_OK && a != NULL && doc->version > a->versions[VERSION_PLAYER] &&
+        player_decode(id, doc, &player) == OK) {
+        home_seen(w, &player);
+    }
 }
 
 static void
 got_player(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
 {
-    struct player now;
-    if (compare(ctx, player, VERSION_PLAYER, result, doc) &&
-        player_decode(player, doc, &now) == OK) {
-        home_seen(ctx, &now);
-    }
+    look_whose(ctx, player, result, doc);
+    compare(ctx, player, VERSION_PLAYER, result, doc);
 }
 
 static void
 got_inbox(void *ctx, uint64_t player, enum store_result result, const struct store_doc *doc)
 {
-    (void)compare(ctx, player, VERSION_INBOX, result, doc);
+    compare(ctx, player, VERSION_INBOX, result, doc);
 }
 
 /* ---- each tick ---- */
@@ -186,6 +219,29 @@ look(struct world *w, struct avatar *a)
             home_tell(w, a, (struct link_self){.kind = SELF_CHANGED, .look = told[n].what})) {
             a->changed &= (uint8_t)~bit;
             w->stats.hints++;
+        }
+    }
+}
+
+/* Looks at all avatars once in HEAL_MS: what was not seen since the last time is read. */
+void
+hints_heal(struct world *w)
+{
+    uint64_t made = w->avatars.made, turn = w->heal_turns++ % HEAL_TICKS;
+    uint32_t from = (uint32_t)(made * turn / HEAL_TICKS);
+    uint32_t to = (uint32_t)(made * (turn + 1) / HEAL_TICKS);
+    int64_t before_ms = env_world_ms(w->env) - HEAL_MS;
+    for (uint32_t index = from; index < to && claim_has_others(w); index++) {
+        if (!pool_in_use(&w->avatars, index)) {
+            continue;
+        }
+        struct avatar *a = pool_at(&w->avatars, index);
+        for (uint32_t n = 0; n < TOLD_COUNT; n++) {
+            if (a->known_ms[n] < before_ms) {
+                a->hinted |= (uint8_t)(1U << n);
+                w->stats.reads_healing++;
+                list(w, a);
+            }
         }
     }
 }

@@ -67,6 +67,7 @@ struct avatar {
     bool listed;             /* in world.hints */
     uint32_t shows;          /* under way */
     uint64_t versions[2];    /* of own player and inbox documents as last known; 0: not known */
+    int64_t known_ms[2];     /* when that was so */
     char name[PLAYER_NAME_MAX + 1];
 };
 
@@ -106,7 +107,8 @@ struct copy {
     uint64_t version, growing_version; /* now, and when the job was asked for */
     struct buffer buffer; /* the document's bytes; none: there is no document, as far as we know */
     uint32_t bytes;
-    int64_t grows_ms; /* when a job is due; INT64_MAX: never */
+    int64_t grows_ms;  /* when a job is due; INT64_MAX: never */
+    int64_t reread_ms; /* it may have changed: to be read then; 0: no */
 };
 
 /* Somebody who is on the way in: one state at a time, drawn in entering.c. */
@@ -209,6 +211,8 @@ struct world {
     struct pool copies;
     struct buffers buffers; /* of copies */
     uint32_t copies_reading, first_wanted, last_wanted;
+    uint32_t copies_healed; /* round and round: how far */
+    uint32_t heal_turns;
     struct written written[WRITTEN_MAX];
     uint32_t written_count;
     uint64_t *hints; /* owned, players_max: who may have something to be told */
@@ -318,6 +322,8 @@ int64_t copies_next_ms(const struct world *w, const struct topic *t);
 /* In memory of scratch; NULL: there is no document. */
 const Seom__ChunkDocument *copy_document(const struct world *w, const struct topic *t,
                                          uint8_t chunk, struct scratch *scratch);
+void copy_hinted(struct world *w, uint64_t chunk);
+void copies_heal(struct world *w); /* each tick */
 void copy_wrote(struct world *w, uint64_t chunk, uint64_t version, bool exists, struct slice value);
 
 /* value.c */
@@ -345,9 +351,11 @@ void hint_done(struct world *w, uint64_t initiator); /* what was written since i
 /* What the command of an initiator wrote of its own documents: 0, nothing. Before hint_done(). */
 void hint_written(const struct world *w, uint64_t initiator, uint64_t versions[2]);
 void hint_versions(struct avatar *a, const uint64_t versions[2]); /* and what it wrote elsewhere */
+void hint_came(struct world *w, struct avatar *a);
 void hint_watch(struct world *w, const struct avatar *a, bool on);
 void hint_heard(void *ctx, struct slice key);
 void hints_turn(struct world *w);
+void hints_heal(struct world *w); /* each tick */
 
 /* doubt.c: the store did not serve a command; is it the player's own document? */
 void doubt_begin(struct world *w, struct avatar *a);

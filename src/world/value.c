@@ -172,7 +172,7 @@ value_came(struct world *w, struct avatar *a)
 {
     a->owed_result = POOL_NONE;
     if (w->commands != NULL) {
-        hint_watch(w, a, true);
+        hint_came(w, a);
     }
 }
 

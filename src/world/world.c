@@ -151,7 +151,9 @@ run_ticks(struct world *w, int64_t now_ms)
     claims_turn(w, now_ms);
     if (w->commands != NULL) {
         value_turn(w);
+        hints_heal(w);
         hints_turn(w);
+        copies_heal(w);
         switches_turn(w, now_ms);
     }
 }

@@ -83,7 +83,8 @@ struct world_stats {
     uint64_t claims_full;                         /* no room to claim one */
     uint64_t commands_forwarded, commands_served; /* to stewards elsewhere; of others, by us */
     uint64_t forwards_late, forwards_rejected;    /* and run at home after all */
-    uint32_t stewards_held;                       /* blocks, awake and cached; 0 when alone */
+    uint64_t reads_healing; /* of documents whose change nobody told us, perhaps */
+    uint32_t stewards_held; /* blocks, awake and cached; 0 when alone */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
     struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
     struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
