@@ -15,6 +15,8 @@ export * from "./sea/belongings";
 export * from "./sea/watch";
 export * from "./sea/play";
 export * from "./sea/line";
+export * from "./sea/gates";
+export * from "./sea/homes";
 export * from "./chart/geometry";
 export * from "./chart/camera";
 export * from "./page/input";

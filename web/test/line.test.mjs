@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { CODES, Line, readClientMessage, serverFrame } from "../build/modules.mjs";
+import { CODES, Gates, Line, readClientMessage, serverFrame } from "../build/modules.mjs";
 
 // A browser's socket and its timers, both in the hands of the test.
 class Socket {
@@ -46,7 +46,7 @@ const due = (least_ms, most_ms) => timers.filter((t) => t.ms >= least_ms && t.ms
 
 function openLine() {
   const line = new Line({
-    url: "ws://x", hello: () => ({ client: "t" }),
+    gates: new Gates(["x"], (address) => `ws://${address}`), hello: () => ({ client: "t" }),
     events: { welcome: () => (welcomes += 1), record: () => undefined, answer: () => undefined, ended: (e) => ended.push(e) },
   });
   line.open();
@@ -114,4 +114,30 @@ test("a hello from the lobby that nobody answers breaks the line; the patience o
   due(6000, 6000)[1].act();
   assert.equal(line.state, "waiting");
   assert.equal(ended.length, 2);
+});
+
+test("after a break the next gate is tried, after a good-bye the one that it names", () => {
+  const urls = [];
+  globalThis.WebSocket = class extends Socket {
+    constructor(url) {
+      super(url);
+      urls.push(url);
+    }
+  };
+  const line = new Line({
+    gates: new Gates(["a", "b"], (address) => `ws://${address}`, 0), hello: () => ({ client: "t" }),
+    events: { welcome: () => undefined, record: () => undefined, answer: () => undefined, ended: (e) => ended.push(e) },
+  });
+  line.open();
+  Socket.all[0].onclose();
+  assert.equal(line.state, "waiting");
+  line.open();
+  Socket.all[1].hear({ welcome: { ...welcome, gates: ["b", "c"] } });
+  Socket.all[1].hear({ goodbye: { code: CODES.indexOf("SERVER_STOPS"), retry_after_ms: 700, gates: ["c", "a"] } });
+  Socket.all[1].onclose();
+  assert.equal(ended.at(-1).code, "SERVER_STOPS");
+  line.open();
+  Socket.all[2].onclose(); // c is dead, too
+  line.open();
+  assert.deepEqual(urls, ["ws://a", "ws://b", "ws://c", "ws://a"]);
 });

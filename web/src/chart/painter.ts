@@ -14,6 +14,8 @@ const NEAR_SHRINK = 2;  // the distance field is drawn this much coarser
 const CLIP_MARGIN_PX = 24;
 const BASE_M = 4096;
 const COAST_PX = 1.3;
+const DOT_PX_MIN = 2.6;
+const DOT_PX_MAX = 5;
 const STEP_MS = 130;    // a frame of a step
 const GRID_STEPS_M = [100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000];
 
@@ -22,6 +24,15 @@ export interface Light {
   y: number;
   radius_m: number;
   people: number;
+}
+
+// Somebody, in the colour of the home that decides for him.
+export interface HomeDot {
+  x: number; // metres on the chart
+  y: number;
+  tint: Rgb;
+  hollow: boolean;
+  alpha: number;
 }
 
 export interface Being {
@@ -40,6 +51,8 @@ export interface Scene {
   time_ms: number;
   lights: readonly Light[];
   lights_alpha: number;
+  dots: readonly HomeDot[];
+  dots_alpha: number;
   beings: readonly Being[]; // painted in this order
 }
 
@@ -53,11 +66,13 @@ export class Painter {
   private readonly near: Program;
   private readonly line: Program;
   private readonly light: Program;
+  private readonly dot: Program;
   private readonly sprite: Program;
   private readonly full: WebGLVertexArrayObject;
   private readonly triangles: Stream;
   private readonly segments: Stream;
   private readonly lights: Stream;
+  private readonly dots: Stream;
   private readonly sprites: Stream;
   private readonly near_texture: WebGLTexture;
   private readonly near_target: WebGLFramebuffer;
@@ -79,11 +94,13 @@ export class Painter {
     this.near = program(gl, shaders.SEGMENT_VERTEX, shaders.NEAR_FRAGMENT);
     this.line = program(gl, shaders.SEGMENT_VERTEX, shaders.LINE_FRAGMENT);
     this.light = program(gl, shaders.LIGHT_VERTEX, shaders.LIGHT_FRAGMENT);
+    this.dot = program(gl, shaders.DOT_VERTEX, shaders.DOT_FRAGMENT);
     this.sprite = program(gl, shaders.SPRITE_VERTEX, shaders.SPRITE_FRAGMENT);
     this.full = gl.createVertexArray()!;
     this.triangles = stream(gl, 2, [[0, 2, 0]], false);
     this.segments = stream(gl, 4, [[0, 4, 0]], true);
     this.lights = stream(gl, 4, [[0, 4, 0]], true);
+    this.dots = stream(gl, 8, [[0, 4, 0], [1, 4, 4]], true);
     this.sprites = stream(gl, 11, [[0, 4, 0], [1, 4, 4], [2, 3, 8]], true);
     this.near_texture = gl.createTexture()!;
     this.near_target = gl.createFramebuffer()!;
@@ -118,6 +135,7 @@ export class Painter {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.paintCoastLine(scene.camera);
     if (scene.lights_alpha > 0) this.paintLights(scene);
+    if (scene.dots_alpha > 0) this.paintDots(scene);
     if (scene.beings.length > 0) this.paintBeings(scene);
   }
 
@@ -283,6 +301,24 @@ export class Painter {
     gl.uniform3fv(this.light.uniform["u_people"]!, this.theme.people);
     gl.uniform3fv(this.light.uniform["u_hot"]!, this.theme.people_hot);
     this.lights.draw(gl.TRIANGLE_STRIP, 4, this.floats.length / 4);
+  }
+
+  private paintDots(scene: Scene): void {
+    const gl = this.gl;
+    const { camera } = scene;
+    const radius = Math.min(Math.max(DOT_PX_MIN + camera.scale * 2, DOT_PX_MIN), DOT_PX_MAX);
+    this.floats.clear();
+    for (const d of scene.dots) {
+      const x = camera.screenX(d.x);
+      const y = camera.screenY(d.y);
+      if (x < -radius || y < -radius || x > camera.width + radius || y > camera.height + radius) continue;
+      this.floats.push(x, y, radius, d.hollow ? 1 : 0, d.tint[0], d.tint[1], d.tint[2], d.alpha * scene.dots_alpha);
+    }
+    if (this.floats.length === 0) return;
+    this.dots.fill(this.floats.data, this.floats.length);
+    this.dot.use();
+    gl.uniform2f(this.dot.uniform["u_screen"]!, camera.width, camera.height);
+    this.dots.draw(gl.TRIANGLE_STRIP, 4, this.floats.length / 8);
   }
 
   private paintBeings(scene: Scene): void {

@@ -232,6 +232,34 @@ void main() {
   color = vec4(c * a, a);
 }`;
 
+// People in the colour of their home. a_dot: x, y, radius (px), 1 = hollow. a_tint: rgb, alpha.
+export const DOT_VERTEX = `${TO_CLIP}
+layout(location = 0) in vec4 a_dot;
+layout(location = 1) in vec4 a_tint;
+out vec2 v_px;
+flat out vec2 v_shape;
+flat out vec4 v_tint;
+void main() {
+  vec2 corner = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1)) * 2.0 - 1.0;
+  v_px = corner * (a_dot.z + 1.0);
+  v_shape = a_dot.zw;
+  v_tint = a_tint;
+  gl_Position = to_clip(a_dot.xy + v_px);
+}`;
+
+export const DOT_FRAGMENT = `
+in vec2 v_px;
+flat in vec2 v_shape;
+flat in vec4 v_tint;
+out vec4 color;
+void main() {
+  float r = length(v_px), radius = v_shape.x;
+  float inside = 1.0 - smoothstep(radius - 0.6, radius + 0.6, r);
+  float hole = v_shape.y * (1.0 - smoothstep(radius - 2.0, radius - 1.0, r));
+  float a = inside * (1.0 - hole) * v_tint.a;
+  color = vec4(v_tint.rgb * a, a);
+}`;
+
 // Sprites: a_body: x, y, size (px), angle. a_look: coat cell, top cell, alpha, shadow. a_tint: rgb.
 export const SPRITE_VERTEX = `${TO_CLIP}
 layout(location = 0) in vec4 a_body;

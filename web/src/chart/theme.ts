@@ -25,6 +25,13 @@ function rgb(hex: number): Rgb {
   return [((hex >> 16) & 255) / 255, ((hex >> 8) & 255) / 255, (hex & 255) / 255];
 }
 
+// Of homes: told apart on water and on land, by day and by night.
+const HOMES = [0xe0452c, 0x2f66c4, 0xe3aa10, 0x8d45ad, 0x2f9552, 0xe8689f, 0x12a0ae, 0x8a5430].map(rgb);
+
+export function homeColour(number: number): Rgb {
+  return HOMES[number % HOMES.length]!;
+}
+
 export const DAY: Theme = {
   deep: rgb(0x7fb3b2), middle: rgb(0xa3cbc4), shallow: rgb(0xd6ebe0), foam: rgb(0xfdfffb), ink: rgb(0x1d5560),
   land: rgb(0xf5ecd6), inland: rgb(0xe6dcba), meadow: rgb(0xcfd9a0), meadow_dark: rgb(0xb3c487), sand: rgb(0xf0e2bd), flower: rgb(0xf2d24b),

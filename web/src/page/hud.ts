@@ -3,6 +3,8 @@
 
 import type { Island } from "../sea/islands";
 import { placeName } from "./gazetteer";
+import type { HomeRow } from "../sea/homes";
+import type { Rgb } from "../chart/theme";
 import { TEXTS, type Language, type Texts } from "./texts";
 
 const TOAST_MS = 3500;
@@ -33,6 +35,16 @@ function byId<T extends HTMLElement>(id: string): T {
 
 function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function homeRow(): HTMLLIElement {
+  const row = document.createElement("li");
+  row.append(...["swatch", "name", "state", "count"].map((c) => {
+    const span = document.createElement("span");
+    span.className = c;
+    return span;
+  }));
+  return row;
 }
 
 export class Hud {
@@ -114,6 +126,23 @@ export class Hud {
       const km2 = island.land_m2 / 1e6;
       setText(area, `${km2.toLocaleString(this.language, { maximumSignificantDigits: 3 })} km²`);
       if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+    });
+  }
+
+  // Which colour is whose; nothing in a world without homes.
+  setHomes(homes: readonly HomeRow[], colourOf: (number: number) => Rgb): void {
+    const list = byId("homes");
+    list.hidden = homes.length === 0;
+    while (list.children.length > homes.length) list.lastElementChild?.remove();
+    homes.forEach((home, i) => {
+      const row = (list.children[i] as HTMLElement | undefined) ?? list.appendChild(homeRow());
+      const [swatch, name, state, count] = [...row.children] as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+      const serves = home.state === "serving";
+      swatch.style.setProperty("--home", `rgb(${colourOf(home.colour).map((c) => Math.round(c * 255)).join(" ")})`);
+      swatch.classList.toggle("hollow", !serves);
+      setText(name, home.name);
+      setText(state, serves ? "" : (this.texts.home_states[home.state] ?? home.state));
+      setText(count, serves || home.players > 0 ? home.players.toLocaleString(this.language) : "");
     });
   }
 
@@ -201,6 +230,7 @@ export class Hud {
     document.title = this.language === "ko" ? `${t.title} · ${t.tagline}` : `${t.title}: ${t.tagline}`;
     setText(byId("title"), t.title);
     setText(byId("panel-title"), t.islands);
+    byId("homes").setAttribute("aria-label", t.homes);
     setText(byId("language-mark"), this.language === "en" ? "한" : "EN");
     setText(byId("say-send"), t.say_send);
     const touch = matchMedia("(pointer: coarse)").matches;

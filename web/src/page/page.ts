@@ -2,10 +2,12 @@
 
 import { addMover, addThing } from "../chart/beings";
 import { Camera } from "../chart/camera";
-import { Painter, type Being, type Light } from "../chart/painter";
+import { Painter, type Being, type HomeDot, type Light } from "../chart/painter";
 import { DISC, RING } from "../chart/sprites";
-import { DAY, NIGHT } from "../chart/theme";
+import { DAY, homeColour, NIGHT } from "../chart/theme";
 import type { Avatar, Will } from "../sea/avatar";
+import { Gates } from "../sea/gates";
+import { Homes } from "../sea/homes";
 import { boxOfAll, islandAt, type Island } from "../sea/islands";
 import type { Ending } from "../sea/line";
 import { cutToBytes, Play } from "../sea/play";
@@ -14,6 +16,7 @@ import { Watch, windowAround } from "../sea/watch";
 import { distanceMm, knownThing, TREE } from "../sea/things";
 import { LOOK_ANIMAL } from "../wire/batch";
 import { motionMoves } from "../wire/motion";
+import { playUrl } from "./address";
 import { Hands } from "./hands";
 import { Hud } from "./hud";
 import { Input } from "./input";
@@ -24,6 +27,7 @@ import { setInside, tickets, wasInside } from "./ticket";
 
 const LOOK_SCALE = 0.9;         // from this many pixels a metre on a spectator sees people move
 const LIGHTS_GONE_SCALE = 2.4;
+const LIGHTS_BEHIND_DOTS = 0.4;
 const WORDS_SCALE = 2.5;       // and from here on what they say
 const CROWD_SCALE = 1.15;      // flights to where people are, and on to one of them
 const PERSON_SCALE = 10;
@@ -49,11 +53,13 @@ export class Page {
   private readonly bubbles = new Bubbles();
   private readonly watch: Watch;
   private readonly play: Play;
+  private readonly homes: Homes;
   private readonly by_id: Map<number, Island>;
   private phase: "out" | "entering" | "in" = "out";
   private ending: { of: "watch" | "play"; ending: Ending } | undefined;
   private lights: Light[] = [];
   private beings: Being[] = [];
+  private dots: HomeDot[] = [];
   private riding = false;
   private density_dirty = true;
   private resized = false; // a canvas that changes its size is empty: only just before it is painted
@@ -64,23 +70,25 @@ export class Page {
   private readonly pace = new Pace(devicePixelRatio);
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  constructor(private readonly canvas: HTMLCanvasElement, private readonly islands: Island[], url: string) {
+  constructor(private readonly canvas: HTMLCanvasElement, private readonly islands: Island[], addresses: readonly string[], fetchJson: (path: string) => Promise<unknown>) {
     this.by_id = new Map(islands.map((i) => [i.id, i]));
     const night = matchMedia("(prefers-color-scheme: dark)");
     this.painter = new Painter(canvas, islands, night.matches ? NIGHT : DAY);
     night.onchange = () => (this.painter.theme = night.matches ? NIGHT : DAY);
-    this.watch = new Watch(url, {
+    const gates = () => new Gates(addresses, (address) => playUrl(address, location));
+    this.watch = new Watch(gates(), {
       said: (entity, text) => this.phase !== "in" && this.said(entity, text, false),
       density: () => (this.density_dirty = true),
       opened: () => this.opened("watch"),
       ended: (ending) => this.ended("watch", ending),
     });
-    this.play = new Play(url, tickets, () => this.wishedIsland(), {
+    this.play = new Play(gates(), tickets, () => this.wishedIsland(), {
       arrived: (island) => this.arrived(island),
       said: (entity, text) => this.said(entity, text, entity === this.play.avatar?.entity),
       refused: (code) => this.hud.toast(this.hud.texts.codes[code]),
       ended: (ending) => this.ended("play", ending),
     });
+    this.homes = new Homes(fetchJson, () => this.homesChanged());
     this.hud = this.makeHud();
     this.hands = new Hands(this.play, this.hud);
     this.input = this.makeInput();
@@ -94,6 +102,7 @@ export class Page {
 
   run(): void {
     this.watch.line.open();
+    void this.homes.run();
     if (wasInside() && tickets.read() !== undefined) this.enter();
     const frame = (ms: number) => {
       this.frame(ms);
@@ -113,6 +122,7 @@ export class Page {
       scale: this.camera.scale, flying: this.camera.flying, island: this.play.island,
       own: own && { entity: String(own.entity), ...own.placeAt(now_ms), moves: own.moves(now_ms), target: own.target(now_ms) },
       near: others(this.play.replica, now_ms), seen: others(this.watch.replica, this.watch.line.now()),
+      homes: this.homes.rows, dots: this.dots.length, hollow: this.dots.filter((d) => d.hollow).length,
       things: this.replica().things.size, density: this.pace.density, value: this.reportValue(now_ms),
     };
   }
@@ -421,9 +431,10 @@ export class Page {
     if (this.resized) this.resize();
     this.gather();
     const started = performance.now();
+    const far = 1 - smooth(LOOK_SCALE, LIGHTS_GONE_SCALE, this.camera.scale);
     this.painter.paint({
-      camera: this.camera, time_ms: this.calm.matches ? 0 : local_ms, lights: this.lights,
-      lights_alpha: 1 - smooth(LOOK_SCALE, LIGHTS_GONE_SCALE, this.camera.scale), beings: this.beings,
+      camera: this.camera, time_ms: this.calm.matches ? 0 : local_ms, lights: this.lights, beings: this.beings, dots: this.dots,
+      lights_alpha: this.dots.length > 0 ? far * LIGHTS_BEHIND_DOTS : far, dots_alpha: far,
     });
     this.painted_ms = local_ms;
     if (this.pace.painted(local_ms, performance.now() - started, rest_ms)) this.resized = true;
@@ -484,6 +495,16 @@ export class Page {
     if (target === undefined) return;
     const at = { x: island.x_m + target.x_mm / 1000, y: island.y_m + target.y_mm / 1000 };
     this.beings.push({ ...common, ...at, sprite: DISC, tint: SPLASH, alpha: 0.7 });
+  }
+
+  private homesChanged(): void {
+    this.dots = [];
+    for (const d of this.homes.dots) {
+      const island = this.by_id.get(d.island);
+      if (island === undefined) continue;
+      this.dots.push({ x: island.x_m + d.x_m, y: island.y_m + d.y_m, tint: homeColour(d.colour), hollow: d.hollow, alpha: d.alpha });
+    }
+    this.hud.setHomes(this.homes.rows, homeColour);
   }
 
   private gatherDensity(): void {

@@ -16,6 +16,8 @@ export interface Texts {
   island: (id: number) => string;
   islands: string;
   islands_close: string;
+  homes: string;
+  home_states: Record<string, string>; // by the word that the cluster has for it
   zoom_in: string;
   zoom_out: string;
   whole_sea: string;
@@ -118,6 +120,12 @@ const en: Texts = {
   island: (id) => `Island ${id}`,
   islands: "Islands",
   islands_close: "Close the list of islands",
+  homes: "Homes: which process decides for whom",
+  home_states: {
+    ended: "ended", starts: "dead, starts again", "dies at once": "dies at once", starting: "starting", ending: "ending",
+    silent: "silent", draining: "gives its people away", leaving: "leaving",
+    "waiting for the store": "waits for the store", "waiting for the directory": "waits for the directory",
+  },
   zoom_in: "Zoom in",
   zoom_out: "Zoom out",
   whole_sea: "Show the whole sea",
@@ -239,6 +247,12 @@ const ko: Texts = {
   island: (id) => `섬 ${id}`,
   islands: "섬 목록",
   islands_close: "섬 목록 닫기",
+  homes: "홈: 누구를 어느 프로세스가 맡는지",
+  home_states: {
+    ended: "꺼짐", starts: "죽음, 다시 시작", "dies at once": "시작하자마자 죽음", starting: "시작하는 중", ending: "끝내는 중",
+    silent: "응답 없음", draining: "사람들을 넘기는 중", leaving: "떠나는 중",
+    "waiting for the store": "저장소를 기다리는 중", "waiting for the directory": "주소록을 기다리는 중",
+  },
   zoom_in: "확대",
   zoom_out: "축소",
   whole_sea: "바다 전체 보기",

@@ -9,6 +9,7 @@ import {
   type Answer, type Code, type CommandResult, type Hello, type ServerMessage, type Welcome,
 } from "../wire/messages";
 import { WorldClock } from "./clock";
+import type { Gates } from "./gates";
 
 const HELLO_MS_MAX = 6000;    // from dialling to Welcome
 const QUIET_MS_MAX = 12000;   // a pong is due every PING_MS
@@ -36,7 +37,7 @@ export interface LineEvents {
 }
 
 export interface LineOptions {
-  url: string;
+  gates: Gates;
   hello: () => Hello;
   events: LineEvents;
 }
@@ -62,7 +63,7 @@ export class Line {
   private hellos = 0;
   private awake = false;
   private heard_ms = 0;
-  private goodbye: { code: Code | undefined; retry_after_ms: number } | undefined;
+  private goodbye: { code: Code | undefined; retry_after_ms: number; sent: boolean } | undefined; // sent: to a certain gate
 
   constructor(private readonly options: LineOptions) {}
 
@@ -71,7 +72,7 @@ export class Line {
     this.drop();
     this.state = "connecting";
     this.goodbye = undefined;
-    const socket = new WebSocket(this.options.url);
+    const socket = new WebSocket(this.options.gates.url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => socket.send(helloFrame(this.options.hello()));
@@ -131,7 +132,7 @@ export class Line {
       else throw new WireError("unknown frame format");
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      this.goodbye = { code: "MALFORMED", retry_after_ms: 0 };
+      this.goodbye = { code: "MALFORMED", retry_after_ms: 0, sent: false };
       this.broke();
     }
   }
@@ -148,16 +149,18 @@ export class Line {
     else if (m.result !== undefined) this.options.events.result?.(m.result);
     else if (m.changed !== undefined) this.options.events.changed?.(m.changed.what);
     else if (m.lobby !== undefined) this.sentToLobby(codeOf(m.lobby.code), m.lobby.retry_after_ms);
-    else if (m.goodbye !== undefined) this.partedWith(codeOf(m.goodbye.code), m.goodbye.retry_after_ms);
+    else if (m.goodbye !== undefined) this.partedWith(codeOf(m.goodbye.code), m.goodbye);
   }
 
-  private partedWith(code: Code, retry_after_ms: number): void {
-    this.goodbye = { code, retry_after_ms: code === "TOO_FAST" ? Math.max(retry_after_ms, TOO_FAST_MS) : retry_after_ms };
+  private partedWith(code: Code, { retry_after_ms, gates }: { retry_after_ms: number; gates: string[] }): void {
+    const wait_ms = code === "TOO_FAST" ? Math.max(retry_after_ms, TOO_FAST_MS) : retry_after_ms;
+    this.goodbye = { code, retry_after_ms: wait_ms, sent: this.options.gates.sent(gates) };
   }
 
   private welcomed(w: Welcome): void {
     this.state = "open";
     this.failures = 0;
+    this.options.gates.named(w.gates);
     this.clock.greeted(w.world_ms, performance.now());
     for (const ms of PING_FIRST_MS) this.after(ms, () => this.ping());
     this.stayAwake();
@@ -202,7 +205,8 @@ export class Line {
 
   private broke(): void {
     this.drop();
-    const { code, retry_after_ms } = this.goodbye ?? { code: undefined, retry_after_ms: 0 };
+    const { code, retry_after_ms, sent } = this.goodbye ?? { code: undefined, retry_after_ms: 0, sent: false };
+    if (!sent) this.options.gates.next();
     if (FINAL.includes(code)) {
       this.state = "ended";
       return this.options.events.ended({ code, retry_at_ms: undefined });

@@ -6,6 +6,7 @@ import { deedBytes, readDeedResult, viewNumber, type Deed } from "../wire/value"
 import { Avatar } from "./avatar";
 import { Belongings } from "./belongings";
 import { Commands, type Outcome } from "./commands";
+import type { Gates } from "./gates";
 import { Line, type Ending } from "./line";
 import { Replica } from "./replica";
 
@@ -40,9 +41,9 @@ export class Play {
   private speeds = new Map<number, number>();
 
   // wish: where a new guest would like to go ashore, 0 = wherever.
-  constructor(url: string, private readonly tickets: TicketBox, wish: () => number, private readonly events: PlayEvents) {
+  constructor(gates: Gates, private readonly tickets: TicketBox, wish: () => number, private readonly events: PlayEvents) {
     this.line = new Line({
-      url,
+      gates,
       hello: () => {
         const ticket = this.tickets.read();
         return ticket === undefined ? { client: "page", island: wish() } : { client: "page", ticket };

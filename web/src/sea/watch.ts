@@ -3,6 +3,7 @@
 import type { DensityCell, Record as WireRecord } from "../wire/batch";
 import { cameraFrame, type CameraWindow } from "../wire/messages";
 import { CHUNK_MM } from "../wire/motion";
+import type { Gates } from "./gates";
 import { Line, type Ending } from "./line";
 import { Replica } from "./replica";
 
@@ -52,9 +53,9 @@ export class Watch {
   private sent: CameraWindow | undefined;
   private sent_ms = -Infinity;
 
-  constructor(url: string, private readonly events: WatchEvents) {
+  constructor(gates: Gates, private readonly events: WatchEvents) {
     this.line = new Line({
-      url,
+      gates,
       hello: () => ({ spectator: true, client: "page" }),
       events: {
         welcome: () => this.opened(),
