@@ -52,8 +52,9 @@ struct gate_node {
     char seed_texts[CONFIG_TEXT_MAX];
     const char *seeds[SEEDS_MAX];
     uint32_t seeds_count;
-    const char *gates[GATES_MAX]; /* into the mesh's book; our own first */
+    const char *gates[GATES_MAX]; /* of others, into the mesh's book */
     uint32_t gates_count;
+    const char *own_address;
     int listener;    /* -1: conns has it */
     int inheritance; /* the line to the gate whose place this one takes; -1: none */
     struct handover *handover;
@@ -110,6 +111,9 @@ gate_options_of(const struct gate_node *g)
                                .topics_max = players * TOPICS_PER_PLAYER + 4096,
                                .chunks_max = players * CHUNKS_PER_PLAYER + 4096,
                                .subscribe_epoch_seed = env_random(&g->node.env),
+                               .gates = &g->own_address,
+                               .gates_count = 1,
+                               .spread_goodbyes = true,
                                .speeds_count = 2};
     for (uint32_t look = LOOK_WALKER; look <= LOOK_RIDER; look++) {
         out.speeds[look].look = (uint8_t)look;
@@ -253,6 +257,13 @@ peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
 }
 
 static void
+node_died(void *ctx, const struct node *node)
+{
+    struct gate_node *g = ctx;
+    gate_home_died(g->gate, node->epoch);
+}
+
+static void
 message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
 {
     struct gate_node *g = ctx;
@@ -268,7 +279,6 @@ book_changed(void *ctx)
     struct gate_node *g = ctx;
     const struct book *book = mesh_book(g->node.mesh);
     g->gates_count = 0;
-    g->gates[g->gates_count++] = g->node.self.play;
     for (uint32_t i = 0; i < book->count && g->gates_count < GATES_MAX; i++) {
         const struct node *node = &book->nodes[i];
         if (node->role == NODE_GATE && node->shard == g->node.self.shard && !node->draining &&
@@ -394,6 +404,7 @@ join_mesh(struct gate_node *g)
                                 .events = {.ctx = g,
                                            .up = peer_up,
                                            .down = peer_down,
+                                           .died = node_died,
                                            .message = message,
                                            .book_changed = book_changed,
                                            .dead_self = dead_self}};
@@ -414,6 +425,7 @@ open_all(struct gate_node *g, char *why)
         return e;
     }
     loop_pace(g->node.loop, PACE_US);
+    g->own_address = g->node.self.play;
     struct gate_options options = gate_options_of(g);
     e = gate_alloc(&options, &g->node.env, &g->gate);
     if (e != OK) {

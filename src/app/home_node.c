@@ -101,7 +101,7 @@ node_died(void *ctx, const struct node *node)
 {
     struct home_node *h = ctx;
     env_log(&h->node.env, LOG_WARN, "home.died", "%s is dead", node->name);
-    world_book_changed(h->world);
+    world_node_died(h->world, node->epoch);
 }
 
 static void
@@ -338,6 +338,12 @@ hang_up_figures(struct home_node *h, int64_t now_us)
     board_put(n->board, &n->metrics, &status);
     world_stats_reset_histograms(h->world);
     mesh_tell_load(n->mesh, w->players);
+    for (uint32_t peer = 0; peer < PEERS_MAX; peer++) {
+        const struct node *other = mesh_peer(n->mesh, peer);
+        if (other != NULL && other->role == NODE_HOME) {
+            world_peer_load(h->world, peer, other->draining, mesh_peer_load(n->mesh, peer));
+        }
+    }
     int64_t behind_ms = clock_behind_ms(&n->clock);
     if (behind_ms > CLOCK_BEHIND_MAX || behind_ms < -CLOCK_BEHIND_MAX) {
         env_log(&n->env, LOG_ERROR, "home.clock", "world time is %lld ms off the wall clock",
