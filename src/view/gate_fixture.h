@@ -1,7 +1,8 @@
-/* For tests of this room: a gate between clients that are buffers and a home that is a table. What
- * a client is sent is decoded as it comes, with the client's own replica; the home publishes who
- * stands where to the topics that the gate subscribed, as src/world/topic.c would, at once. Time is
- * moved by scene_run(). One test thread.
+/* For tests of this room: a gate between clients that are buffers and homes that are tables. What
+ * a client is sent is decoded as it comes, with the client's own replica; a home publishes who of
+ * its people stands where to the topics that the gate subscribed, as src/world/topic.c would, at
+ * once. Home 0 is there from the beginning; others come with scene_home_up(). Time is moved by
+ * scene_run(). One test thread.
  */
 #ifndef SEOM_VIEW_GATE_FIXTURE_H
 #define SEOM_VIEW_GATE_FIXTURE_H
@@ -20,7 +21,7 @@
 
 #define SCENE_CLIENTS   128
 #define SCENE_PEOPLE    2048
-#define SCENE_TOPICS    1024
+#define SCENE_TOPICS    8192
 #define SCENE_ISLAND    1
 #define SCENE_SLOTS     8192 /* of 10 ms: how long a scene lasts */
 #define SCENE_START_US  INT64_C(10000000)
@@ -51,12 +52,32 @@ struct scene_client {
 struct scene_person {
     uint64_t id;
     bool there;
+    uint32_t home;  /* whose it is */
+    uint64_t epoch; /* under which session_epoch; 0: its home does not say */
     struct motion motion;
 };
 
 struct scene_topic {
     topic_id id;
     bool on[2];
+};
+
+#define SCENE_HOMES 3
+#define SCENE_NODE  5 /* node_epoch of home 0 */
+
+struct scene_home {
+    bool up;
+    uint64_t node;
+    bool full; /* its link takes nothing */
+    bool deaf; /* it publishes nothing by itself */
+    uint32_t enters, inputs, subscribes, wholes;
+    uint32_t version[2], epoch;
+    struct scene_topic topics[SCENE_TOPICS];
+    uint32_t topic_count;
+    topic_id pending[SCENE_TOPICS]; /* to be published whole */
+    uint32_t pending_count;
+    uint32_t acks;
+    struct link_subscribed ack[64]; /* to be sent behind the gate's turn */
 };
 
 #define SCENE_ISLANDS 2
@@ -69,25 +90,17 @@ struct scene {
     struct gate *gate;
     int64_t now_us;
     struct scene_client clients[SCENE_CLIENTS];
-    bool home_full;  /* the ring to the home takes nothing */
-    bool home_deaf;  /* the home publishes nothing by itself */
+    uint64_t drawn;  /* what chance says */
     bool all_awake;  /* also what only spectators subscribe */
     uint32_t enters; /* and the last of them: */
     struct link_enter enter;
+    uint32_t enter_home, input_home; /* to whom */
     uint32_t inputs;
     struct link_input input;
     uint8_t input_bytes[256];
-    uint32_t subscribes, wholes;
-    struct link_subscribe subscribe;
-    uint32_t version[2], epoch;
-    struct scene_topic topics[SCENE_TOPICS];
-    uint32_t topic_count;
+    struct scene_home homes[SCENE_HOMES];
     struct scene_person people[SCENE_PEOPLE];
     uint32_t people_count;
-    topic_id pending[SCENE_TOPICS]; /* to be published whole */
-    uint32_t pending_count;
-    uint32_t acks;
-    struct link_subscribed ack[8]; /* to be sent behind the gate's turn */
 };
 
 static inline int64_t
@@ -105,8 +118,7 @@ scene_world_ms(void *ctx)
 static inline uint64_t
 scene_random(void *ctx)
 {
-    (void)ctx;
-    return 4;
+    return ((struct scene *)ctx)->drawn;
 }
 
 static inline int64_t
@@ -301,56 +313,70 @@ scene_conn_close(void *ctx, uint32_t conn)
 /* The home */
 
 static inline struct scene_topic *
-scene_topic(struct scene *s, topic_id id, bool make)
+scene_topic_at(struct scene_home *h, topic_id id, bool make)
 {
-    for (uint32_t i = 0; i < s->topic_count; i++) {
-        if (s->topics[i].id == id) {
-            return &s->topics[i];
+    for (uint32_t i = 0; i < h->topic_count; i++) {
+        if (h->topics[i].id == id) {
+            return &h->topics[i];
         }
     }
     if (!make) {
         return NULL;
     }
-    assert_true(s->topic_count < SCENE_TOPICS);
-    s->topics[s->topic_count] = (struct scene_topic){.id = id};
-    return &s->topics[s->topic_count++];
+    assert_true(h->topic_count < SCENE_TOPICS);
+    h->topics[h->topic_count] = (struct scene_topic){.id = id};
+    return &h->topics[h->topic_count++];
+}
+
+/* Of home 0. */
+static inline struct scene_topic *
+scene_topic(struct scene *s, topic_id id)
+{
+    return scene_topic_at(&s->homes[0], id, false);
+}
+
+static inline uint64_t
+scene_digest_at(const struct scene_home *h, bool wakes)
+{
+    uint64_t digest = 0;
+    for (uint32_t i = 0; i < h->topic_count; i++) {
+        digest ^= h->topics[i].on[wakes] ? rand_mix(h->topics[i].id, 1) : 0;
+    }
+    return digest;
 }
 
 static inline uint64_t
 scene_digest(const struct scene *s, bool wakes)
 {
-    uint64_t digest = 0;
-    for (uint32_t i = 0; i < s->topic_count; i++) {
-        digest ^= s->topics[i].on[wakes] ? rand_mix(s->topics[i].id, 1) : 0;
-    }
-    return digest;
+    return scene_digest_at(&s->homes[0], wakes);
 }
 
+/* As src/world/topic.c: a change that does not fit what stands here is not taken. */
 static inline void
-scene_subscribed(struct scene *s, const struct link_subscribe *m)
+scene_subscribed(struct scene_home *h, const struct link_subscribe *m)
 {
-    s->subscribes++;
-    s->wholes += m->whole;
-    s->subscribe = *m;
-    s->epoch = m->epoch;
-    s->version[m->wakes] = m->version;
+    bool fits = m->whole || (m->epoch == h->epoch && m->version == h->version[m->wakes] + 1);
     struct reader in = reader_over(m->topics.at, m->topics.bytes);
-    for (uint32_t i = 0; m->whole && i < s->topic_count; i++) {
-        s->topics[i].on[m->wakes] = false;
+    h->subscribes++;
+    h->wholes += m->whole;
+    for (uint32_t i = 0; m->whole && i < h->topic_count; i++) {
+        h->topics[i].on[m->wakes] = false;
     }
-    for (uint32_t i = 0; i < (uint32_t)m->add_count + m->remove_count; i++) {
-        struct scene_topic *t = scene_topic(s, read_u64(&in), true);
+    for (uint32_t i = 0; fits && i < (uint32_t)m->add_count + m->remove_count; i++) {
+        struct scene_topic *t = scene_topic_at(h, read_u64(&in), true);
         t->on[m->wakes] = i < m->add_count;
         if (i < m->add_count && t->id != TOPIC_DENSITY) {
-            assert_true(s->pending_count < SCENE_TOPICS);
-            s->pending[s->pending_count++] = t->id;
+            assert_true(h->pending_count < SCENE_TOPICS);
+            h->pending[h->pending_count++] = t->id;
         }
     }
-    assert_true(s->acks < 8);
-    s->ack[s->acks++] = (struct link_subscribed){.epoch = m->epoch,
-                                                 .version = m->version,
+    h->epoch = fits ? m->epoch : h->epoch;
+    h->version[m->wakes] = fits ? m->version : h->version[m->wakes];
+    assert_true(h->acks < sizeof h->ack / sizeof h->ack[0]);
+    h->ack[h->acks++] = (struct link_subscribed){.epoch = h->epoch,
+                                                 .version = h->version[m->wakes],
                                                  .wakes = m->wakes,
-                                                 .digest = scene_digest(s, m->wakes)};
+                                                 .digest = scene_digest_at(h, m->wakes)};
 }
 
 static inline enum err
@@ -359,8 +385,8 @@ scene_tell_home(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t c
     struct scene *s = ctx;
     uint8_t bytes[LINK_HEAD_MAX + 32768];
     size_t n = 0;
-    (void)peer;
-    if (s->home_full) {
+    assert_true(peer < SCENE_HOMES && s->homes[peer].up); /* nobody else is spoken to */
+    if (s->homes[peer].full) {
         return ERR_FULL;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -374,9 +400,13 @@ scene_tell_home(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t c
     assert_int_equal(link_read(bytes, n, &m), OK);
     if (m.kind == LINK_ENTER) {
         s->enters++;
+        s->homes[peer].enters++;
+        s->enter_home = peer;
         s->enter = m.as.enter;
     } else if (m.kind == LINK_INPUT) {
         s->inputs++;
+        s->homes[peer].inputs++;
+        s->input_home = peer;
         s->input = m.as.input;
         assert_true(m.as.input.bytes.bytes <= sizeof s->input_bytes);
         if (m.as.input.bytes.bytes > 0) {
@@ -385,13 +415,13 @@ scene_tell_home(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t c
         s->input.bytes.at = s->input_bytes;
     } else {
         assert_int_equal(m.kind, LINK_SUBSCRIBE);
-        scene_subscribed(s, &m.as.subscribe);
+        scene_subscribed(&s->homes[peer], &m.as.subscribe);
     }
     return OK;
 }
 
 static inline void
-scene_hear(struct scene *s, const struct link_message *m)
+scene_hear_from(struct scene *s, uint32_t home, const struct link_message *m)
 {
     uint8_t bytes[LINK_HEAD_MAX + 65536];
     size_t n = link_head(m, bytes);
@@ -400,24 +430,40 @@ scene_hear(struct scene *s, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
-    gate_message(s->gate, 0, bytes, n + tail.bytes);
+    gate_message(s->gate, home, bytes, n + tail.bytes);
+}
+
+static inline void
+scene_hear(struct scene *s, const struct link_message *m)
+{
+    scene_hear_from(s, 0, m);
+}
+
+static inline void
+scene_batch_of(struct scene *s, uint32_t home, uint64_t steward_epoch, topic_id id, bool snapshot,
+               const struct writer *records)
+{
+    const struct scene_topic *t = scene_topic_at(&s->homes[home], id, false);
+    uint8_t awake = (t != NULL && t->on[1]) || s->all_awake ? 0xff : 0;
+    assert_true(writer_ok(records));
+    scene_hear_from(
+        s, home,
+        &(struct link_message){
+            .kind = LINK_BATCH,
+            .as.batch = {.topic = id,
+                         .publisher_epoch = s->homes[home].node,
+                         .tick_ms = scene_ms(s),
+                         .snapshot = snapshot,
+                         .steward_epoch = steward_epoch,
+                         .awake_chunks_lo = awake,
+                         .awake_chunks_hi = awake,
+                         .records = {.at = records->start, .bytes = writer_used(records)}}});
 }
 
 static inline void
 scene_batch(struct scene *s, topic_id id, bool snapshot, const struct writer *records)
 {
-    const struct scene_topic *t = scene_topic(s, id, false);
-    uint8_t awake = (t != NULL && t->on[1]) || s->all_awake ? 0xff : 0;
-    assert_true(writer_ok(records));
-    scene_hear(s, &(struct link_message){.kind = LINK_BATCH,
-                                         .as.batch = {.topic = id,
-                                                      .publisher_epoch = 5,
-                                                      .tick_ms = scene_ms(s),
-                                                      .snapshot = snapshot,
-                                                      .awake_chunks_lo = awake,
-                                                      .awake_chunks_hi = awake,
-                                                      .records = {.at = records->start,
-                                                                  .bytes = writer_used(records)}}});
+    scene_batch_of(s, 0, 0, id, snapshot, records);
 }
 
 static inline topic_id
@@ -428,30 +474,64 @@ scene_topic_of(const struct motion *m)
 }
 
 static inline void
-scene_snapshot(struct scene *s, topic_id id)
+scene_put(struct writer *out, const struct scene_person *p)
 {
-    static uint8_t bytes[SCENE_PEOPLE * RECORD_MOTION_BYTES];
+    if (p->epoch != 0) {
+        batch_put_owned(out, p->id, p->epoch);
+    }
+    batch_put_motion(out, &(struct record_motion){.entity = p->id, .motion = p->motion});
+}
+
+static inline void
+scene_snapshot_of(struct scene *s, uint32_t home, topic_id id)
+{
+    static uint8_t bytes[SCENE_PEOPLE * (RECORD_MOTION_BYTES + RECORD_OWNED_BYTES)];
     struct writer out = writer_over(bytes, sizeof bytes);
     for (uint32_t i = 0; i < s->people_count; i++) {
         const struct scene_person *p = &s->people[i];
-        if (p->there && scene_topic_of(&p->motion) == id) {
-            struct record_motion m = {.entity = p->id, .motion = p->motion};
-            batch_put_motion(&out, &m);
+        if (p->there && p->home == home && scene_topic_of(&p->motion) == id) {
+            scene_put(&out, p);
         }
     }
-    scene_batch(s, id, true, &out);
+    scene_batch_of(s, home, 0, id, true, &out);
+}
+
+static inline void
+scene_snapshot(struct scene *s, topic_id id)
+{
+    scene_snapshot_of(s, 0, id);
 }
 
 static inline void
 scene_answer(struct scene *s)
 {
-    for (uint32_t i = 0; i < s->acks && !s->home_deaf; i++) {
-        scene_hear(s, &(struct link_message){.kind = LINK_SUBSCRIBED, .as.subscribed = s->ack[i]});
+    for (uint32_t home = 0; home < SCENE_HOMES; home++) {
+        struct scene_home *h = &s->homes[home];
+        for (uint32_t i = 0; i < h->acks && h->up && !h->deaf; i++) {
+            scene_hear_from(
+                s, home,
+                &(struct link_message){.kind = LINK_SUBSCRIBED, .as.subscribed = h->ack[i]});
+        }
+        for (uint32_t i = 0; i < h->pending_count && h->up && !h->deaf; i++) {
+            scene_snapshot_of(s, home, h->pending[i]);
+        }
+        h->acks = h->pending_count = 0;
     }
-    for (uint32_t i = 0; i < s->pending_count && !s->home_deaf; i++) {
-        scene_snapshot(s, s->pending[i]);
-    }
-    s->acks = s->pending_count = 0;
+}
+
+/* A process that begins, with nothing but its people. */
+static inline void
+scene_home_up(struct scene *s, uint32_t home, uint64_t node)
+{
+    s->homes[home] = (struct scene_home){.up = true, .node = node};
+    gate_home_up(s->gate, home, node);
+}
+
+static inline void
+scene_home_down(struct scene *s, uint32_t home, bool dead)
+{
+    s->homes[home].up = false;
+    gate_home_down(s->gate, home, dead);
 }
 
 static inline void
@@ -497,7 +577,7 @@ scene_publish_leave(struct scene *s, const struct scene_person *p)
     struct writer out = writer_over(bytes, sizeof bytes);
     batch_put_leave(&out, p->id, (uint16_t)chunk_of(p->motion.x_mm),
                     (uint16_t)chunk_of(p->motion.y_mm));
-    scene_batch(s, scene_topic_of(&p->motion), false, &out);
+    scene_batch_of(s, p->home, 0, scene_topic_of(&p->motion), false, &out);
 }
 
 /* Somebody has a new motion: LEAVE where its chunk changed, MOTION where it is. */
@@ -511,11 +591,10 @@ scene_moves(struct scene *s, uint64_t id, struct motion motion)
     }
     p->there = true;
     p->motion = motion;
-    uint8_t bytes[RECORD_MOTION_BYTES];
+    uint8_t bytes[RECORD_OWNED_BYTES + RECORD_MOTION_BYTES];
     struct writer out = writer_over(bytes, sizeof bytes);
-    struct record_motion m = {.entity = id, .motion = motion};
-    batch_put_motion(&out, &m);
-    scene_batch(s, scene_topic_of(&motion), false, &out);
+    scene_put(&out, p);
+    scene_batch_of(s, p->home, 0, scene_topic_of(&motion), false, &out);
 }
 
 static inline void
@@ -597,29 +676,54 @@ scene_ping(struct scene *s, uint32_t conn)
     scene_send(s, conn, &m);
 }
 
+static inline struct link_message
+scene_home_message(uint64_t handle, uint64_t player, uint64_t epoch, struct motion motion)
+{
+    return (struct link_message){.kind = LINK_HOME,
+                                 .as.home = {.conn = handle,
+                                             .code = SEOM__CODE__FINE,
+                                             .player = player,
+                                             .entity = player,
+                                             .session_epoch = epoch,
+                                             .island = SCENE_ISLAND,
+                                             .motion = motion,
+                                             .ticket = {(uint8_t)player, (uint8_t)epoch}}};
+}
+
+/* From whom the last ENTER went to. */
 static inline void
 scene_home(struct scene *s, uint64_t handle, uint64_t player, uint64_t epoch, struct motion motion)
 {
-    scene_hear(s, &(struct link_message){.kind = LINK_HOME,
-                                         .as.home = {.conn = handle,
-                                                     .code = SEOM__CODE__FINE,
-                                                     .player = player,
-                                                     .entity = player,
-                                                     .session_epoch = epoch,
-                                                     .island = SCENE_ISLAND,
-                                                     .motion = motion}});
+    struct link_message m = scene_home_message(handle, player, epoch, motion);
+    scene_hear_from(s, s->enter_home, &m);
+}
+
+static inline void
+scene_refuse(struct scene *s, uint32_t home, uint64_t handle, uint8_t code, uint32_t retry_after_ms)
+{
+    scene_hear_from(
+        s, home,
+        &(struct link_message){
+            .kind = LINK_HOME,
+            .as.home = {.conn = handle, .code = code, .retry_after_ms = retry_after_ms}});
+}
+
+static inline void
+scene_self_from(struct scene *s, uint32_t home, const struct link_self *self)
+{
+    scene_hear_from(s, home, &(struct link_message){.kind = LINK_SELF, .as.self = *self});
 }
 
 static inline void
 scene_self(struct scene *s, uint64_t player, uint64_t epoch, uint8_t flags, struct motion motion)
 {
-    scene_hear(s, &(struct link_message){.kind = LINK_SELF,
-                                         .as.self = {.player = player,
-                                                     .session_epoch = epoch,
-                                                     .kind = SELF_MOTION,
-                                                     .flags = flags,
-                                                     .island = SCENE_ISLAND,
-                                                     .motion = motion}});
+    scene_self_from(s, scene_person(s, player)->home,
+                    &(struct link_self){.player = player,
+                                        .session_epoch = epoch,
+                                        .kind = SELF_MOTION,
+                                        .flags = flags,
+                                        .island = SCENE_ISLAND,
+                                        .motion = motion});
 }
 
 /* Connected, welcomed, its avatar told, its surroundings subscribed and told whole. */
@@ -630,6 +734,7 @@ scene_play(struct scene *s, uint32_t conn, uint64_t player, struct motion motion
     scene_hello(s, conn, false);
     scene_home(s, s->enter.conn, player, 1, motion);
     assert_int_equal(s->clients[conn].welcomes, 1);
+    scene_person(s, player)->home = s->enter_home;
     scene_moves(s, player, motion);
     scene_run(s, 200);
 }
@@ -654,6 +759,7 @@ scene_open_with(void **state, enum gate_mutant mutant)
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
     s->now_us = SCENE_START_US;
+    s->drawn = 4;
     s->env = (struct env){.clock = {.ctx = s,
                                     .mono_us = scene_mono_us,
                                     .world_ms = scene_world_ms,
@@ -676,7 +782,7 @@ scene_open_with(void **state, enum gate_mutant mutant)
                                    .subscribe_epoch_seed = 9,
                                    .mutant = mutant};
     assert_int_equal(gate_alloc(&options, &s->env, &s->gate), OK);
-    gate_home_up(s->gate, 0, 5);
+    scene_home_up(s, 0, SCENE_NODE);
     *state = s;
     return 0;
 }

@@ -180,11 +180,11 @@ test_larger_after_hello(void **state)
     assert_int_equal(s->gate->in_small.used, 1);
     assert_int_equal(s->inputs, 0);
     static const uint8_t huge[] = {1, 0, 1, 0};
-    s->home_full = true; /* larger than the fixture's room; the client is told */
+    s->homes[0].full = true; /* larger than the fixture's room; the client is told */
     received(s, 0, frame + 700, bytes - 700);
     assert_int_equal(s->clients[0].results, 1);
     assert_int_equal(s->clients[0].result_code, SEOM__CODE__RETRY_AFTER);
-    s->home_full = false;
+    s->homes[0].full = false;
     received(s, 0, huge, sizeof huge);
     assert_int_equal(closed(s, SEOM__CODE__TOO_LARGE), 1);
 }

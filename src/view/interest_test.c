@@ -79,13 +79,13 @@ test_hysteresis(void **state)
     scene_play(s, 0, ME, scene_in(s, 11, 10));
     scene_walks(s, ME, scene_in(s, 12, 10));
     scene_run(s, 200);
-    uint32_t subscribes = s->subscribes, forgets = s->clients[0].forgets;
+    uint32_t subscribes = s->homes[0].subscribes, forgets = s->clients[0].forgets;
     uint64_t snapshots = gate_stats(s->gate)->snapshots;
     for (int32_t i = 0; i < 20; i++) {
         scene_walks(s, ME, scene_in(s, 11 + i % 2, 10));
         scene_run(s, 100);
     }
-    assert_int_equal(s->subscribes, subscribes);
+    assert_int_equal(s->homes[0].subscribes, subscribes);
     assert_int_equal(s->clients[0].forgets, forgets);
     assert_int_equal(gate_stats(s->gate)->snapshots, snapshots);
 }
@@ -146,18 +146,18 @@ test_subscriptions_are_state(void **state)
 {
     struct scene *s = *state;
     scene_play(s, 0, ME, scene_in(s, 10, 10));
-    assert_int_equal(s->subscribes, 1);
-    assert_int_equal(s->wholes, 1);
-    assert_int_equal(s->version[1], 1);
+    assert_int_equal(s->homes[0].subscribes, 1);
+    assert_int_equal(s->homes[0].wholes, 1);
+    assert_int_equal(s->homes[0].version[1], 1);
     assert_true(gate_digest(s->gate, true) == scene_digest(s, true));
     for (int32_t i = 1; i <= 10; i++) {
         scene_walks(s, ME, scene_in(s, 10 + 4 * i, 10));
         scene_run(s, 100);
-        assert_int_equal(s->version[1], 1 + s->subscribes - s->wholes);
+        assert_int_equal(s->homes[0].version[1], 1 + s->homes[0].subscribes - s->homes[0].wholes);
         assert_true(gate_digest(s->gate, true) == scene_digest(s, true));
     }
-    assert_int_equal(s->wholes, 1);
-    assert_true(s->subscribes > 10);
+    assert_int_equal(s->homes[0].wholes, 1);
+    assert_true(s->homes[0].subscribes > 10);
 }
 
 static void
@@ -165,15 +165,15 @@ test_a_full_ring_keeps_what_changed(void **state)
 {
     struct scene *s = *state;
     scene_play(s, 0, ME, scene_in(s, 10, 10));
-    s->home_full = true;
+    s->homes[0].full = true;
     scene_self(s, ME, 1, 0, scene_in(s, 30, 10));
     scene_run(s, 500);
     assert_true(gate_digest(s->gate, true) == scene_digest(s, true)); /* neither knows of it */
-    s->home_full = false;
+    s->homes[0].full = false;
     scene_run(s, 20);
-    assert_int_equal(s->version[1], 2);
+    assert_int_equal(s->homes[0].version[1], 2);
     assert_true(gate_digest(s->gate, true) == scene_digest(s, true));
-    assert_non_null(scene_topic(s, topic_make(SCENE_ISLAND, 7, 2), false));
+    assert_non_null(scene_topic(s, topic_make(SCENE_ISLAND, 7, 2)));
 }
 
 /* The home stands elsewhere than the gate believes: its digest says so, the whole set repairs it;
@@ -183,30 +183,30 @@ test_a_digest_that_differs_is_repaired(void **state)
 {
     struct scene *s = *state;
     scene_play(s, 0, ME, scene_in(s, 10, 10));
-    for (uint32_t i = 0; i < s->topic_count; i++) {
-        s->topics[i].on[1] = false;
+    for (uint32_t i = 0; i < s->homes[0].topic_count; i++) {
+        s->homes[0].topics[i].on[1] = false;
     }
     struct link_message m = {.kind = LINK_SUBSCRIBED,
-                             .as.subscribed = {.epoch = s->epoch,
-                                               .version = s->version[1],
+                             .as.subscribed = {.epoch = s->homes[0].epoch,
+                                               .version = s->homes[0].version[1],
                                                .wakes = 1,
                                                .digest = scene_digest(s, true)}};
     scene_hear(s, &m);
     scene_run(s, 50);
-    assert_int_equal(s->wholes, 2);
+    assert_int_equal(s->homes[0].wholes, 2);
     assert_true(gate_digest(s->gate, true) == scene_digest(s, true));
-    m.as.subscribed.version = s->version[1];
+    m.as.subscribed.version = s->homes[0].version[1];
     for (uint32_t i = 0; i < 40; i++) {
         scene_hear(s, &m);
         scene_run(s, 100);
     }
-    assert_in_range(s->wholes, 3, 4);
+    assert_in_range(s->homes[0].wholes, 3, 4);
     /* One of an older version says nothing. */
-    uint32_t wholes = s->wholes;
-    m.as.subscribed.version = s->version[1] - 1;
+    uint32_t wholes = s->homes[0].wholes;
+    m.as.subscribed.version = s->homes[0].version[1] - 1;
     scene_run(s, 3000);
     scene_hear(s, &m);
-    assert_int_equal(s->wholes, wholes);
+    assert_int_equal(s->homes[0].wholes, wholes);
 }
 
 static void
@@ -311,9 +311,9 @@ test_density_is_for_spectators(void **state)
 {
     struct scene *s = *state;
     scene_play(s, 1, ME, scene_in(s, 6, 6));
-    assert_null(scene_topic(s, TOPIC_DENSITY, false));
+    assert_null(scene_topic(s, TOPIC_DENSITY));
     spectate(s, 0);
-    assert_true(scene_topic(s, TOPIC_DENSITY, false)->on[0]);
+    assert_true(scene_topic(s, TOPIC_DENSITY)->on[0]);
     uint32_t sends = s->clients[0].sends;
     density(s, 1);
     density(s, 2);
@@ -329,7 +329,7 @@ test_density_is_for_spectators(void **state)
     gate_closed(s->gate, 0);
     s->clients[0].open = false;
     scene_run(s, 100);
-    assert_false(scene_topic(s, TOPIC_DENSITY, false)->on[0]);
+    assert_false(scene_topic(s, TOPIC_DENSITY)->on[0]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_open, scene_close)

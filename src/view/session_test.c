@@ -84,11 +84,11 @@ static void
 test_the_home_is_not_there(void **state)
 {
     struct scene *s = *state;
-    s->home_full = true;
+    s->homes[0].full = true;
     scene_connect(s, 0);
     scene_hello(s, 0, false);
     assert_int_equal(s->clients[0].code, SEOM__CODE__RETRY_AFTER);
-    s->home_full = false;
+    s->homes[0].full = false;
     scene_connect(s, 0);
     scene_hello(s, 0, false);
     scene_run(s, 9000);
@@ -226,7 +226,7 @@ test_shows_and_hints(void **state)
     assert_true(c->changes == 1 && c->changed_what == SEOM__SHOW_KIND__SHOW_INBOX);
     tell(s, 0, (struct link_self){.kind = SELF_CHANGED, .look = SEOM__SHOW_KIND__SHOW_INBOX});
     assert_int_equal(c->changes, 1); /* of an older session */
-    s->home_full = true;
+    s->homes[0].full = true;
     request_show(s, 0, 9);
     assert_true(c->answer_number == 9 && c->answer_code == SEOM__CODE__RETRY_AFTER);
 }
@@ -342,7 +342,7 @@ test_the_newest_move_is_told_when_there_is_room(void **state)
 {
     struct scene *s = *state;
     scene_play(s, 0, ME, scene_in(s, 5, 5));
-    s->home_full = true;
+    s->homes[0].full = true;
     uint32_t inputs = s->inputs;
     for (uint32_t n = 1; n <= 3; n++) {
         struct message_move move = {.move_no = n, .motion = scene_in(s, 5, 5)};
@@ -350,7 +350,7 @@ test_the_newest_move_is_told_when_there_is_room(void **state)
         scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
     }
     assert_int_equal(gate_stats(s->gate)->inputs_dropped, 2);
-    s->home_full = false;
+    s->homes[0].full = false;
     scene_run(s, 1000);
     assert_int_equal(s->inputs, inputs + 1); /* once */
     assert_int_equal(s->input.kind, INPUT_MOVE);
@@ -364,7 +364,7 @@ test_a_farewell_is_told_when_there_is_room(void **state)
     struct scene *s = *state;
     scene_play(s, 0, ME, scene_in(s, 5, 5));
     scene_play(s, 1, OTHER, scene_in(s, 5, 5));
-    s->home_full = true;
+    s->homes[0].full = true;
     struct message_move move = {.move_no = 1, .motion = scene_in(s, 5, 5)};
     uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
     scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
@@ -372,7 +372,7 @@ test_a_farewell_is_told_when_there_is_room(void **state)
     s->clients[0].open = false;
     scene_run(s, 100);
     uint32_t inputs = s->inputs;
-    s->home_full = false;
+    s->homes[0].full = false;
     scene_run(s, 100);
     assert_int_equal(s->inputs, inputs + 1);
     assert_int_equal(s->input.kind, INPUT_GONE);
