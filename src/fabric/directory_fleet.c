@@ -26,6 +26,7 @@ on_refused(void *ctx, const char *why)
 {
     struct fleet_node *n = ctx;
     n->refused = true;
+    n->fleet->history_missed += strstr(why, "lost its history") != NULL;
     snprintf(n->why, sizeof n->why, "%s", why);
 }
 

@@ -34,6 +34,7 @@ struct fleet {
     uint32_t epochs_count;
     uint32_t epochs_twice;   /* claimed by two */
     uint32_t epochs_changed; /* of a process that neither rejoined nor was restarted */
+    uint32_t history_missed; /* refusals as the directory had lost its history */
 };
 
 struct fleet *fleet_alloc(uint64_t seed, enum directory_mutant mutant);

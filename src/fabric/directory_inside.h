@@ -30,6 +30,8 @@ struct own {
     bool wanted, leaving;
     uint64_t lease; /* 0: none */
     int64_t keep_us;
+    uint64_t floor; /* before this life's first put nobody had a higher epoch */
+    bool has_floor;
     uint64_t claim; /* revision at which this life's entry was first made; 0: not yet */
     /* What stands in the directory, as far as is known. */
     bool known, there, readable;

@@ -55,10 +55,26 @@ own_next(const struct directory *d, int64_t now_us)
     return OWN_NOTHING;
 }
 
+/* The highest epoch known before the first put of this life: whenever that put or a later one takes
+ * effect, its revision is higher. */
+static void
+own_take_floor(struct directory *d)
+{
+    struct own *own = &d->own;
+    if (own->has_floor)
+        return;
+    own->has_floor = true;
+    own->floor = 0;
+    for (uint32_t i = 0; i < d->book.count; i++)
+        if (d->book.nodes[i].epoch > own->floor)
+            own->floor = d->book.nodes[i].epoch;
+}
+
 static enum err
 own_put(struct directory *d)
 {
     struct own *own = &d->own;
+    own_take_floor(d);
     uint8_t bytes[DIRECTORY_NODE_MAX];
     own->sent = (struct directory_node){own->node, own->installation, own->life};
     size_t count = directory_node_write(&own->sent, bytes);
@@ -139,17 +155,15 @@ static void
 own_claimed(struct directory *d, uint64_t revision)
 {
     struct own *own = &d->own;
+    CHECK(own->node.epoch == 0);
     own->claim = revision;
-    for (uint32_t i = 0; i < d->book.count; i++) {
-        const struct node *node = &d->book.nodes[i];
-        if (node->epoch < revision)
-            continue;
+    if (revision <= own->floor) {
         char why[DIRECTORY_WHY_MAX];
         snprintf(
             why, sizeof why,
-            "the directory has lost its history: it is at revision %llu, but %s of shard %u was "
-            "registered at %llu; restore it, or stop all nodes and start them again",
-            (unsigned long long)revision, node->name, node->shard, (unsigned long long)node->epoch);
+            "the directory has lost its history: it is at revision %llu, but knows a node that "
+            "was registered at %llu; restore it, or stop all nodes and start them again",
+            (unsigned long long)revision, (unsigned long long)own->floor);
         own_refuse(d, why);
         return;
     }
@@ -289,6 +303,7 @@ own_rejoin(struct directory *d)
 {
     struct own *own = &d->own;
     own->node.epoch = own->claim = 0;
+    own->has_floor = false;
     own->life = env_random(&d->env) | 1;
     own->wanted = !own->leaving;
     own->known = false;

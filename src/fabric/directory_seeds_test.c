@@ -153,9 +153,9 @@ seed_runs(uint64_t seed, enum directory_mutant mutant, struct exercised *e)
     e->twice += stats.twice;
     e->hints_lost += stats.hints_lost;
     e->leases_lost += stats.leases_lost;
-    if (f->epochs_twice + f->epochs_changed > 0)
-        fail_msg("seed %llu: %u epochs claimed twice, %u changed", (unsigned long long)seed,
-                 f->epochs_twice, f->epochs_changed);
+    if (f->epochs_twice + f->epochs_changed + f->history_missed > 0)
+        fail_msg("seed %llu: %u epochs claimed twice, %u changed, %u times history missed",
+                 (unsigned long long)seed, f->epochs_twice, f->epochs_changed, f->history_missed);
     fleet_free(&f);
     return agreed;
 }
