@@ -109,7 +109,8 @@ const struct book *mesh_book(const struct mesh *mesh);
 /* What others are told of us with each heart-beat; what a peer told last. */
 void mesh_tell_load(struct mesh *mesh, uint32_t players);
 uint32_t mesh_peer_load(const struct mesh *mesh, uint32_t peer);
-/* World time of the peer minus ours, as measured; 0 until known. */
+/* World time of the peer minus ours: as its hello told, which is late by its way here; soon as its
+ * beats tell. */
 int64_t mesh_peer_offset_ms(const struct mesh *mesh, uint32_t peer);
 /* NULL: no such peer is up. */
 const struct node *mesh_peer(const struct mesh *mesh, uint32_t peer);

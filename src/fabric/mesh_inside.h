@@ -100,6 +100,7 @@ struct mesh_line {
     uint32_t peer;  /* NO_PEER until it is known */
     uint64_t epoch; /* theirs, once their hello came; 0 before. The node is in hellos[] */
     int64_t deadline_us;
+    int64_t offset_ms; /* world time of their hello minus ours when it came */
     uint32_t rx, rx_used; /* a frame that is not whole yet, in the pool of buffers */
     struct lane lane;
 };

@@ -289,6 +289,7 @@ on_hello(struct mesh *mesh, uint32_t n, struct slice body)
         return;
     }
     line->epoch = hello.node.epoch;
+    line->offset_ms = hello.world_ms - env_world_ms(&mesh->env);
     mesh->hellos[n] = hello.node;
     enum mesh_refusal why = mesh->is_dead ? REFUSE_BUSY : judge(mesh, &hello);
     if (line->state != LINE_GREETING) {

@@ -131,6 +131,7 @@ mesh_peer_up(struct mesh *mesh, uint32_t p, uint32_t line)
                                .up_at_us = now_us,
                                .heard_us = now_us,
                                .beat_at_us = now_us,
+                               .offset_ms = mesh->lines[line].offset_ms,
                                .askers = peer->askers,
                                .seen_at_us = peer->seen_at_us};
     mesh_due(mesh, now_us);
