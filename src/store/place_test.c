@@ -387,6 +387,59 @@ a_page_nobody_understands_is_left_alone(void **state)
     assert_int_equal(places_stats(f->places).dirty, 1);
 }
 
+/* Of a page that somebody else writes nothing is kept: each look reads it. */
+static void
+looks_at_others_pages(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t page[PLACE_PAGE_BYTES] = {0};
+    const char *key = "0001/place/0008000000000005";
+    struct place_slot at = {.page = UINT64_C(0x8000000000005), .slot = 3};
+    for (int32_t x_mm = 1; x_mm <= 2; x_mm++) {
+        struct stand s = stand(900, x_mm);
+        place_page_write(page, 3, &s);
+        desk_put(f->desk, key, page, sizeof page);
+        assert_int_equal(place_look(f->places, &at, player(900), on_got, f, f->next), OK);
+        desk_settle(f->desk);
+        assert_int_equal(f->answers[f->next].times, 1);
+        assert_int_equal(f->answers[f->next++].stand.motion.x_mm, x_mm);
+    }
+    assert_int_equal(places_stats(f->places).in_memory, 0);
+    /* Somebody else has the slot by now; there is no page; it is none; the store is away. */
+    assert_int_equal(place_look(f->places, &at, player(901), on_got, f, f->next++), OK);
+    at.page++;
+    assert_int_equal(place_look(f->places, &at, player(900), on_got, f, f->next++), OK);
+    at.page++;
+    desk_put(f->desk, "0001/place/0008000000000007", "strange", 7);
+    assert_int_equal(place_look(f->places, &at, player(900), on_got, f, f->next++), OK);
+    desk_settle(f->desk);
+    memory_store_set_away(f->desk->memory, true);
+    assert_int_equal(place_look(f->places, &at, player(900), on_got, f, f->next++), OK);
+    desk_settle(f->desk);
+
+    const enum err expected[] = {ERR_NOT_FOUND, ERR_NOT_FOUND, ERR_UNAVAILABLE, ERR_UNAVAILABLE};
+
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(f->answers[f->next - 4 + i].times, 1);
+        assert_int_equal(f->answers[f->next - 4 + i].result, expected[i]);
+    }
+}
+
+static void
+a_new_page_needs_no_reading(void **state)
+{
+    struct fixture *f = *state;
+    place_new_page(f->places, 7);
+    set(f, 7 * 64 + 1, 5);
+    assert_stands(f, 7 * 64 + 1, 5);
+    assert_int_equal(get(f, 7 * 64 + 2)->result, ERR_NOT_FOUND);
+    assert_int_equal(places_stats(f->places).loads, 0);
+    second(f);
+    second(f);
+    restart(f);
+    assert_stands(f, 7 * 64 + 1, 5);
+}
+
 struct again {
     struct fixture *f;
     uint32_t depth;
@@ -623,6 +676,8 @@ main(void)
         CASE(clean_pages_make_room),
         CASE(full_of_unsaved_pages_is_told),
         CASE(a_page_nobody_understands_is_left_alone),
+        CASE(looks_at_others_pages),
+        CASE(a_new_page_needs_no_reading),
         CASE(call_backs_may_ask_again),
         CASE(the_clock_goes_along),
         CASE(one_document_to_a_commit),

@@ -24,6 +24,8 @@ struct fixture {
     struct players players;
     struct answer answers[ANSWERS];
     uint64_t next;
+    uint64_t refused_node; /* choose_slot() does not claim from this home */
+    uint32_t chosen;
 };
 
 static void
@@ -277,6 +279,79 @@ teardown(void **state)
     return 0;
 }
 
+/* What a home says of itself with its claim. */
+static bool
+choose_slot(void *ctx, uint64_t n, const struct player *player, struct player_home *home)
+{
+    (void)n;
+    struct fixture *f = ctx;
+    assert_int_equal(player->id, ID);
+    f->chosen++;
+    if (player->home.node == f->refused_node)
+        return false;
+    home->slot = (struct place_slot){.page = 77 + player->session_epoch, .slot = 63};
+    home->stood = (struct stand){.island = 4, .look = 2, .motion = {.x_mm = -5, .since_ms = 9}};
+    return true;
+}
+
+static void
+a_claim_says_where_the_place_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    (void)create(f, "a");
+    uint64_t n = next(f);
+    assert_int_equal(player_claim(&f->players, ID, 3, choose_slot, on_done, f, n), OK);
+    assert_int_equal(settled(f, n)->result, OK);
+    const struct player *p = &load(f)->player;
+    assert_int_equal(p->session_epoch, 2);
+    assert_int_equal(p->home.node, 3);
+    assert_int_equal(p->home.slot.page, 78);
+    assert_int_equal(p->home.slot.slot, 63);
+    assert_int_equal(p->home.stood.island, 4);
+    assert_int_equal(p->home.stood.look, 2);
+    assert_int_equal(p->home.stood.motion.x_mm, -5);
+    assert_int_equal(p->home.stood.motion.since_ms, 9);
+    /* A claim that says nothing of it leaves it as it is. */
+    assert_int_equal(settled(f, claim_send(f, 5))->result, OK);
+    p = &load(f)->player;
+    assert_int_equal(p->home.node, 5);
+    assert_int_equal(p->home.slot.page, 78);
+    assert_int_equal(p->home.stood.island, 4);
+}
+
+static void
+a_claim_that_is_not_wanted_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    (void)create(f, "a");
+    f->refused_node = 9;
+    uint64_t n = next(f);
+    assert_int_equal(player_claim(&f->players, ID, 3, choose_slot, on_done, f, n), OK);
+    assert_int_equal(settled(f, n)->result, ERR_DENIED);
+    assert_int_equal(load(f)->player.version, 1);
+}
+
+/* Two at once: the one that loses is asked again, with what the winner wrote. */
+static void
+whoever_loses_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    (void)create(f, "a");
+    f->refused_node = 4;
+    uint64_t won = next(f), lost = next(f);
+    assert_int_equal(player_claim(&f->players, ID, 4, NULL, on_done, f, won), OK);
+    assert_int_equal(player_claim(&f->players, ID, 3, choose_slot, on_done, f, lost), OK);
+    desk_settle(f->desk);
+    if (f->answers[won].player.session_epoch == 2) {
+        assert_int_equal(f->answers[lost].result, ERR_DENIED);
+        assert_int_equal(load(f)->player.home.node, 4);
+    } else { /* it was first, and then the other, who does not ask */
+        assert_int_equal(f->answers[lost].result, OK);
+        assert_int_equal(load(f)->player.session_epoch, 3);
+    }
+    assert_in_range(f->chosen, 1, 2);
+}
+
 int
 main(void)
 {
@@ -287,6 +362,9 @@ main(void)
         CASE(each_claim_raises_the_epoch),
         CASE(two_at_once_get_different_epochs),
         CASE(unknown_is_cleared_up_by_reading),
+        CASE(a_claim_says_where_the_place_is_kept),
+        CASE(a_claim_that_is_not_wanted_writes_nothing),
+        CASE(whoever_loses_is_asked_again),
         CASE(a_store_that_is_away_is_told),
         CASE(unknown_fields_are_kept),
         CASE(what_is_no_player_is_refused),

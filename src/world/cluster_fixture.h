@@ -154,7 +154,7 @@ home_start(struct cluster *c, uint32_t number, uint64_t epoch)
                                     .node_epoch = epoch,
                                     .players_max = 64,
                                     .topics_max = 128,
-                                    .entering_max = 8,
+                                    .entering_max = 32,
                                     .game = &scene_value_game,
                                     .islands = &c->islands,
                                     .ticket_key = {1, 2, 3},

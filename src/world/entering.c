@@ -79,11 +79,19 @@ entering_end(struct world *w, struct entering *e, uint32_t index)
     pool_give(&w->entering, index);
 }
 
+/* A session that goes on is not turned away, it asks another home. */
+static uint8_t
+refusal(const struct entering *e, uint8_t code)
+{
+    return code == SEOM__CODE__FULL && (e->flags & ENTER_RESUME) != 0 ? SEOM__CODE__RETRY_AFTER
+                                                                      : code;
+}
+
 static void
 entering_fail(struct world *w, uint32_t index, uint8_t code)
 {
     struct entering *e = pool_at(&w->entering, index);
-    refuse(w, e->gate, e->conn, code);
+    refuse(w, e->gate, e->conn, refusal(e, code));
     entering_end(w, e, index);
 }
 
@@ -601,7 +609,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
         return;
     }
     if (pool_take(&w->entering, &index) != OK) {
-        refuse(w, gate, enter->conn, SEOM__CODE__FULL);
+        refuse(w, gate, enter->conn, refusal(&wanted, SEOM__CODE__FULL));
         return;
     }
     struct entering *e = pool_at(&w->entering, index);
