@@ -384,7 +384,7 @@ cluster_down_command(int argc, char **argv)
                                      .children = children,
                                      .doc = "End a cluster on this machine in order: bots, gates, "
                                             "homes, then the engines that it started."};
-    struct config_input input;
+    struct config_input input = {0};
     char socket[CLUSTER_PATH_MAX], why[CLUSTER_WHY_MAX] = "";
     json_t *answer = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &input);

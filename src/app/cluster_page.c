@@ -143,8 +143,9 @@ people_json(const struct cluster *c, int64_t now_us)
         bool gone = supervise_member(c->supervisor, i)->pid != m->pid || m->status == NULL ||
                     now_us - m->people_us > CLUSTER_SILENT_US;
         json_t *home =
-            json_pack("{s:s, s:i, s:b, s:O}", "name", supervise_member(c->supervisor, i)->name,
-                      "colour", colour_of(c, i), "gone", (int)gone, "people", m->people);
+            json_pack("{s:s, s:i, s:b, s:I, s:O}", "name", supervise_member(c->supervisor, i)->name,
+                      "colour", colour_of(c, i), "gone", (int)gone, "age_ms",
+                      (json_int_t)((now_us - m->people_us) / 1000), "people", m->people);
         CHECK(home != NULL);
         json_array_append_new(homes, home);
     }

@@ -327,9 +327,26 @@ command_stop(void *ctx, const json_t *request)
     return json_pack("{s:b}", "stopping", 1);
 }
 
+static json_t *
+command_metrics(void *ctx, const json_t *request)
+{
+    struct gate_node *g = ctx;
+    (void)request;
+    return node_metrics(&g->node);
+}
+
+static json_t *
+command_log_level(void *ctx, const json_t *request)
+{
+    struct gate_node *g = ctx;
+    return node_set_log_level(&g->node, request);
+}
+
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
     {"drain", "sends its clients to other gates, then ends", command_stop},
+    {"metrics", "its figures, as Prometheus reads them", command_metrics},
+    {"log-level", "how much it tells: level", command_log_level},
     {"stop", "ends in order", command_stop},
     {0},
 };

@@ -292,10 +292,27 @@ command_people(void *ctx, const json_t *request)
     return json_pack("{s:o}", "people", people);
 }
 
+static json_t *
+command_metrics(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    (void)request;
+    return node_metrics(&h->node);
+}
+
+static json_t *
+command_log_level(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    return node_set_log_level(&h->node, request);
+}
+
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
     {"people", "where its players are: [island, x m, y m, lingering]", command_people},
     {"drain", "gives its players to other homes, then ends", command_drain},
+    {"metrics", "its figures, as Prometheus reads them", command_metrics},
+    {"log-level", "how much it tells: level", command_log_level},
     {"stop", "ends in order", command_stop},
     {0},
 };

@@ -44,6 +44,7 @@ become(const struct launch *launch, int log, pid_t parent)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    setpgid(0, 0); /* Ctrl-C at the terminal is for whoever keeps it, who then ends it in order */
     int nothing = open("/dev/null", O_RDONLY);
     bool fine = nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
                 dup2(log, STDERR_FILENO) >= 0;

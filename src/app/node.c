@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -308,8 +309,10 @@ node_status(const struct node_process *n)
     for (uint32_t i = 0; book != NULL && i < book->count; i++) {
         const struct node *other = &book->nodes[i];
         bool gates = other->role == NODE_GATE && n->self.role == NODE_GATE;
-        expected += other->shard == n->self.shard && other->epoch != n->self.epoch && !gates;
+        expected += other->shard == n->self.shard && other->epoch != n->self.epoch && !gates &&
+                    mesh_peer_of(n->mesh, other->epoch) == PEERS_MAX;
     }
+    expected += mesh->peers; /* and those that are there, which at homes includes gates */
     return json_pack("{s:s, s:s, s:i, s:i, s:I, s:b, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s}",
                      "name", n->self.name, "role", node_role_name(n->self.role), "shard",
                      (int)n->self.shard, "index", (int)n->self.index, "epoch",
@@ -318,4 +321,33 @@ node_status(const struct node_process *n)
                      (int)mesh->peers, "links_expected", (int)expected, "link_bytes_out",
                      (json_int_t)mesh->bytes_out, "link_bytes_in", (json_int_t)mesh->bytes_in,
                      "cpu_us", (json_int_t)process_cpu_us(), "version", version_number());
+}
+
+json_t *
+node_metrics(const struct node_process *n)
+{
+    char *text;
+    size_t bytes;
+    if (board_metrics_text(n->board, &text, &bytes) != OK) {
+        return control_error("%s has no figures yet", n->self.name);
+    }
+    json_t *answer = json_object();
+    json_object_set_new(answer, "metrics", json_stringn(text, bytes));
+    free(text);
+    return answer;
+}
+
+json_t *
+node_set_log_level(struct node_process *n, const json_t *request)
+{
+    static const char *const names[] = {
+        [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+    const char *name = json_string_value(json_object_get(request, "level"));
+    for (enum log_level level = LOG_ERROR; name != NULL && level <= LOG_DEBUG; level++) {
+        if (strcmp(name, names[level]) == 0) {
+            n->log.level = level;
+            return json_pack("{s:s}", "level", name);
+        }
+    }
+    return control_error("a level is error, warn, info or debug");
 }

@@ -74,5 +74,9 @@ enum err node_serve(struct node_process *n, const struct control_command *comman
                     char why[NODE_WHY_MAX]) MUST_USE;
 /* {"name", "role", "shard", "epoch", "links", "links_expected", ...}: what all roles tell. */
 json_t *node_status(const struct node_process *n);
+/* {"metrics": the text of GET /metrics}, as last hung up. */
+json_t *node_metrics(const struct node_process *n);
+/* What of {"level": "error" to "debug"} is told from now on; answers it. */
+json_t *node_set_log_level(struct node_process *n, const json_t *request);
 
 #endif
