@@ -44,6 +44,22 @@ forget_heir(struct handover *h)
     }
 }
 
+/* Who has given up root by now may not take the name away: then it is one that nobody listens on,
+ * which the heir replaces. */
+static void
+stop_giving(struct handover *h)
+{
+    if (h->listener >= 0) {
+        loop_remove(h->options.loop, h->listener, &h->knocks);
+        close(h->listener);
+        h->listener = -1;
+    }
+    if (h->named) {
+        unlink(h->path);
+        h->named = false;
+    }
+}
+
 static bool
 may_inherit(int fd)
 {
@@ -91,10 +107,7 @@ heard(void *ctx, uint32_t events)
         return;
     }
     loop_change(h->options.loop, h->heir, 0, &h->says);
-    if (h->named) {
-        unlink(h->path);
-        h->named = false;
-    }
+    stop_giving(h);
     h->options.asked(h->options.ctx);
 }
 
@@ -192,13 +205,7 @@ handover_close(struct handover **handover)
         return;
     }
     forget_heir(h);
-    if (h->listener >= 0) {
-        loop_remove(h->options.loop, h->listener, &h->knocks);
-        close(h->listener);
-    }
-    if (h->named) {
-        unlink(h->path);
-    }
+    stop_giving(h);
     free(h);
     *handover = NULL;
 }
