@@ -17,22 +17,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A slot of a page, or what a player's document says itself. Pages of homes that are gone stay, so
+ * somebody may stand in many slots: the document names the one that counts. */
 struct row {
     struct stand stand;
+    struct place_slot slot;
+    bool counts;
     char name[PLAYER_NAME_MAX + 1];
 };
 
-/* Rows are in the order of ids, as keys are and as slots in a page are; so are the documents of
- * players. */
 struct listing {
     int64_t clock_ms; /* world time when it was saved last */
     struct row *rows; /* owned */
     size_t count, capacity;
-    size_t named; /* rows before this one have met their document */
+    size_t slots; /* the first rows, of pages: sorted when the documents of players come */
     uint64_t unreadable;
 };
 
-static void
+static struct row *
 row_add(struct listing *l, const struct stand *stand)
 {
     if (l->count == l->capacity) {
@@ -40,23 +42,36 @@ row_add(struct listing *l, const struct stand *stand)
         l->rows = realloc(l->rows, l->capacity * sizeof *l->rows);
         CHECK(l->rows != NULL);
     }
-    l->rows[l->count++] = (struct row){.stand = *stand};
+    l->rows[l->count] = (struct row){.stand = *stand};
+    return &l->rows[l->count++];
+}
+
+static int
+by_player_and_slot(const void *left, const void *right)
+{
+    const struct row *a = left, *b = right;
+    if (a->stand.player != b->stand.player)
+        return a->stand.player < b->stand.player ? -1 : 1;
+    if (a->slot.page != b->slot.page)
+        return a->slot.page < b->slot.page ? -1 : 1;
+    return (a->slot.slot > b->slot.slot) - (a->slot.slot < b->slot.slot);
 }
 
 static bool
 each_place(void *ctx, struct slice key, const struct store_doc *doc)
 {
-    (void)key;
     struct listing *l = ctx;
-    if (place_page_check(doc->value) != OK) {
+    struct key_parts parts;
+    if (key_parse(key, &parts) != OK || !parts.is_id || place_page_check(doc->value) != OK) {
         l->unreadable++;
         return true;
     }
     for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
         struct stand stand;
         if (place_page_read(doc->value, slot, &stand))
-            row_add(l, &stand);
+            row_add(l, &stand)->slot = (struct place_slot){.page = parts.id, .slot = slot};
     }
+    l->slots = l->count;
     return true;
 }
 
@@ -81,10 +96,20 @@ each_player(void *ctx, struct slice key, const struct store_doc *doc)
         l->unreadable++;
         return true;
     }
-    while (l->named < l->count && l->rows[l->named].stand.player < parts.id)
-        l->named++;
-    if (l->named < l->count && l->rows[l->named].stand.player == parts.id)
-        name_copy(l->rows[l->named].name, player.name);
+    struct row sought = {.stand = {.player = parts.id}, .slot = player.home.slot};
+    if (sought.slot.page == 0)
+        sought.slot = place_slot_of_id(parts.id);
+    struct row *row = NULL;
+    if (l->slots > 0)
+        row = bsearch(&sought, l->rows, l->slots, sizeof sought, by_player_and_slot);
+    /* As when somebody comes in: what was written since the claim is newer. */
+    const struct stand *stood = &player.home.stood;
+    if (stood->island != 0 && (row == NULL || row->stand.motion.since_ms < stood->motion.since_ms))
+        row = row_add(l, stood);
+    if (row != NULL) {
+        row->counts = true;
+        name_copy(row->name, player.name);
+    }
     return true;
 }
 
@@ -96,6 +121,19 @@ each_clock(void *ctx, struct slice key, const struct store_doc *doc)
     if (clock_decode(doc->value, &l->clock_ms) != OK)
         l->unreadable++;
     return false;
+}
+
+/* One row for each player, in the order of ids. */
+static void
+listing_end(struct listing *l)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->rows[i].counts)
+            l->rows[count++] = l->rows[i];
+    l->count = count;
+    if (count > 0)
+        qsort(l->rows, count, sizeof *l->rows, by_player_and_slot);
 }
 
 static enum err
@@ -114,11 +152,14 @@ listing_read(struct listing *l, const char *directory, uint16_t world, char why[
         char prefix[STORE_KEY_MAX + 1];
         snprintf(prefix, sizeof prefix, "%04x/%s", world, passes[i].what);
         uint64_t damaged;
+        if (passes[i].each == each_player && l->slots > 0)
+            qsort(l->rows, l->slots, sizeof *l->rows, by_player_and_slot);
         enum err error = lmdb_scan(directory, prefix, passes[i].each, l, &damaged, why);
         if (error != OK)
             return error;
         l->unreadable += damaged;
     }
+    listing_end(l);
     return OK;
 }
 

@@ -60,12 +60,17 @@ on_player(void *ctx, uint64_t n, enum err result, const struct player *player)
 }
 
 static void
-player_add(struct fixture *f, uint64_t counter, const char *name)
+player_add_at(struct fixture *f, uint64_t counter, const char *name, const struct player_home *home)
 {
     struct slice text = {(const uint8_t *)name, strlen(name)};
-    assert_int_equal(player_create(&f->players, 1ULL << 48 | counter, text,
-                                   &(struct player_home){.node = 1}, on_player, NULL, 0),
-                     OK);
+    assert_int_equal(
+        player_create(&f->players, 1ULL << 48 | counter, text, home, on_player, NULL, 0), OK);
+}
+
+static void
+player_add(struct fixture *f, uint64_t counter, const char *name)
+{
+    player_add_at(f, counter, name, &(struct player_home){.node = 1});
 }
 
 static void
@@ -197,6 +202,45 @@ who_stands_where(void **state)
 }
 
 static void
+stand_on(struct fixture *f, const struct place_slot *slot, uint64_t counter, int32_t x_mm,
+         int64_t since_ms)
+{
+    struct stand stand = {.player = 1ULL << 48 | counter,
+                          .island = 1,
+                          .motion = {.x_mm = x_mm, .since_ms = since_ms}};
+    assert_int_equal(place_set(f->places, slot, &stand), OK);
+}
+
+/* Whoever was at many homes stands where the document says, whatever their pages say. */
+static void
+one_place_for_each(void **state)
+{
+    struct fixture *f = *state;
+    struct place_slot old = place_slot_of_id(1ULL << 48 | 9),
+                      gone = {.page = 1ULL << 44, .slot = 3},
+                      now = {.page = (1ULL << 44) + 1, .slot = 2};
+    struct player_home home = {
+        .node = 1, .slot = now, .stood = {.island = 1, .motion = {.x_mm = 40, .since_ms = 400}}};
+    player_add_at(f, 9, "roamer", &home);
+    stand_on(f, &old, 9, 10, 900);
+    stand_on(f, &gone, 9, 20, 800);
+    stand_on(f, &now, 9, 30, 500);
+    home.slot.slot = 7; /* nothing stands there yet */
+    player_add_at(f, 4, "claimed just now", &home);
+    stand_on(f, &gone, 9, 20, 800);
+    settle(f);
+    lmdb_store_close(&f->lmdb);
+    static char out[4096], err[4096];
+    assert_int_equal(run(f->directory, out, sizeof out, err, sizeof err), 0);
+    json_t *object = json_loads(out, 0, NULL);
+    const json_t *players = json_object_get(object, "players");
+    assert_int_equal(json_array_size(players), 2);
+    assert_row(players, 0, 4, 1, 40, 0);
+    assert_row(players, 1, 9, 1, 30, 0);
+    json_decref(object);
+}
+
+static void
 no_world_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -215,6 +259,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_stands_where, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_place_for_each, setup, teardown),
         cmocka_unit_test_setup_teardown(no_world_is_told, setup, teardown),
     };
     return cmocka_run_group_tests_name("players", tests, NULL, NULL);
