@@ -163,21 +163,17 @@ close_all(struct cluster *c)
 /* ---- running ---- */
 
 static void
-tell_where(const struct cluster *c)
+tell_where(const struct cluster *c, const char *page, const json_t *gates)
 {
-    char page[ADDRESS_TEXT_MAX], play[ADDRESS_TEXT_MAX];
-    struct address http = c->input.config.http;
-    http.port = http_port(c->http);
-    address_text(&http, page);
+    size_t i;
+    const json_t *gate;
     fprintf(stderr,
             "\n  The sea is open: %u islands, %u homes, %u gates, %lld bots.\n\n"
             "    the map     http://%s/\n    players    ",
             c->sea.islands.count, c->homes, c->gates, (long long)c->input.config.bots, page);
-    for (uint32_t i = 0; i < c->members_count; i++) {
-        if (c->members[i].kind != CLUSTER_GATE)
-            continue;
-        cluster_address(c, &c->members[i], play);
-        fprintf(stderr, " %s", play);
+    json_array_foreach(gates, i, gate)
+    {
+        fprintf(stderr, " %s", json_string_value(gate));
     }
     fprintf(stderr,
             "\n    figures     http://%s/status, /metrics\n    data, logs  %s\n\n"
@@ -186,13 +182,12 @@ tell_where(const struct cluster *c)
             page, c->data, c->data, c->data, c->detach ? "`seom cluster down`" : "Ctrl-C");
 }
 
-/* From here on whoever waits for a detached cluster may go; it says what it says into its log. */
+/* From here on whoever waits for a detached cluster may go, with what he is told; it says what it
+ * says into its log. */
 static void
-detach_from_caller(struct cluster *c)
+detach_from_caller(struct cluster *c, const char *told)
 {
     char path[CLUSTER_PATH_MAX + 32];
-    if (c->up_fd < 0)
-        return;
     snprintf(path, sizeof path, "%s/cluster.log", c->logs);
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -200,9 +195,39 @@ detach_from_caller(struct cluster *c)
           dup2(nothing, STDIN_FILENO) >= 0 && dup2(nothing, STDOUT_FILENO) >= 0);
     close(log);
     close(nothing);
-    CHECK(write(c->up_fd, "u", 1) == 1);
+    CHECK(write(c->up_fd, told, strlen(told)) == (ssize_t)strlen(told));
     close(c->up_fd);
     c->up_fd = -1;
+}
+
+static void
+all_are_up(struct cluster *c, int64_t now_us)
+{
+    char page[ADDRESS_TEXT_MAX], play[ADDRESS_TEXT_MAX];
+    struct address http = c->input.config.http;
+    double seconds = (double)(now_us - c->started_us) / 1e6;
+    json_t *gates = json_array();
+    http.port = http_port(c->http);
+    address_text(&http, page);
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (c->members[i].kind != CLUSTER_GATE)
+            continue;
+        cluster_address(c, &c->members[i], play);
+        json_array_append_new(gates, json_string(play));
+    }
+    c->phase = CLUSTER_RUNNING;
+    c->was_up = true;
+    output_progress("all is up (%.1f s)", seconds);
+    tell_where(c, page, gates);
+    json_t *told = json_pack("{s:s, s:s, s:o, s:f, s:i}", "data", c->data, "http", page, "gates",
+                             gates, "seconds", seconds, "pid", (int)getpid());
+    CHECK(told != NULL);
+    char *text = json_dumps(told, JSON_COMPACT);
+    CHECK(text != NULL);
+    if (c->up_fd >= 0)
+        detach_from_caller(c, text);
+    free(text);
+    json_decref(told);
 }
 
 static void
@@ -218,11 +243,7 @@ look_whether_all_are_up(struct cluster *c, int64_t now_us)
                                  used > 0 ? ", " : "", m->name, cluster_member_state(c, i, now_us));
     }
     if (used == 0) {
-        c->phase = CLUSTER_RUNNING;
-        c->was_up = true;
-        output_progress("all is up (%.1f s)", (double)(now_us - c->started_us) / 1e6);
-        tell_where(c);
-        detach_from_caller(c);
+        all_are_up(c, now_us);
     } else if (now_us - c->told_us >= WAITS_TOLD_US) {
         c->told_us = now_us;
         output_progress("waiting for %s; logs in %s", waits, c->logs);
@@ -310,12 +331,14 @@ cluster_up(struct cluster *c)
     return error == OK ? 0 : 1;
 }
 
-/* The cluster in a session of its own; we wait until it says that it is up. */
+/* The cluster in a session of its own; we wait until it says that it is up, and where. */
 static int
 up_detached(struct cluster *c)
 {
     int up[2];
-    char said = 0;
+    char said[4096];
+    size_t used = 0;
+    ssize_t n = 1;
     CHECK(pipe2(up, O_CLOEXEC) == 0);
     fflush(NULL);
     pid_t pid = fork();
@@ -330,13 +353,16 @@ up_detached(struct cluster *c)
         exit(cluster_up(c));
     }
     close(up[1]);
-    ssize_t n;
-    do
-        n = read(up[0], &said, 1);
-    while (n < 0 && errno == EINTR);
+    while (n != 0 && used < sizeof said) {
+        n = read(up[0], said + used, sizeof said - used);
+        if (n < 0 && errno != EINTR)
+            break;
+        used += n > 0 ? (size_t)n : 0;
+    }
     close(up[0]);
-    if (n == 1)
-        return 0;
+    json_t *result = json_loadb(said, used, 0, NULL);
+    if (result != NULL)
+        return output_result(&result);
     process_wait(pid);
     return 1;
 }

@@ -317,6 +317,20 @@ cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us)
     return m->status == NULL ? "up" : status_text(m, "state");
 }
 
+/* With every home and gate that is up in its shard, but gates not among themselves. */
+static int
+links_expected(const struct cluster *c, uint32_t of)
+{
+    int count = 0;
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        const struct cluster_member *m = &c->members[i];
+        bool gates = m->kind == CLUSTER_GATE && c->members[of].kind == CLUSTER_GATE;
+        count += cluster_kind_is_node(m->kind) && i != of && !gates &&
+                 m->shard == c->members[of].shard && member_is(c, i, MEMBER_UP);
+    }
+    return count;
+}
+
 static json_t *
 member_list(const struct cluster *c, uint32_t i, int64_t now_us)
 {
@@ -335,6 +349,7 @@ member_list(const struct cluster *c, uint32_t i, int64_t now_us)
         cluster_address(c, m, address);
         json_object_set_new(row, "shard", json_integer(m->shard));
         json_object_set_new(row, "index", json_integer(m->index));
+        json_object_set_new(row, "links_expected", json_integer(links_expected(c, i)));
         json_object_set_new(row, m->kind == CLUSTER_HOME ? "address" : "play",
                             json_string(address));
     }

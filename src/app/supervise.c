@@ -112,7 +112,7 @@ keeper_died(struct keeper *k, const char *cause)
     int64_t now_us = process_mono_us(), lived_us = now_us - k->born_us;
     if (k->member.stays_dead) {
         keeper_move(k, MEMBER_ENDED, INT64_MAX);
-        keeper_tell(k, "%s died (%s) and is left so", k->member.name, cause);
+        keeper_tell(k, "%s has ended (%s) and is left so", k->member.name, cause);
         return;
     }
     k->member.failures = lived_us >= SUPERVISE_LIVED_US ? 0 : k->member.failures + 1;
