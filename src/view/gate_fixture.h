@@ -33,10 +33,11 @@ struct scene_client {
     bool open;
     size_t room; /* what its socket still takes */
     bool wants_writable;
-    uint64_t density_islands; /* a bit per island that was told */
-    uint32_t sends;           /* gathered sends of which something was taken */
-    size_t used;              /* bytes of frames that are not whole yet */
-    uint8_t *bytes;           /* owned */
+    uint64_t density_islands; /* a bit per island that was told; and of the last one: */
+    uint32_t density_people, density_cells, density_cell_m;
+    uint32_t sends; /* gathered sends of which something was taken */
+    size_t used;    /* bytes of frames that are not whole yet */
+    uint8_t *bytes; /* owned */
     struct replica replica;
     uint32_t welcomes, answers, results, pongs, goodbyes;
     uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
@@ -185,6 +186,12 @@ scene_client_record(struct scene *s, struct scene_client *c, const struct record
     case RECORD_DENSITY:
         c->densities++;
         c->density_islands |= UINT64_C(1) << (r->as.density.island % 64);
+        c->density_people = 0;
+        c->density_cells = r->as.density.count;
+        c->density_cell_m = r->as.density.cell_m;
+        for (uint16_t i = 0; i < r->as.density.count; i++) {
+            c->density_people += density_at(r->as.density.cells, i).people;
+        }
         break;
     case RECORD_ISLAND:
         while ((known = replica_next(&c->replica, &cursor)) != NULL) {
