@@ -223,6 +223,14 @@ directory_entries_revoke(struct directory_entries *e, uint64_t lease)
     return DIRECTORY_OK;
 }
 
+void
+directory_entries_orphan(struct directory_entries *e, uint64_t lease)
+{
+    struct lease *found = lease_find(e, lease);
+    CHECK(found != NULL);
+    *found = (struct lease){0};
+}
+
 int64_t
 directory_entries_expire(struct directory_entries *e, int64_t now_us)
 {

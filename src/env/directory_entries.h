@@ -35,6 +35,8 @@ enum directory_result directory_entries_keep(struct directory_entries *e, uint64
                                              int64_t now_us);
 /* Removes the lease with its entries; OK or GONE. */
 enum directory_result directory_entries_revoke(struct directory_entries *e, uint64_t lease);
+/* Loses the lease, and leaves its entries behind for ever. */
+void directory_entries_orphan(struct directory_entries *e, uint64_t lease);
 /* Revokes what ran out. Returns when the next lease will, INT64_MAX: none. */
 int64_t directory_entries_expire(struct directory_entries *e, int64_t now_us);
 /* The n-th living lease; 0: there are not so many. */

@@ -82,7 +82,7 @@ something_happens(struct fleet *f, struct rand *rand, struct exercised *e)
     switch (rand_below(rand, 9)) {
     case 0:
     case 1: node_toggle(f, slot, rand, e); break;
-    case 2: (void)memory_directory_lose_lease(f->model); break;
+    case 2: (void)memory_directory_lose_lease(f->model, false); break;
     case 3: memory_directory_compact(f->model); break;
     case 4: memory_directory_set_away(f->model, rand_below(rand, 2) == 0); break;
     case 5:

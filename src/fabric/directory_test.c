@@ -118,8 +118,8 @@ a_lost_lease_costs_no_epoch(void **state)
     struct fleet *f = fleet_of(2);
     uint64_t epoch = f->nodes[0].epoch;
     set_losses(f, 1000000, 0);
-    assert_true(memory_directory_lose_lease(f->model));
-    assert_true(memory_directory_lose_lease(f->model));
+    assert_true(memory_directory_lose_lease(f->model, false));
+    assert_true(memory_directory_lose_lease(f->model, false));
     fleet_run_ms(f, 4500);
     assert_true(fleet_agrees(f));
     assert_int_equal(f->nodes[0].epoch, epoch);
@@ -133,6 +133,23 @@ a_lost_lease_costs_no_epoch(void **state)
     fleet_free(&f);
 }
 
+/* The lease is lost and the entry stays: it would never go any more. */
+static void
+an_entry_without_its_lease_is_put_again(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(1);
+    uint64_t epoch = f->nodes[0].epoch;
+    assert_true(memory_directory_lose_lease(f->model, true));
+    fleet_run_ms(f, 4500);
+    assert_int_equal(f->nodes[0].epoch, epoch);
+    (void)fleet_start(f, 1, 1, 101);
+    fleet_kill(f, 0);
+    fleet_run_ms(f, 11000);
+    assert_true(fleet_agrees(f));
+    fleet_free(&f);
+}
+
 /* Epochs are what the mutant gives up. */
 static void
 a_lease_taken_as_lock_is_noticed(void **state)
@@ -141,7 +158,7 @@ a_lease_taken_as_lock_is_noticed(void **state)
     struct fleet *f = fleet_alloc(7, DIRECTORY_MUTANT_LEASE_AS_LOCK);
     (void)fleet_start(f, 0, 0, 100);
     fleet_run_ms(f, 1000);
-    assert_true(memory_directory_lose_lease(f->model));
+    assert_true(memory_directory_lose_lease(f->model, false));
     fleet_run_ms(f, 5000);
     assert_int_equal(f->epochs_changed, 1);
     fleet_free(&f);
@@ -278,6 +295,63 @@ a_compacted_watch_lists_again(void **state)
     fleet_free(&f);
 }
 
+/* Hints that come long after the list that told more. */
+static void
+an_old_hint_does_not_undo_a_list(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(1);
+    struct memory_directory_knobs knobs = {.call_us_min = 200,
+                                           .call_us_max = 500,
+                                           .watch_us_min = 3000000,
+                                           .watch_us_max = 3000000,
+                                           .delete_lost_ppm = 1000000};
+    memory_directory_set_knobs(f->model, &knobs);
+    (void)fleet_start(f, 1, 1, 101);
+    fleet_run_ms(f, 100);
+    directory_leave(f->nodes[1].directory);
+    fleet_run_ms(f, 100);
+    assert_true(f->nodes[1].left);
+    struct slice value = {(const uint8_t *)"x", 1};
+    assert_int_equal(directory_put(f->nodes[0].directory, DIRECTORY_STORE, 0, value), OK);
+    fleet_run_ms(f, 100); /* which lists */
+    uint32_t changes = f->nodes[0].book_changes;
+    fleet_run_ms(f, 4000);
+    assert_int_equal(f->nodes[0].book_changes, changes);
+    assert_true(fleet_agrees(f));
+    fleet_free(&f);
+}
+
+/* Somebody touched the own entry, and no hint told. */
+static void
+a_conflict_is_looked_into_at_once(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(2);
+    set_losses(f, 0, 1000000);
+    struct directory_entry entry;
+    struct directory_key key =
+        directory_key_of_node(FLEET_WORLD, &(struct directory_place){.role = "home"});
+    assert_int_equal(directory_entries_list(memory_directory_entries(f->model),
+                                            directory_key_slice(&key), &entry, 1),
+                     1);
+    struct directory_change change = {
+        .key = entry.key, .value = entry.value, .expected = entry.revision, .lease = entry.lease};
+    struct memory_directory_client *other =
+        memory_directory_connect(f->model, directory_done(f->nodes[1].directory));
+    struct env_directory port = memory_directory_port(other);
+    assert_int_equal(port.change(port.ctx, 1U << 30, &change), OK);
+    fleet_run_ms(f, 100);
+    f->nodes[0].node.draining = true;
+    directory_update(f->nodes[0].directory, &f->nodes[0].node);
+    fleet_run_ms(f, 1000);
+    assert_int_equal(directory_stats(f->nodes[0].directory).conflicts, 1);
+    fleet_run_ms(f, 31000);
+    assert_true(fleet_agrees(f));
+    assert_int_equal(directory_stats(f->nodes[0].directory).conflicts, 1);
+    fleet_free(&f);
+}
+
 static void
 a_claim_whose_answer_was_lost_is_found(void **state)
 {
@@ -369,6 +443,30 @@ tables_are_put_by_comparison(void **state)
     fleet_free(&f);
 }
 
+static void
+a_tool_looks_and_leaves_nothing(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(2);
+    uint64_t revision = directory_entries_revision(memory_directory_entries(f->model));
+    struct directory_options options = {.world = FLEET_WORLD, .only_look = true};
+    struct directory *tool = directory_alloc(&options, &f->env);
+    struct memory_directory_client *client =
+        memory_directory_connect(f->model, directory_done(tool));
+    struct env_directory port = memory_directory_port(client);
+    directory_start(tool, &port);
+    for (uint32_t i = 0; i < 100 && !directory_is_known(tool); i++) {
+        (void)directory_turn(tool);
+        fleet_run_ms(f, 10);
+    }
+    assert_int_equal(directory_book(tool)->count, 2);
+    assert_int_equal(directory_entries_revision(memory_directory_entries(f->model)), revision);
+    memory_directory_crash(&client);
+    directory_free(&tool);
+    assert_null(tool);
+    fleet_free(&f);
+}
+
 /* Whatever stands under the prefix, nobody falls over it. */
 static void
 foreign_entries_are_counted(void **state)
@@ -404,6 +502,7 @@ main(void)
         cmocka_unit_test(who_dies_goes_with_its_lease),
         cmocka_unit_test(a_deaf_watch_is_healed_within_30_s),
         cmocka_unit_test(a_lost_lease_costs_no_epoch),
+        cmocka_unit_test(an_entry_without_its_lease_is_put_again),
         cmocka_unit_test(a_lease_taken_as_lock_is_noticed),
         cmocka_unit_test(another_installation_is_refused),
         cmocka_unit_test(a_restart_takes_over_at_once),
@@ -412,9 +511,12 @@ main(void)
         cmocka_unit_test(an_outage_of_ten_minutes_changes_nothing),
         cmocka_unit_test(a_cut_off_node_comes_back_as_it_was),
         cmocka_unit_test(a_compacted_watch_lists_again),
+        cmocka_unit_test(an_old_hint_does_not_undo_a_list),
+        cmocka_unit_test(a_conflict_is_looked_into_at_once),
         cmocka_unit_test(a_claim_whose_answer_was_lost_is_found),
         cmocka_unit_test(a_directory_without_its_history_gives_no_epochs),
         cmocka_unit_test(tables_are_put_by_comparison),
+        cmocka_unit_test(a_tool_looks_and_leaves_nothing),
         cmocka_unit_test(foreign_entries_are_counted)};
     return cmocka_run_group_tests_name("directory", tests, NULL, NULL);
 }

@@ -568,7 +568,7 @@ memory_directory_compact(struct memory_directory *d)
 }
 
 bool
-memory_directory_lose_lease(struct memory_directory *d)
+memory_directory_lose_lease(struct memory_directory *d, bool entries_stay)
 {
     uint32_t count = 0;
     while (directory_entries_lease(d->entries, count) != 0)
@@ -576,7 +576,10 @@ memory_directory_lose_lease(struct memory_directory *d)
     if (count == 0)
         return false;
     uint64_t lease = directory_entries_lease(d->entries, (uint32_t)draw(d, count));
-    CHECK(directory_entries_revoke(d->entries, lease) == DIRECTORY_OK);
+    if (entries_stay)
+        directory_entries_orphan(d->entries, lease);
+    else
+        CHECK(directory_entries_revoke(d->entries, lease) == DIRECTORY_OK);
     d->stats.leases_lost++;
     tell_watches(d);
     return true;

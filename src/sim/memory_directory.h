@@ -51,8 +51,8 @@ void memory_directory_set_away(struct memory_directory *directory, bool away);
 /* What was told to watches so far is forgotten; who is behind is cut off. */
 void memory_directory_compact(struct memory_directory *directory);
 void memory_directory_break_watches(struct memory_directory *directory, enum directory_end why);
-/* One living lease, drawn, goes with its entries; false: there is none. */
-bool memory_directory_lose_lease(struct memory_directory *directory);
+/* One living lease, drawn, goes with its entries, or without them; false: there is none. */
+bool memory_directory_lose_lease(struct memory_directory *directory, bool entries_stay);
 /* Everything is lost, the revisions too: somebody removed its data. Watches end. */
 void memory_directory_wipe(struct memory_directory *directory);
 
