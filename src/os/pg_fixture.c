@@ -63,7 +63,7 @@ pg_fixture_start(struct pg_fixture *f)
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         execl("/usr/bin/python3", "python3", script, "serve", "fsync=off", "max_connections=40",
-              (char *)NULL);
+              "deadlock_timeout=10", (char *)NULL);
         _exit(127);
     }
     close(in[0]);
