@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "fabric/directory_keys.h"
 #include "fabric/directory_node.h"
+#include "fabric/directory_tables.h"
 #include "fuzz/fuzz.h"
 #include "os/etcd_json.h"
 #include <string.h>
@@ -20,6 +21,25 @@ try_node(struct slice bytes)
     CHECK(directory_node_read(written, &back) == OK);
     CHECK(node_is_same(&node.node, &back.node));
     CHECK(node.installation == back.installation && node.life == back.life);
+}
+
+static void
+try_tables(struct slice bytes)
+{
+    static struct store_servers servers, servers_back;
+    static struct island_shards shards, shards_back;
+    static uint8_t again[DIRECTORY_VALUE_MAX];
+    struct slice written = {again, 0};
+    if (store_servers_read(bytes, &servers) == OK) {
+        written.bytes = store_servers_write(&servers, again);
+        CHECK(store_servers_read(written, &servers_back) == OK);
+        CHECK(memcmp(&servers, &servers_back, sizeof servers) == 0);
+    }
+    if (island_shards_read(bytes, &shards) == OK) {
+        written.bytes = island_shards_write(&shards, again);
+        CHECK(island_shards_read(written, &shards_back) == OK);
+        CHECK(memcmp(&shards, &shards_back, sizeof shards) == 0);
+    }
 }
 
 static void
@@ -47,7 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice text = {data + 1, size - 1};
     struct etcd_entries found = {0};
     uint64_t number;
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         if (etcd_list_read(text, &found) == DIRECTORY_OK)
             try_entries(&found);
@@ -62,7 +82,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)etcd_keep_read(text);
         (void)etcd_revoke_read(text);
         break;
-    default: try_node(text); break;
+    case 3: try_node(text); break;
+    default: try_tables(text); break;
     }
     etcd_entries_free(&found);
     return 0;
