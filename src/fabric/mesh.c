@@ -172,7 +172,7 @@ mesh_say(struct mesh *mesh, uint32_t n, enum mesh_frame kind, const void *body, 
 {
     struct mesh_line *line = &mesh->lines[n];
     struct slice piece = {body, bytes};
-    CHECK(line->state == LINE_GREETING || line->state == LINE_UP);
+    CHECK(line->state != LINE_NONE && line->state != LINE_DIALLING);
     bool keeps_order = kind == MESH_FRAME_BOOK || kind == MESH_FRAME_BYE;
     enum lane_class class = line->state == LINE_UP && !keeps_order ? LANE_URGENT : LANE_CONTROL;
     /* A peer that leaves so many beats unread is silent before long. */
@@ -285,7 +285,8 @@ take_new_name(struct mesh *mesh)
 {
     drop_all(mesh);
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
-        mesh->peers[p].dead = mesh->peers[p].refuses_us = false;
+        mesh->peers[p].dead = false;
+        mesh->peers[p].buried_us_since = 0;
     }
     map_fini(&mesh->tombstones);
     map_init(&mesh->tombstones, TOMBSTONES_MAX + 1, env_random(&mesh->env));
@@ -331,14 +332,16 @@ mesh_turn(struct mesh *mesh)
         return mesh->next_us;
     }
     mesh->next_us = now_us + MESH_BEAT_US;
-    if (mesh->self_changed) {
-        take_self(mesh);
-    }
-    mesh_peers_book(mesh);
     mesh_lines_turn(mesh, now_us);
-    mesh_peers_turn(mesh, now_us);
-    mesh_death_turn(mesh, now_us);
-    mesh_book_turn(mesh, now_us);
+    if (!mesh->is_leaving) {
+        if (mesh->self_changed) {
+            take_self(mesh);
+        }
+        mesh_peers_book(mesh);
+        mesh_peers_turn(mesh, now_us);
+        mesh_death_turn(mesh, now_us);
+        mesh_book_turn(mesh, now_us);
+    }
     if (mesh->dead_untold) {
         tell_dead_self(mesh);
     }
@@ -421,11 +424,19 @@ mesh_leave(struct mesh *mesh)
 {
     mesh->is_leaving = true;
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        uint32_t line = mesh->peers[p].line;
         if (mesh->peers[p].state == PEER_UP) {
-            uint32_t line = mesh->peers[p].line;
             mesh_say(mesh, line, MESH_FRAME_BYE, NULL, 0);
             mesh_peer_free(mesh, p);
             mesh_line_end(mesh, line);
+        } else if (mesh->peers[p].state != PEER_FREE) {
+            mesh_peer_free(mesh, p);
+        }
+    }
+    for (uint32_t line = 0; line < LINES_MAX; line++) {
+        enum line_state state = mesh->lines[line].state;
+        if (state != LINE_NONE && state != LINE_CLOSING) {
+            mesh_line_close(mesh, line);
         }
     }
 }

@@ -9,8 +9,10 @@
  * mesh_lane() tells which kind goes where.
  *
  * Death: a line that broke and one dial that failed, or three missed heart-beats of 1 s seen by two
- * nodes. A node_epoch that was declared dead here is never spoken to again; the process behind it
- * is told so when it comes back (events.dead_self) and registers anew.
+ * nodes (mesh_death.c has the rules). A node_epoch that was declared dead here is not spoken to
+ * again; the process behind it is told so when it comes back (events.dead_self) and registers anew.
+ * One exception: if more nodes are linked with it than refuse it, the refusers were wrong, and it
+ * comes up again like any other.
  *
  * A gate has no directory: it is given addresses of homes and hears the book from them.
  *
@@ -105,6 +107,7 @@ void mesh_flush(struct mesh *mesh);
  * effect with the next turn. */
 void mesh_book_changed(struct mesh *mesh);
 void mesh_self(struct mesh *mesh, const struct node *self);
+/* Those whom somebody lists; ask mesh_is_dead(), too. */
 const struct book *mesh_book(const struct mesh *mesh);
 /* What others are told of us with each heart-beat; what a peer told last. */
 void mesh_tell_load(struct mesh *mesh, uint32_t players);

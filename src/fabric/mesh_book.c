@@ -1,7 +1,8 @@
 /* The book at gates, which have no directory: each home tells its own, whole, when a link comes up
  * and when it has changed, together with the gates that it is linked with. A gate keeps what any
  * home lists that it is linked with; a home that goes takes nothing away, only the next word of one
- * that is there does.
+ * that is there does. A node that is dead here may be listed again by somebody who sees it: then it
+ * is dialled, and either learns that it is dead or shows that it is not.
  */
 #include "base/check.h"
 #include "fabric/mesh_inside.h"
@@ -88,7 +89,7 @@ list(struct mesh *mesh, uint32_t from, const struct node *node)
     const struct node *there =
         book_find_identity(mesh->own_book, node->shard, node->role, node->index);
     bool is_older = there != NULL && node->role != NODE_GATE && there->epoch > node->epoch;
-    if (is_older || mesh_is_dead(mesh, node->epoch)) {
+    if (is_older) {
         return;
     }
     uint64_t replaced = there != NULL && there->epoch != node->epoch ? there->epoch : 0;

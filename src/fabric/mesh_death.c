@@ -3,12 +3,14 @@
  * first (a beat over its own link); one that does acquits. When nobody does, it is dead if nobody
  * listens at its address, if it does not stand in the book any more, or if we and those who
  * answered are at least as many as those who did not or whom we do not see: a few who were cut off
- * from the many do not bury the many.
+ * from the many do not bury the many. Whoever is alone with the accused waits for three beats of
+ * silence, whatever broke.
  *
  * A verdict is told to all. Whoever hears of one tries the node himself, over his link or by
  * dialling, and believes the verdict when that fails, or when a second node says so while he has no
  * link. Nobody believes a word about himself but a refused hello, and that only when at least as
- * many nodes refuse him as are linked with him.
+ * many nodes refuse him as are linked with him. If fewer do, and go on for seconds, he disputes it,
+ * and they take their verdict back: they are the ones who were cut off.
  */
 #include "base/check.h"
 #include "fabric/mesh_inside.h"
@@ -92,8 +94,10 @@ verdict(struct mesh *mesh, uint32_t p)
         seeing += answered;
         unseen += counts && !answered;
     }
-    peer->enquiry_again_us = mesh_now(mesh) + ENQUIRY_PAUSE_US;
-    if (peer->refused || !peer->in_book || seeing >= unseen) {
+    int64_t now_us = mesh_now(mesh);
+    bool is_long = now_us - peer->heard_us >= SILENCE_US;
+    peer->enquiry_again_us = now_us + ENQUIRY_PAUSE_US;
+    if (peer->refused || !peer->in_book || (seeing >= unseen && (seeing > 1 || is_long))) {
         mesh_declare_dead(mesh, p,
                           peer->refused ? "nobody listens there any more" : "nobody sees it");
         return;
@@ -259,27 +263,53 @@ mesh_obituary(struct mesh *mesh, uint32_t from, uint64_t epoch)
     mesh_due(mesh, 0);
 }
 
-void
-mesh_refused_as_dead(struct mesh *mesh, uint64_t refuser)
+bool
+mesh_refused_as_dead(struct mesh *mesh, const struct node *refuser)
 {
     if (mesh->is_dead) {
-        return;
+        return false;
     }
-    uint32_t p = mesh_peer_find(mesh, refuser);
+    int64_t now_us = mesh_now(mesh);
+    uint32_t p = mesh_peer_find(mesh, refuser->epoch);
+    p = p != NO_PEER ? p : mesh_peer_add(mesh, refuser);
     uint32_t refusers = p == NO_PEER, others = 0;
     if (p != NO_PEER) {
-        mesh->peers[p].refuses_us = true;
+        struct mesh_peer *peer = &mesh->peers[p];
+        peer->refusals++;
+        peer->buried_us_since = peer->buried_us_since != 0 ? peer->buried_us_since : now_us;
+        peer->forget_at_us = now_us + GATE_REMEMBERED_US;
     }
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
-        bool is_up = mesh->peers[i].state == PEER_UP;
-        others += is_up;
-        refusers += !is_up && mesh->peers[i].state != PEER_FREE && mesh->peers[i].refuses_us;
+        const struct mesh_peer *peer = &mesh->peers[i];
+        others += peer->state == PEER_UP;
+        refusers +=
+            peer->state != PEER_UP && peer->state != PEER_FREE && peer->buried_us_since != 0;
     }
     if (refusers >= others) {
         mesh->is_dead = mesh->dead_untold = true;
         mesh_due(mesh, 0);
-    } else {
-        mesh->stats.disputed++;
+        return false;
+    }
+    /* Whoever was stopped takes links for whole for a moment that others have closed long since. */
+    return p != NO_PEER && now_us - mesh->peers[p].buried_us_since >= DISPUTE_US;
+}
+
+void
+mesh_disputed(struct mesh *mesh, const struct node *node)
+{
+    uint32_t p = mesh_peer_find(mesh, node->epoch);
+    mesh->stats.disputed++;
+    if (!mesh_is_dead(mesh, node->epoch)) {
+        return; /* refused for another reason */
+    }
+    env_log(&mesh->env, LOG_WARN, "mesh.wrong", "%s lives: more nodes see it than not", node->name);
+    map_remove(&mesh->tombstones, node->epoch);
+    mesh->book_stale = true;
+    mesh_due(mesh, 0);
+    if (p != NO_PEER) {
+        mesh->peers[p].dead = false;
+        mesh->peers[p].reporter = 0;
+        mesh->peers[p].dial_at_us = 0;
     }
 }
 

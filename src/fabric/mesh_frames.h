@@ -19,16 +19,17 @@
 #define MESH_NODE_BYTES_MAX 200
 
 enum mesh_frame {
-    MESH_FRAME_HELLO = 1,   /* both, first: who I am */
-    MESH_FRAME_WELCOME = 2, /* the other's hello is fine; messages may follow */
-    MESH_FRAME_REFUSE = 3,  /* it is not, and why; the line closes */
-    MESH_FRAME_BEAT = 4,    /* once a second, and to ask whether somebody lives */
-    MESH_FRAME_ANSWER = 5,  /* to a beat, at once */
-    MESH_FRAME_BOOK = 6,    /* to gates: the whole book */
-    MESH_FRAME_ASK = 7,     /* do you see that node? */
-    MESH_FRAME_SEEN = 8,    /* yes or no */
-    MESH_FRAME_DEAD = 9,    /* I have declared that node dead */
-    MESH_FRAME_BYE = 10,    /* I leave; no death */
+    MESH_FRAME_HELLO = 1,    /* both, first: who I am */
+    MESH_FRAME_WELCOME = 2,  /* the other's hello is fine; messages may follow */
+    MESH_FRAME_REFUSE = 3,   /* it is not, and why; the line closes */
+    MESH_FRAME_BEAT = 4,     /* once a second, and to ask whether somebody lives */
+    MESH_FRAME_ANSWER = 5,   /* to a beat, at once */
+    MESH_FRAME_BOOK = 6,     /* to gates: the whole book */
+    MESH_FRAME_ASK = 7,      /* do you see that node? */
+    MESH_FRAME_SEEN = 8,     /* yes or no */
+    MESH_FRAME_DEAD = 9,     /* I have declared that node dead */
+    MESH_FRAME_BYE = 10,     /* I leave; no death */
+    MESH_FRAME_DISPUTE = 13, /* to a refusal: others are linked with me, I am not dead */
     MESH_FRAME_CONTROL = 11,
     MESH_FRAME_DATA = 12 | LANE_DATA_BIT,
 };

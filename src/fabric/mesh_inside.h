@@ -46,8 +46,9 @@
 #define ENQUIRY_US           500000   /* for all answers */
 #define SEEN_US              300000   /* until we answer whether we see somebody */
 #define ENQUIRY_PAUSE_US     1000000
-#define GATE_REMEMBERED_US   10000000 /* a gate whose link broke, as one who may be cut off */
+#define GATE_REMEMBERED_US   10000000 /* a gate whose link broke: it may be cut off */
 #define DEAD_DIAL_US         3000000  /* between dials to a dead node that is still in the book */
+#define DISPUTE_US           5000000  /* of being refused as dead, before it is disputed */
 #define TOMBSTONES_MAX       1024
 #define SILENCE_US           (MESH_BEATS_MISSED * MESH_BEAT_US + 200000)
 #define OFFSET_ALARM_MS      100
@@ -100,7 +101,7 @@ struct mesh_line {
     uint32_t peer;  /* NO_PEER until it is known */
     uint64_t epoch; /* theirs, once their hello came; 0 before. The node is in hellos[] */
     int64_t deadline_us;
-    int64_t offset_ms; /* world time of their hello minus ours when it came */
+    int64_t offset_ms;    /* world time of their hello minus ours when it came */
     uint32_t rx, rx_used; /* a frame that is not whole yet, in the pool of buffers */
     struct lane lane;
 };
@@ -112,12 +113,13 @@ struct mesh_peer {
     struct node node;
     uint32_t line;
     bool in_book, dead;
-    bool was_up;     /* under this epoch, ever */
-    bool is_cut;     /* did not drain control; closed with the next turn */
-    bool refuses_us; /* says that we are dead */
-    int64_t dial_at_us, forget_at_us;
-    uint32_t failures; /* dials in a row */
-    uint32_t breaks;   /* links that broke soon, in a row */
+    bool was_up;                      /* under this epoch, ever */
+    bool is_cut;                      /* did not drain control; closed with the next turn */
+    int64_t dial_at_us, forget_at_us; /* not before then */
+    uint32_t failures;                /* dials in a row */
+    uint32_t breaks;                  /* links that broke soon, in a row */
+    uint32_t refusals;                /* of ours by it, since it was up */
+    int64_t buried_us_since;          /* it says that we are dead; 0: it does not */
 
     /* Beats. */
     int64_t up_at_us, heard_us, beat_at_us;
@@ -136,6 +138,10 @@ struct mesh_peer {
     struct mesh_set awaited, witnesses; /* asked; those who do not see it either */
     int64_t enquiry_until_us, enquiry_again_us;
 };
+
+/* BROKE: in between, which says nothing. SILENT: no hello in time. REFUSED: nobody, or somebody
+ * else, lives there. */
+enum dial_end { DIAL_BROKE, DIAL_SILENT, DIAL_REFUSED };
 
 struct mesh_seed {
     uint32_t line;
@@ -214,7 +220,7 @@ void mesh_peer_up(struct mesh *mesh, uint32_t p, uint32_t line);
 /* Its line is closed. soon: dial at once, as that is the test of death. */
 void mesh_peer_broke(struct mesh *mesh, uint32_t p, bool soon);
 void mesh_peer_left(struct mesh *mesh, uint32_t p); /* it said good-bye */
-void mesh_dial_failed(struct mesh *mesh, uint32_t p, bool refused);
+void mesh_dial_failed(struct mesh *mesh, uint32_t p, enum dial_end end);
 void mesh_dial_answered(struct mesh *mesh, uint32_t p); /* it lives, but no link came of it */
 void mesh_peer_heard(struct mesh *mesh, uint32_t p);
 void mesh_ping(struct mesh *mesh, uint32_t p);
@@ -232,7 +238,9 @@ void mesh_answer_askers(struct mesh *mesh, uint32_t p, bool alive);
 void mesh_forget_witness(struct mesh *mesh, uint32_t p); /* whose link is gone */
 void mesh_bury(struct mesh *mesh, uint64_t epoch);
 void mesh_declare_dead(struct mesh *mesh, uint32_t p, const char *why);
-void mesh_refused_as_dead(struct mesh *mesh, uint64_t refuser);
+/* true: it is wrong, and shall be told so. */
+bool mesh_refused_as_dead(struct mesh *mesh, const struct node *refuser);
+void mesh_disputed(struct mesh *mesh, const struct node *node);
 void mesh_death_turn(struct mesh *mesh, int64_t now_us);
 
 /* mesh_book.c */

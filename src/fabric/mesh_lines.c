@@ -80,7 +80,7 @@ mesh_line_dial(struct mesh *mesh, const char *address, bool probe, uint32_t *n)
 
 /* Who dialled is told what became of it. Somebody else who answers there says as much as nobody. */
 static void
-dial_ended(struct mesh *mesh, const struct mesh_line *line, bool refused)
+dial_ended(struct mesh *mesh, const struct mesh_line *line, enum dial_end end)
 {
     if (line->seed) {
         for (uint32_t i = 0; i < mesh->options.seeds_count; i++) {
@@ -94,26 +94,26 @@ dial_ended(struct mesh *mesh, const struct mesh_line *line, bool refused)
     } else if (line->peer != NO_PEER && line->epoch == mesh->peers[line->peer].node.epoch) {
         mesh_dial_answered(mesh, line->peer);
     } else if (line->peer != NO_PEER) {
-        mesh_dial_failed(mesh, line->peer, refused || line->epoch != 0);
+        mesh_dial_failed(mesh, line->peer, line->epoch != 0 ? DIAL_REFUSED : end);
     }
 }
 
-/* The line is closed by us, and whoever waits for it hears of it. soon: as in mesh_peer_broke(). */
+/* The line is closed by us, and whoever waits for it hears of it. */
 static void
-line_drop(struct mesh *mesh, uint32_t n, bool soon)
+line_drop(struct mesh *mesh, uint32_t n, enum dial_end end)
 {
     struct mesh_line line = mesh->lines[n];
     line.lane = (struct lane){.queue = {.first = NULL}};
     if (line.seed) {
-        dial_ended(mesh, &mesh->lines[n], false);
+        dial_ended(mesh, &mesh->lines[n], end);
         mesh_line_close(mesh, n);
         return;
     }
     mesh_line_close(mesh, n);
     if (line.state == LINE_UP) {
-        mesh_peer_broke(mesh, line.peer, soon);
+        mesh_peer_broke(mesh, line.peer, false);
     } else {
-        dial_ended(mesh, &line, false);
+        dial_ended(mesh, &line, end);
     }
 }
 
@@ -124,7 +124,7 @@ malformed(struct mesh *mesh, uint32_t n, const char *what)
     mesh->stats.malformed++;
     env_log(&mesh->env, LOG_WARN, "mesh.malformed", "%s: %s; the link is closed",
             line->epoch != 0 ? mesh->hellos[n].name : "somebody", what);
-    line_drop(mesh, n, false);
+    line_drop(mesh, n, DIAL_BROKE);
 }
 
 /* Greeting */
@@ -171,6 +171,10 @@ on_accepted(void *ctx, uint32_t n)
     struct mesh *mesh = ctx;
     CHECK(n < LINES_MAX);
     int64_t now_us = mesh_now(mesh);
+    if (mesh->is_leaving) {
+        mesh->transport.close(mesh->transport.ctx, n);
+        return;
+    }
     line_open(mesh, n, LINE_GREETING, now_us + ACCEPT_DEADLINE_US);
     mesh->lines[n].accepted = true;
     mesh->half_open++;
@@ -235,7 +239,7 @@ adopt_seed(struct mesh *mesh, uint32_t n)
     if (p == NO_PEER || mesh->peers[p].state != PEER_IDLE) {
         return false; /* no room, or there is a line */
     }
-    dial_ended(mesh, line, false);
+    dial_ended(mesh, line, DIAL_BROKE);
     line->seed = false;
     line->peer = p;
     mesh->peers[p].line = n;
@@ -267,7 +271,7 @@ hello_is_fine(struct mesh *mesh, uint32_t n, bool they_probe)
     struct mesh_line *line = &mesh->lines[n];
     bool is_other = line->peer != NO_PEER && mesh->peers[line->peer].node.epoch != line->epoch;
     if (is_other || (line->seed && !adopt_seed(mesh, n))) {
-        line_drop(mesh, n, false);
+        line_drop(mesh, n, DIAL_BROKE);
         return;
     }
     if (they_probe) {
@@ -304,7 +308,7 @@ on_hello(struct mesh *mesh, uint32_t n, struct slice body)
             hello.node.shard, (unsigned long long)hello.node.epoch, hello.node.version,
             (unsigned long long)hello.schema, mesh_refusal_text((uint8_t)why));
     if (!line->accepted) {
-        dial_ended(mesh, line, true);
+        dial_ended(mesh, line, DIAL_REFUSED);
     }
     refuse(mesh, n, why);
 }
@@ -314,7 +318,7 @@ on_welcome(struct mesh *mesh, uint32_t n)
 {
     struct mesh_line *line = &mesh->lines[n];
     if (line->probe && line->epoch != 0) {
-        line_drop(mesh, n, false); /* it lives, and has nothing against us */
+        line_drop(mesh, n, DIAL_BROKE); /* it lives, and has nothing against us */
         return;
     }
     if (!line->judged) {
@@ -347,13 +351,14 @@ on_refuse(struct mesh *mesh, uint32_t n, struct slice body)
         return;
     }
     uint8_t why = body.at[0];
-    uint64_t refuser = line->epoch;
+    struct node refuser = mesh->hellos[n];
     env_log(&mesh->env, why == REFUSE_BUSY ? LOG_INFO : LOG_WARN, "mesh.refused",
             "%s refuses %s: %s", mesh->hellos[n].name, mesh->self.name, mesh_refusal_text(why));
-    line_drop(mesh, n, false);
-    if (why == REFUSE_DEAD || why == REFUSE_REPLACED) {
-        mesh_refused_as_dead(mesh, refuser);
+    bool as_dead = (why == REFUSE_DEAD || why == REFUSE_REPLACED) && !mesh->is_leaving;
+    if (as_dead && mesh_refused_as_dead(mesh, &refuser)) {
+        mesh_say(mesh, n, MESH_FRAME_DISPUTE, NULL, 0);
     }
+    line_drop(mesh, n, DIAL_BROKE);
 }
 
 /* Frames */
@@ -424,6 +429,8 @@ frame(struct mesh *mesh, uint32_t n, const uint8_t *bytes, size_t size)
     if (line->state == LINE_CLOSING) {
         if (kind == MESH_FRAME_REFUSE) {
             on_refuse(mesh, n, body);
+        } else if (kind == MESH_FRAME_DISPUTE && line->epoch != 0) {
+            mesh_disputed(mesh, &mesh->hellos[n]);
         }
     } else if (line->state == LINE_GREETING) {
         frame_of_greeting(mesh, n, kind, body);
@@ -527,13 +534,13 @@ on_closed(void *ctx, uint32_t n, bool refused)
     CHECK(n < LINES_MAX);
     struct mesh_line was = mesh->lines[n];
     if (was.seed) {
-        dial_ended(mesh, &mesh->lines[n], refused);
+        dial_ended(mesh, &mesh->lines[n], DIAL_BROKE);
     }
     line_forget(mesh, n);
     if (was.state == LINE_UP) {
         mesh_peer_broke(mesh, was.peer, true);
     } else if (was.state != LINE_CLOSING && !was.seed) {
-        dial_ended(mesh, &was, refused);
+        dial_ended(mesh, &was, refused ? DIAL_REFUSED : DIAL_BROKE);
     }
 }
 
@@ -559,7 +566,7 @@ mesh_lines_turn(struct mesh *mesh, int64_t now_us)
         if (now_us < line->deadline_us) {
             mesh_due(mesh, line->deadline_us);
         } else {
-            line_drop(mesh, n, false);
+            line_drop(mesh, n, DIAL_SILENT);
         }
     }
 }

@@ -195,19 +195,20 @@ mesh_peer_left(struct mesh *mesh, uint32_t p)
 /* Dials */
 
 void
-mesh_dial_failed(struct mesh *mesh, uint32_t p, bool refused)
+mesh_dial_failed(struct mesh *mesh, uint32_t p, enum dial_end end)
 {
     struct mesh_peer *peer = &mesh->peers[p];
     int64_t now_us = mesh_now(mesh);
     peer->line = NO_LINE;
     peer->failures++;
-    peer->refused = refused;
+    peer->refused = end == DIAL_REFUSED;
     mesh_peer_move(peer, PEER_IDLE);
     dial_at(mesh, peer,
             now_us + (peer->dead ? DEAD_DIAL_US : mesh_backoff_us(mesh, peer->failures)));
     mesh_answer_askers(mesh, p, false);
     /* Silence of somebody whom we never met may be our own. */
-    if (!peer->dead && (refused || peer->was_up || peer->reporter != 0)) {
+    bool counts = peer->refused || peer->was_up || peer->reporter != 0;
+    if (!peer->dead && end != DIAL_BROKE && counts) {
         mesh_suspect(mesh, p);
     }
 }
@@ -223,7 +224,8 @@ mesh_dial_answered(struct mesh *mesh, uint32_t p)
     mesh_answer_askers(mesh, p, true);
     /* Whoever makes the link has heard of us and dials now; we look again later. */
     dial_at(mesh, peer,
-            mesh_now(mesh) + (peer->dead ? DEAD_DIAL_US : MESH_BEAT_US) + mesh_backoff_us(mesh, 3));
+            mesh_now(mesh) + (peer->dead ? DEAD_DIAL_US : MESH_BEAT_US) +
+                mesh_backoff_us(mesh, 3 + peer->refusals));
 }
 
 static void
@@ -398,10 +400,9 @@ mesh_peers_book(struct mesh *mesh)
 static bool
 is_over(const struct mesh_peer *peer, int64_t now_us)
 {
-    if (peer->node.role == NODE_GATE) {
-        return now_us >= peer->forget_at_us;
-    }
-    return !peer->in_book && (peer->dead || !peer->was_up);
+    bool is_needed =
+        peer->node.role != NODE_GATE && (peer->in_book || (peer->was_up && !peer->dead));
+    return !is_needed && now_us >= peer->forget_at_us;
 }
 
 static void
@@ -410,9 +411,15 @@ idle_turn(struct mesh *mesh, uint32_t p, int64_t now_us)
     struct mesh_peer *peer = &mesh->peers[p];
     if (is_over(peer, now_us)) {
         mesh_peer_free(mesh, p);
-    } else if (peer->node.role == NODE_GATE) {
+        return;
+    }
+    if (peer->forget_at_us > now_us) {
         mesh_due(mesh, peer->forget_at_us);
-    } else if (now_us < peer->dial_at_us || mesh->is_dead || mesh->is_leaving) {
+    }
+    if (peer->node.role == NODE_GATE) {
+        return;
+    }
+    if (now_us < peer->dial_at_us || mesh->is_dead) {
         mesh_due(mesh, peer->dial_at_us > now_us ? peer->dial_at_us : NEVER);
     } else {
         dial(mesh, p);
@@ -456,7 +463,7 @@ mesh_peers_turn(struct mesh *mesh, int64_t now_us)
         case PEER_STATES: break;
         }
     }
-    if (mesh->options.seeds_count > 0 && !mesh->is_dead && !mesh->is_leaving) {
+    if (mesh->options.seeds_count > 0 && !mesh->is_dead) {
         seeds_turn(mesh, now_us);
     }
 }

@@ -412,7 +412,7 @@ a_good_bye_is_no_suspicion(void **state)
     static struct meshes f;
     open_linked(&f, 3, 1, &(struct meshes_options){.seed = 20});
     assert_int_equal(meshes_send(&f, 1, 3, CONTROL, 1000), OK);
-    mesh_leave(f.nodes[1].mesh);
+    meshes_leave(&f, 1);
     assert_false(mesh_has_left(f.nodes[1].mesh));
     meshes_run(&f, SECOND / 10);
     assert_true(mesh_has_left(f.nodes[1].mesh));

@@ -34,8 +34,8 @@ log_line(void *ctx, enum log_level level, const char *event, const char *text)
     struct meshes_node *node = ctx;
     (void)level;
     if (node->meshes->options.loud) {
-        printf("# %9lld us %s: %s: %s\n", (long long)node->meshes->time.now_us, node->self.name,
-               event, text);
+        fprintf(stderr, "# %9lld us %s: %s: %s\n", (long long)node->meshes->time.now_us,
+                node->self.name, event, text);
     }
 }
 
@@ -51,6 +51,15 @@ on_up(void *ctx, uint32_t peer, const struct node *other)
 }
 
 static void
+check_verdict(const struct meshes *meshes, uint64_t epoch)
+{
+    for (uint32_t n = 0; n < meshes->count && meshes->options.only_dead_die; n++) {
+        const struct meshes_node *node = &meshes->nodes[n];
+        CHECK(node->self.epoch != epoch || node->mesh == NULL || node->leaving);
+    }
+}
+
+static void
 on_down(void *ctx, uint32_t peer, const struct node *other, bool dead)
 {
     struct meshes_node *node = ctx;
@@ -58,7 +67,10 @@ on_down(void *ctx, uint32_t peer, const struct node *other, bool dead)
     CHECK(dead == mesh_is_dead(node->mesh, other->epoch));
     node->links[peer].up = false;
     node->downs++;
-    node->deaths += dead;
+    if (dead) {
+        node->deaths++;
+        check_verdict(node->meshes, other->epoch);
+    }
 }
 
 static void
@@ -67,6 +79,7 @@ on_died(void *ctx, const struct node *other)
     struct meshes_node *node = ctx;
     CHECK(mesh_is_dead(node->mesh, other->epoch));
     node->died++;
+    check_verdict(node->meshes, other->epoch);
 }
 
 static void
@@ -187,7 +200,7 @@ meshes_start(struct meshes *meshes, uint32_t n)
     enum err error = mesh_alloc(&options, &node->env, &port, &node->mesh);
     CHECK(error == OK);
     memset(node->links, 0, sizeof node->links);
-    node->paused = false;
+    node->paused = node->leaving = false;
     struct transport_events events = mesh_transport_events(node->mesh);
     sim_lines_start(meshes->lines, n, &events);
 }
@@ -197,6 +210,7 @@ meshes_kill(struct meshes *meshes, uint32_t n, enum sim_death death)
 {
     sim_lines_crash(meshes->lines, n, death);
     mesh_free(&meshes->nodes[n].mesh);
+    meshes->nodes[n].paused = false;
 }
 
 void
@@ -204,6 +218,16 @@ meshes_pause(struct meshes *meshes, uint32_t n, bool on)
 {
     sim_lines_pause(meshes->lines, n, on);
     meshes->nodes[n].paused = on;
+}
+
+void
+meshes_leave(struct meshes *meshes, uint32_t n)
+{
+    meshes->nodes[n].leaving = true;
+    for (uint32_t p = 0; p < PEERS_MAX; p++) {
+        meshes->nodes[n].links[p].up = false;
+    }
+    mesh_leave(meshes->nodes[n].mesh);
 }
 
 void

@@ -34,6 +34,7 @@ struct meshes_node {
     uint32_t sent; /* numbers given to messages */
     uint32_t ups, downs, deaths, died, dead_selfs, messages, book_changes;
     uint64_t book_seen;
+    bool leaving;
 };
 
 struct meshes_options {
@@ -43,6 +44,7 @@ struct meshes_options {
     uint32_t data_bytes, control_bytes; /* of the meshes; 0: as they are */
     bool rejoins;                       /* whoever hears that it is dead registers anew */
     bool loud;                          /* prints what the nodes log */
+    bool only_dead_die;                 /* nobody whose process is there may be declared dead */
     enum mesh_mutant mutant;
 };
 
@@ -65,6 +67,7 @@ uint32_t meshes_add(struct meshes *meshes, enum node_role role, uint16_t index);
 void meshes_start(struct meshes *meshes, uint32_t n);
 void meshes_kill(struct meshes *meshes, uint32_t n, enum sim_death death);
 void meshes_pause(struct meshes *meshes, uint32_t n, bool on);
+void meshes_leave(struct meshes *meshes, uint32_t n); /* then kill it */
 /* The directory drops it, as after its lease. */
 void meshes_expire(struct meshes *meshes, uint32_t n);
 void meshes_cut(struct meshes *meshes, uint32_t a, uint32_t b, bool on); /* both ways */
