@@ -336,19 +336,14 @@ input_say(struct world *w, const struct avatar *a, const struct link_input *inpu
 static void
 input_look(struct world *w, const struct avatar *a, const struct link_input *input)
 {
-    uint32_t there = map_get(&w->avatar_by_id, input->entity);
-    const struct avatar *seen = there == MAP_NONE ? NULL : pool_at(&w->avatars, there);
-    struct link_self self = {.player = a->id,
-                             .session_epoch = a->session_epoch,
-                             .kind = SELF_ANSWER,
-                             .number = input->number,
-                             .entity = input->entity,
-                             .code = seen == NULL ? SEOM__CODE__NOT_FOUND : SEOM__CODE__FINE};
+    const struct avatar *seen = avatar_find(w, input->entity);
     if (seen != NULL) {
-        self.look = seen->mover.look;
-        self.bytes = (struct slice){.at = (const uint8_t *)seen->name, .bytes = strlen(seen->name)};
+        look_answer(w, a, input->number, seen->id, SEOM__CODE__FINE, seen->mover.look,
+                    (struct slice){.at = (const uint8_t *)seen->name, .bytes = strlen(seen->name)});
+    } else if (!look_elsewhere(w, a, input)) {
+        look_answer(w, a, input->number, input->entity, SEOM__CODE__NOT_FOUND, 0,
+                    (struct slice){0});
     }
-    home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
 /* Input of a session that is over: its gate missed the end and is told once more. */

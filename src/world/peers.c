@@ -12,6 +12,7 @@ world_peer_up(struct world *w, uint32_t peer, const struct node *node)
     CHECK(peer < PEERS_MAX && !w->peers[peer].up);
     w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
     forward_peer_up(w, peer);
+    ghosts_peer_up(w, peer);
 }
 
 void
@@ -22,6 +23,7 @@ world_peer_down(struct world *w, uint32_t peer, bool dead)
     env_trace(w->env, "world.peer_down", epoch, dead);
     topic_peer_down(w, peer);
     home_peer_down(w, peer);
+    ghosts_peer_down(w, peer);
     forward_peer_down(w, peer);
     w->peers[peer] = (struct peer){0};
     if (dead) {
@@ -40,6 +42,7 @@ world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t players)
 void
 world_node_died(struct world *w, uint64_t node_epoch)
 {
+    ghosts_node_died(w, node_epoch);
     steward_node_died(w, node_epoch);
 }
 

@@ -5,7 +5,8 @@
  * things, density.c counts people for the chart. Of value: value.c leads commands to the executor
  * and their results back, forward.c those that another node runs, chunk_copy.c knows the documents
  * of awake chunks, show.c shows belongings, hint.c tells who was changed by others, doubt.c finds
- * out whose document cannot be read, switches.c what is closed.
+ * out whose document cannot be read, switches.c what is closed. Of others: ghosts.c knows who
+ * stands near, look.c asks who they are.
  */
 #ifndef SEOM_WORLD_STATE_H
 #define SEOM_WORLD_STATE_H
@@ -23,6 +24,7 @@
 #include "store/slots.h"
 #include "world/claim.h"
 #include "world/forward.h"
+#include "world/ghosts.h"
 #include "world/movement.h"
 #include "world/peer_set.h"
 #include "world/world.h"
@@ -221,6 +223,8 @@ struct world {
 
     struct claims claims; /* of blocks */
     struct forwards forwards;
+    struct ghosts ghosts;
+    struct pool looks; /* struct asking of look.c */
 
     uint8_t scratch[TOPIC_PAGE_BYTES];
 };
@@ -356,6 +360,13 @@ void hint_watch(struct world *w, const struct avatar *a, bool on);
 void hint_heard(void *ctx, struct slice key);
 void hints_turn(struct world *w);
 void hints_heal(struct world *w); /* each tick */
+
+/* look.c: who somebody is that another home decides for */
+void looks_init(struct world *w);
+/* true: an answer follows. */
+bool look_elsewhere(struct world *w, const struct avatar *a, const struct link_input *input);
+void look_answer(struct world *w, const struct avatar *a, uint32_t number, uint64_t entity,
+                 uint8_t code, uint8_t look, struct slice name);
 
 /* doubt.c: the store did not serve a command; is it the player's own document? */
 void doubt_begin(struct world *w, struct avatar *a);

@@ -7,6 +7,7 @@
 #define ENTERING_MAX_DEFAULT     1024
 #define IDLE_TURN_US             1000000 /* nobody here, nothing awake: the places still want their second */
 #define STORE_CALLS_PER_ENTERING 2
+#define GHOSTS_PER_PLAYER        4
 #define STORE_CALLS_OF_VALUE     8192 /* commands, shows, copies of chunks */
 
 enum err
@@ -41,13 +42,16 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     w->started_ms = env_world_ms(env);
     w->tick = w->started_ms / WORLD_TICK_MS;
     wheel_init(&w->wheel, w->tick);
-    uint32_t calls_max = w->options.entering_max * STORE_CALLS_PER_ENTERING + 256;
+    uint32_t calls_max =
+        w->options.entering_max * STORE_CALLS_PER_ENTERING + 256 + CLAIMS_UNDER_WAY_MAX;
     store_init(&w->store, env,
                calls_max + (options->game->society != NULL ? STORE_CALLS_OF_VALUE : 0));
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
     slots_init(&w->slots, &w->store, w->options.world_id);
     claims_init(w, topics_max);
+    ghosts_init(w, GHOSTS_PER_PLAYER * w->options.players_max, topics_max);
+    looks_init(w);
     w->places = places_alloc(&w->store, w->options.world_id, &(struct places_limits){0});
     CHECK(w->places != NULL);
     value_init(w);
@@ -61,6 +65,8 @@ world_free(struct world **world)
     struct world *w = *world;
     value_fini(w);
     claims_fini(w);
+    ghosts_fini(w);
+    pool_fini(&w->looks);
     places_free(&w->places);
     slots_fini(&w->slots);
     players_fini(&w->players);
@@ -109,11 +115,11 @@ world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
         avatar_input(w, gate, &m.as.input);
         break;
     case LINK_SUBSCRIBE: topic_subscribe(w, gate, &m.as.subscribe); break;
+    case LINK_SUBSCRIBED: ghosts_subscribed(w, gate, &m.as.subscribed); break;
+    case LINK_BATCH: ghosts_batch(w, gate, &m.as.batch); break;
     case LINK_GO:
     case LINK_HOME:
     case LINK_SELF:
-    case LINK_SUBSCRIBED:
-    case LINK_BATCH:
     case LINK_DENSITY: w->stats.malformed++; break; /* not for a home */
     }
 }
@@ -149,6 +155,7 @@ run_ticks(struct world *w, int64_t now_ms)
     drain_turn(w, now_ms);
     places_turn(w->places, now_ms);
     claims_turn(w, now_ms);
+    ghosts_turn(w, now_ms);
     if (w->commands != NULL) {
         value_turn(w);
         hints_heal(w);
@@ -272,6 +279,30 @@ world_next_player(const struct world *w, uint32_t *cursor, struct world_player *
                                  .lingering = a->lingering,
                                  .given = a->given_ms != 0,
                                  .motion = a->mover.motion};
+    return true;
+}
+
+bool
+world_next_ghost(const struct world *w, uint32_t *cursor, struct world_ghost *out)
+{
+    const struct pool *pool = &w->ghosts.pool;
+    uint32_t i = pool_next(pool, *cursor == 0 ? POOL_NONE : *cursor - 1);
+    while (i != POOL_NONE && !((const struct ghost *)pool_at(pool, i))->placed) {
+        i = pool_next(pool, i);
+    }
+    if (i == POOL_NONE) {
+        return false;
+    }
+    const struct ghost *g = pool_at(pool, i);
+    *cursor = i + 1;
+    *out = (struct world_ghost){
+        .player = g->entity,
+        .session_epoch = g->owner_epoch,
+        .node = g->node,
+        .island =
+            topic_island(((const struct ghost_topic *)pool_at(&w->ghosts.topics, g->topic))->id),
+        .look = g->look,
+        .motion = g->motion};
     return true;
 }
 

@@ -84,7 +84,10 @@ struct world_stats {
     uint64_t commands_forwarded, commands_served; /* to stewards elsewhere; of others, by us */
     uint64_t forwards_late, forwards_rejected;    /* and run at home after all */
     uint64_t reads_healing; /* of documents whose change nobody told us, perhaps */
-    uint32_t stewards_held; /* blocks, awake and cached; 0 when alone */
+    uint64_t ghosts_stale, ghosts_full, ghosts_repairs; /* old news; no room; told whole again */
+    uint64_t looks_elsewhere, looks_served, looks_late; /* asked; answered for others; no answer */
+    uint32_t ghosts;                                    /* people of other homes that are known */
+    uint32_t stewards_held;                             /* blocks, awake and cached; 0 when alone */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
     struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
     struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
@@ -147,6 +150,15 @@ struct world_player {
     struct motion motion;
 };
 
+struct world_ghost {
+    uint64_t player, session_epoch, node;
+    uint32_t island;
+    uint8_t look;
+    struct motion motion;
+};
+
+/* Likewise, people of other homes who stand near those here. */
+bool world_next_ghost(const struct world *w, uint32_t *cursor, struct world_ghost *out);
 bool world_next_player(const struct world *w, uint32_t *cursor,
                        struct world_player *out); /* start with 0 */
 
