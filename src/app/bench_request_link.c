@@ -1,31 +1,19 @@
+#include "app/bench_node.h"
 #include "app/bench_request.h"
 #include "app/bench_store.h"
 #include "base/check.h"
-#include "base/rand.h"
-#include "fabric/mesh.h"
 #include "fabric/requests.h"
-#include "os/lines.h"
 #include "os/process.h"
-#include "wire/link.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define UP_US     5000000 /* at most, until both ends see each other */
 #define SILENT_US 5000000
 
-/* A node: what a home has around its world. */
 struct end {
-    struct request_link *side;
-    struct rand rand;
-    struct env env;
-    struct loop *loop;
-    struct lines *lines;
-    struct mesh *mesh;
+    struct bench_node node;
     struct requests *requests;
-    uint32_t peer; /* PEERS_MAX: not up */
 };
 
 struct request_link {
@@ -43,30 +31,11 @@ struct request_link {
     enum err error;
 };
 
-static int64_t
-mono_us(void *ctx)
-{
-    (void)ctx;
-    return process_mono_us();
-}
-
-static int64_t
-world_ms(void *ctx)
-{
-    return mono_us(ctx) / 1000;
-}
-
-static uint64_t
-draw(void *ctx)
-{
-    return rand_next(&((struct end *)ctx)->rand);
-}
-
 static void
 up(void *ctx, uint32_t peer, const struct node *node)
 {
     (void)node;
-    ((struct end *)ctx)->peer = peer;
+    bench_node_up(&((struct end *)ctx)->node, peer);
 }
 
 static void
@@ -75,7 +44,7 @@ down(void *ctx, uint32_t peer, const struct node *node, bool dead)
     (void)node;
     (void)dead;
     struct end *end = ctx;
-    end->peer = PEERS_MAX;
+    bench_node_down(&end->node, peer);
     requests_peer_down(end->requests, peer);
 }
 
@@ -107,17 +76,10 @@ echo(void *ctx, uint32_t peer, uint64_t job, struct slice body, int64_t deadline
     requests_reply(((struct end *)ctx)->requests, job, false, body);
 }
 
-/* One turn of the loop, as a home's. */
 static void
 end_turn(struct end *end, int64_t wait_us)
 {
-    int64_t now_us = process_mono_us();
-    int64_t next_us = requests_turn(end->requests);
-    int64_t mesh_us = mesh_turn(end->mesh);
-    mesh_flush(end->mesh);
-    next_us = mesh_us < next_us ? mesh_us : next_us;
-    int64_t left_us = next_us > now_us ? next_us - now_us : 0;
-    loop_turn(end->loop, left_us < wait_us ? left_us : wait_us);
+    bench_node_turn(&end->node, requests_turn(end->requests), wait_us);
 }
 
 static void *
@@ -133,51 +95,25 @@ work(void *arg)
 static enum err
 end_open(struct request_link *side, struct end *end, uint16_t index)
 {
-    char why[LINES_WHY_MAX];
-    end->side = side;
-    end->peer = PEERS_MAX;
-    rand_seed(&end->rand, index + 1U);
-    end->env.clock =
-        (struct env_clock){.ctx = end, .mono_us = mono_us, .world_ms = world_ms, .random = draw};
-    enum err error = loop_open(&end->loop);
-    if (error != OK)
-        return error;
-    const struct lines_options options = {.loop = end->loop, .listen = "127.0.0.1:0"};
-    error = lines_open(&options, &end->lines, why);
-    if (error != OK)
-        return error;
-    struct node node = {.epoch = index + 1U,
-                        .role = NODE_HOME,
-                        .index = index,
-                        .protocol_min = LINK_PROTOCOL_MIN,
-                        .protocol_max = LINK_PROTOCOL_MAX};
-    snprintf(node.name, sizeof node.name, "home-%u", index);
-    snprintf(node.address, sizeof node.address, "%s", lines_address(end->lines));
-    return book_put(&side->book, &node);
+    enum err error = bench_node_open(&end->node, NODE_HOME, index, "127.0.0.1:0");
+    return error == OK ? book_put(&side->book, &end->node.self) : error;
 }
 
 static enum err
-end_join(struct request_link *side, struct end *end, uint16_t index)
+end_join(struct request_link *side, struct end *end)
 {
-    const struct mesh_options options = {
-        .self = *book_find(&side->book, index + 1U),
-        .book = &side->book,
-        .events = {.ctx = end,
-                   .up = up,
-                   .down = down,
-                   .died = died,
-                   .message = message,
-                   .dead_self = dead_self},
-    };
-    struct env_transport transport = lines_port(end->lines);
-    enum err error = mesh_alloc(&options, &end->env, &transport, &end->mesh);
-    if (error != OK)
+    const struct mesh_events events = {.ctx = end,
+                                       .up = up,
+                                       .down = down,
+                                       .died = died,
+                                       .message = message,
+                                       .dead_self = dead_self};
+    enum err error = bench_node_join(&end->node, &side->book, NULL, &events);
+    if (error != OK) {
         return error;
-    end->env.links = mesh_links(end->mesh);
-    end->requests = requests_alloc(&end->env);
+    }
+    end->requests = requests_alloc(&end->node.env);
     requests_serve(end->requests, REQUEST_TEST, echo, end);
-    const struct transport_events events = mesh_transport_events(end->mesh);
-    lines_start(end->lines, &events);
     return OK;
 }
 
@@ -185,9 +121,7 @@ static void
 end_close(struct end *end)
 {
     requests_free(&end->requests);
-    mesh_free(&end->mesh);
-    lines_close(&end->lines);
-    loop_close(&end->loop);
+    bench_node_close(&end->node);
 }
 
 /* Until both see each other; on this thread, as the worker has none yet. */
@@ -195,7 +129,7 @@ static enum err
 wait_until_up(struct request_link *side)
 {
     int64_t until_us = process_mono_us() + UP_US;
-    while (side->asker.peer == PEERS_MAX || side->worker.peer == PEERS_MAX) {
+    while (side->asker.node.peer == PEERS_MAX || side->worker.node.peer == PEERS_MAX) {
         if (process_mono_us() > until_us)
             return ERR_TIMEOUT;
         end_turn(&side->asker, 1000);
@@ -212,8 +146,8 @@ request_link_open(struct request_link **out)
     atomic_init(&side->stop, false);
     enum err error = end_open(side, &side->asker, 0);
     error = error == OK ? end_open(side, &side->worker, 1) : error;
-    error = error == OK ? end_join(side, &side->asker, 0) : error;
-    error = error == OK ? end_join(side, &side->worker, 1) : error;
+    error = error == OK ? end_join(side, &side->asker) : error;
+    error = error == OK ? end_join(side, &side->worker) : error;
     error = error == OK ? wait_until_up(side) : error;
     if (error == OK && pthread_create(&side->thread, NULL, work, side) != 0)
         error = ERR_FULL;
@@ -232,7 +166,7 @@ request_link_close(struct request_link **pointer)
         return;
     if (side->has_thread) {
         atomic_store(&side->stop, true);
-        loop_wake(side->worker.loop);
+        loop_wake(side->worker.node.loop);
         pthread_join(side->thread, NULL);
     }
     end_close(&side->asker);
@@ -248,7 +182,7 @@ ask(struct request_link *side, uint32_t slot)
 {
     static const uint8_t text[REQUEST_BODY];
     struct end *end = &side->asker;
-    enum err error = requests_ask(end->requests, end->peer, REQUEST_TEST,
+    enum err error = requests_ask(end->requests, end->node.peer, REQUEST_TEST,
                                   (struct slice){.at = text, .bytes = sizeof text}, SILENT_US,
                                   answered, side, slot);
     side->sent_us[slot] = side->now_us;

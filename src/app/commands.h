@@ -23,6 +23,7 @@ int bench_world_command(int argc, char **argv);
 int bench_crowd_command(int argc, char **argv);
 int bench_store_command(int argc, char **argv);
 int bench_request_command(int argc, char **argv);
+int bench_topics_command(int argc, char **argv);
 int sim_command(int argc, char **argv);
 int islands_import_command(int argc, char **argv);
 int islands_show_command(int argc, char **argv);

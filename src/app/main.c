@@ -30,6 +30,9 @@ static const struct command bench_commands[] = {
     {.name = "request",
      .help = "requests over a link beside a bare loop",
      .run = bench_request_command},
+    {.name = "topics",
+     .help = "a home restarts: how long until it knows all subscriptions",
+     .run = bench_topics_command},
     {.name = NULL},
 };
 
