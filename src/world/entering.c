@@ -200,7 +200,7 @@ arrive(struct world *w, uint32_t index)
 static bool
 is_home_elsewhere(const struct world *w, uint64_t node)
 {
-    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+    for (uint32_t i = 0; i < w->peers_end; i++) {
         const struct peer *p = &w->peers[i];
         if (p->up && p->node.role == NODE_HOME && p->node.epoch == node) {
             return !p->draining;
@@ -543,6 +543,7 @@ resumed(const struct world *w, const struct link_enter *enter, struct stand *sta
     stand->island = enter->island;
     stand->look = enter->look;
     stand->motion = m;
+    stand->motion.since_ms = m.since_ms < now_ms ? m.since_ms : now_ms;
     return true;
 }
 

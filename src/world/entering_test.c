@@ -66,6 +66,18 @@ test_all_homes_send_to_the_same(void **state)
     }
 }
 
+/* A new guest stands where the connection's name says, so the home that it is sent on to agrees. */
+static void
+test_all_homes_draw_the_same_place(void **state)
+{
+    struct cluster *c = *state;
+    for (uint64_t conn = 1; conn <= 5; conn++) {
+        struct link_home a = cluster_enter(c, 0, conn), b = cluster_enter(c, 1, conn);
+        assert_true(a.player != b.player);
+        assert_near(now_at(c, &a.motion), now_at(c, &b.motion), 1);
+    }
+}
+
 static void
 test_a_ticket_leads_to_the_home_that_lives(void **state)
 {
@@ -160,6 +172,27 @@ test_goes_on_where_the_gate_saw_it(void **state)
     assert_true(stands_at(c, 1, who.player, &now));
     assert_true(motion_moves(&now.motion, c->time.now_us / 1000));
     assert_near(now_at(c, &now.motion), now_at(c, &seen.motion), 100);
+}
+
+/* Its gate thinks that the home is gone; others have it. */
+static void
+test_goes_back_to_the_home_that_lives(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    struct answered a = enter(c, 1, going_on(&who, 11, 0, who.motion));
+    assert_true(a.go && !a.home);
+    assert_true(a.node == c->homes[0].epoch);
+    a = enter(c, 0, going_on(&who, 11, ENTER_DECIDED, who.motion));
+    assert_true(a.home);
+    assert_int_equal(a.at.session_epoch, 2);
+    assert_int_equal(homes_of(c, who.player), 1);
+    /* This one knows less than the document: whoever has the player knows whether it is the same.
+     */
+    a = enter(c, 1, going_on(&who, 12, ENTER_DECIDED, who.motion));
+    assert_true(a.go && a.node == c->homes[0].epoch);
+    a = enter(c, 0, going_on(&who, 12, ENTER_DECIDED, who.motion));
+    assert_int_equal(a.at.code, SEOM__CODE__REPLACED);
 }
 
 /* Nobody knows where they were but the page of the dead home: at most a second ago. */
@@ -396,10 +429,12 @@ main(void)
 #define CASE(name, open) cmocka_unit_test_setup_teardown(name, open, cluster_close)
     const struct CMUnitTest tests[] = {
         CASE(test_all_homes_send_to_the_same, cluster_open),
+        CASE(test_all_homes_draw_the_same_place, cluster_open),
         CASE(test_a_ticket_leads_to_the_home_that_lives, cluster_open),
         CASE(test_a_claim_elsewhere_ends_the_session, cluster_open),
         cmocka_unit_test(test_two_claim_at_once),
         CASE(test_goes_on_where_the_gate_saw_it, cluster_open),
+        CASE(test_goes_back_to_the_home_that_lives, cluster_open),
         CASE(test_comes_back_after_the_death_of_its_home, cluster_open),
         CASE(test_two_homes_die_one_after_the_other, cluster_open_three),
         CASE(test_a_place_in_the_sea_is_not_believed, cluster_open),

@@ -36,7 +36,8 @@ home_tell(struct world *w, const struct avatar *a, struct link_self self)
 void
 home_replaced(struct world *w, struct avatar *a)
 {
-    if (map_get(&w->entering_by_player, a->id) != MAP_NONE) {
+    if (map_get(&w->entering_by_player, a->id) != MAP_NONE ||
+        w->options.mutant == WORLD_MUTANT_CLAIM_UNSEEN) {
         return; /* perhaps it is our own claim that was seen: it decides when it is answered */
     }
     if (a->given_ms == 0) { /* else its gate knows better, or will in a moment */

@@ -11,6 +11,7 @@ world_peer_up(struct world *w, uint32_t peer, const struct node *node)
 {
     CHECK(peer < PEERS_MAX && !w->peers[peer].up);
     w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
+    w->peers_end = peer >= w->peers_end ? peer + 1 : w->peers_end;
     forward_peer_up(w, peer);
     ghosts_peer_up(w, peer);
 }
@@ -26,6 +27,9 @@ world_peer_down(struct world *w, uint32_t peer, bool dead)
     ghosts_peer_down(w, peer);
     forward_peer_down(w, peer);
     w->peers[peer] = (struct peer){0};
+    while (w->peers_end > 0 && !w->peers[w->peers_end - 1].up) {
+        w->peers_end--;
+    }
     if (dead) {
         world_node_died(w, epoch);
     }
@@ -62,7 +66,7 @@ list_homes(const struct world *w, struct placement_home homes[PLACEMENT_HOMES_MA
                                            .players = w->stats.players + w->entering.used,
                                            .draining = w->draining};
     peers[count++] = PEER_NONE;
-    for (uint32_t i = 0; i < PEERS_MAX && count < PLACEMENT_HOMES_MAX; i++) {
+    for (uint32_t i = 0; i < w->peers_end && count < PLACEMENT_HOMES_MAX; i++) {
         const struct peer *p = &w->peers[i];
         if (p->up && p->node.role == NODE_HOME) {
             homes[count] = (struct placement_home){

@@ -185,6 +185,7 @@ struct world {
     struct pool avatars, entering, topics, pages;
     struct map avatar_by_id, entering_by_player, topic_by_id;
     struct peer peers[PEERS_MAX];
+    uint32_t peers_end; /* one after the last that is up */
     uint32_t first_dirty, first_behind;
 
     struct wheel wheel;

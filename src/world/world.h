@@ -37,6 +37,7 @@ enum world_mutant {
     WORLD_MUTANT_CROSSING_LATE,   /* nobody notices that a motion left its chunk */
     WORLD_MUTANT_FULL_FORGOTTEN,  /* a batch that found its ring full is not repaired by a snapshot
                                    */
+    WORLD_MUTANT_CLAIM_UNSEEN,    /* a session goes on though another home has claimed its player */
     WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
 };
 
