@@ -19,7 +19,7 @@ enum gate_op {
     GATE_OP_HOME,      /* [conn, player, place]: a sane answer to its hello */
     GATE_OP_CLIENT,    /* [conn, kind, ...]: a message of a client */
     GATE_OP_RAW,       /* [conn, bytes, ...] */
-    GATE_OP_LINK,      /* [kind, ...]: a message of the home */
+    GATE_OP_LINK,      /* [kind, ...]: a message of a home */
     GATE_OP_LINK_RAW,  /* [bytes, ...] */
     GATE_OP_RECORDS,   /* [topic, snapshot, count, ...] */
     GATE_OP_CROWD,     /* [topic, place, people] */
@@ -28,6 +28,9 @@ enum gate_op {
     GATE_OP_SOCKET,    /* [conn, room] */
     GATE_OP_HOME_FULL, /* [full] */
     GATE_OP_STOP,
+    GATE_OP_PEER, /* [home, epoch]: who speaks from now on, of which sessions and things */
+    GATE_OP_LINE, /* [home, what, ...]: its link comes, breaks, it dies, says how full it is */
+    GATE_OP_GO,   /* [conn, whose, home]: ask that one */
     GATE_OPS
 };
 

@@ -1,7 +1,7 @@
-/* A gate between hostile clients and a hostile home: raw bytes from both, and well-formed messages
- * with extreme fields, on virtual time, with sockets and a link that are full at times. Whatever
- * comes, the gate stands, tells its home only messages that a home can read, keeps its counts and
- * touches no connection that is not open.
+/* A gate between hostile clients and hostile homes: raw bytes from both, and well-formed messages
+ * with extreme fields, on virtual time, with sockets and links that are full at times, and homes
+ * that come, go, die and come again. Whatever comes, the gate stands, tells homes that are there
+ * only messages that a home can read, keeps its counts and touches no connection that is not open.
  */
 #include "base/check.h"
 #include "fuzz/extreme.h"
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CONNS       6
+#define HOMES       3
 #define PLAYERS     4
 #define OPS_MAX     512
 #define SIDE_MM     300000
@@ -28,14 +29,21 @@ struct socket {
     uint64_t enter; /* the gate's handle, while the home has not answered */
 };
 
+struct peer {
+    uint64_t node;              /* 0: not up */
+    bool full;                  /* its link takes nothing */
+    struct link_subscribe last; /* without its topics */
+};
+
 struct scene {
     struct env env;
     int64_t now_us;
     struct gate *gate;
     struct socket sockets[CONNS];
-    struct link_subscribe last; /* without its topics */
-    bool home_full;
-    uint64_t publisher_epoch;
+    struct peer homes[HOMES];
+    uint32_t speaker; /* who tells what comes next */
+    uint64_t epoch;   /* of the sessions, and the blocks, it speaks of */
+    uint64_t node;    /* the last one that came */
 };
 
 /* The islands are the same for every input. */
@@ -107,15 +115,15 @@ port_close(void *ctx, uint32_t conn)
     *socket_of(ctx, conn) = (struct socket){.open = false};
 }
 
-/* What the gate tells its home. */
+/* What the gate tells its homes. */
 static enum err
 port_tell(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t count)
 {
     struct scene *s = ctx;
     static uint8_t bytes[32768];
     size_t n = 0;
-    CHECK(peer == 0);
-    if (s->home_full) {
+    CHECK(peer < HOMES && s->homes[peer].node != 0);
+    if (s->homes[peer].full) {
         return ERR_FULL;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -130,16 +138,23 @@ port_tell(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t count)
     if (m.kind == LINK_ENTER) {
         socket_of(s, (uint32_t)m.as.enter.conn)->enter = m.as.enter.conn;
     } else if (m.kind == LINK_SUBSCRIBE) {
-        s->last = m.as.subscribe;
-        s->last.topics = (struct slice){NULL, 0};
+        s->homes[peer].last = m.as.subscribe;
+        s->homes[peer].last.topics = (struct slice){NULL, 0};
     }
     return OK;
 }
 
 static void
+home_up(struct scene *s, uint32_t home, uint64_t node)
+{
+    s->homes[home] = (struct peer){.node = node};
+    gate_home_up(s->gate, home, node);
+}
+
+static void
 open_scene(struct scene *s)
 {
-    *s = (struct scene){.now_us = START_US, .publisher_epoch = 1};
+    *s = (struct scene){.now_us = START_US, .epoch = 1};
     s->env = (struct env){.clock = {s, clock_mono_us, clock_world_ms, clock_random},
                           .conns = {s, port_send, port_want_writable, port_close},
                           .links = {s, port_tell}};
@@ -152,6 +167,7 @@ open_scene(struct scene *s)
                                    .speeds = {{.look = 0, .mm_per_s = 7000}},
                                    .speeds_count = 1};
     CHECK(gate_alloc(&options, &s->env, &s->gate) == OK);
+    home_up(s, 0, ++s->node);
 }
 
 /* Clients */
@@ -305,7 +321,7 @@ raw(struct scene *s, struct reader *in)
     }
 }
 
-/* The home */
+/* Homes */
 
 static void
 tell(struct scene *s, const struct link_message *m)
@@ -317,7 +333,7 @@ tell(struct scene *s, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
-    gate_message(s->gate, 0, bytes, n + tail.bytes);
+    gate_message(s->gate, s->speaker, bytes, n + tail.bytes);
 }
 
 static void
@@ -331,7 +347,7 @@ home(struct scene *s, struct reader *in)
     struct link_home h = {.conn = s->sockets[conn].enter,
                           .player = player,
                           .entity = player,
-                          .session_epoch = 1,
+                          .session_epoch = s->epoch,
                           .island = 1 + at % 2,
                           .motion = {.x_mm = at % 16 * (SIDE_MM / 16),
                                      .y_mm = at / 16 * (SIDE_MM / 16),
@@ -342,7 +358,7 @@ home(struct scene *s, struct reader *in)
 static struct link_self
 any_self(struct scene *s, struct reader *in)
 {
-    struct link_self self = {.player = 1 + extreme_below(in, PLAYERS), .session_epoch = 1};
+    struct link_self self = {.player = 1 + extreme_below(in, PLAYERS), .session_epoch = s->epoch};
     self.kind = (enum self_kind)(SELF_MOTION + extreme_below(in, SELF_LOBBY));
     self.flags = (uint8_t)extreme_u32(in);
     self.look = (uint8_t)extreme_u32(in);
@@ -433,6 +449,7 @@ put_record(struct scene *s, struct reader *in, struct writer *out)
     case 2: batch_put_say(out, entity, extreme_bytes(in, SAY_BYTES_MAX)); break;
     case 3: batch_put_forget(out, (uint16_t)extreme_u32(in), (uint16_t)extreme_u32(in)); break;
     case 4: batch_put_self(out, &self); break;
+    case 5: batch_put_owned(out, entity, what / 8); break;
     default: batch_put_motion(out, &motion); break;
     }
 }
@@ -443,16 +460,15 @@ batch(struct scene *s, topic_id topic, uint8_t flags, const struct writer *recor
     if (topic == TOPIC_DENSITY) {
         return; /* no batch may name it */
     }
-    s->publisher_epoch += flags >> 1 & 1;
-    tell(s,
-         &(struct link_message){.kind = LINK_BATCH,
-                                .as.batch = {.topic = topic,
-                                             .publisher_epoch = s->publisher_epoch,
-                                             .tick_ms = clock_world_ms(s),
-                                             .snapshot = flags & 1,
-                                             .awake_chunks_lo = flags,
-                                             .awake_chunks_hi = (uint8_t)~flags,
-                                             .records = {records->start, writer_used(records)}}});
+    struct link_batch batch = {.topic = topic,
+                               .publisher_epoch = s->homes[s->speaker].node + (flags == 0xff),
+                               .tick_ms = clock_world_ms(s),
+                               .snapshot = flags & 1,
+                               .steward_epoch = flags >> 1 & 1 ? s->epoch : 0,
+                               .awake_chunks_lo = flags,
+                               .awake_chunks_hi = (uint8_t)~flags,
+                               .records = {records->start, writer_used(records)}};
+    tell(s, &(struct link_message){.kind = LINK_BATCH, .as.batch = batch});
 }
 
 static void
@@ -498,11 +514,58 @@ static void
 ack(struct scene *s, struct reader *in)
 {
     uint8_t what = read_u8(in);
-    struct link_subscribed a = {.epoch = s->last.epoch,
-                                .version = s->last.version + (what >> 1 & 1),
-                                .wakes = s->last.wakes,
-                                .digest = what & 1 ? gate_digest(s->gate, s->last.wakes) : what};
+    const struct link_subscribe *last = &s->homes[s->speaker].last;
+    struct link_subscribed a = {.epoch = last->epoch,
+                                .version = last->version + (what >> 1 & 1),
+                                .wakes = last->wakes,
+                                .digest = what & 1 ? gate_digest(s->gate, last->wakes) : what};
     tell(s, &(struct link_message){.kind = LINK_SUBSCRIBED, .as.subscribed = a});
+}
+
+static void
+go(struct scene *s, struct reader *in)
+{
+    uint32_t conn = extreme_below(in, CONNS);
+    uint8_t whose = read_u8(in);
+    struct link_go go = {.node = s->homes[extreme_below(in, HOMES)].node};
+    if (whose % 2 == 0) {
+        go.conn = s->sockets[conn].enter != 0 ? s->sockets[conn].enter : UINT64_C(1) << 32 | conn;
+    } else {
+        go.player = 1 + whose / 2 % PLAYERS;
+        go.session_epoch = s->epoch;
+    }
+    tell(s, &(struct link_message){.kind = LINK_GO, .as.go = go});
+}
+
+static void
+line(struct scene *s, struct reader *in)
+{
+    uint32_t home = extreme_below(in, HOMES);
+    struct peer *h = &s->homes[home];
+    uint8_t what = read_u8(in);
+    switch (what % 6) {
+    case 0: home_up(s, home, ++s->node); break;
+    case 1: /* one that was here, maybe under another number */
+        if (h->node == 0 && s->homes[(home + 1) % HOMES].node != s->node &&
+            s->homes[(home + 2) % HOMES].node != s->node) {
+            home_up(s, home, s->node);
+        }
+        break;
+    case 2:
+    case 3:
+        h->node = 0;
+        gate_home_down(s->gate, home, what % 6 == 3);
+        break;
+    case 4: {
+        uint64_t node = what / 6 % (s->node + 1);
+        for (uint32_t i = 0; i < HOMES; i++) {
+            s->homes[i].node = s->homes[i].node == node ? 0 : s->homes[i].node;
+        }
+        gate_home_died(s->gate, node);
+        break;
+    }
+    default: gate_home_state(s->gate, home, what / 6 % 2 != 0, extreme_u32(in)); break;
+    }
 }
 
 /* The run */
@@ -553,6 +616,11 @@ check_counts(const struct scene *s)
     for (uint32_t i = 0; i < CONNS; i++) {
         open += s->sockets[i].open;
     }
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < HOMES; i++) {
+        up += s->homes[i].node != 0;
+    }
+    CHECK(stats->homes == up && stats->resuming <= stats->players);
     CHECK(stats->connections == open && stats->players + stats->spectators <= open);
     CHECK(stats->opened == stats->closed + open);
 }
@@ -575,7 +643,7 @@ operate(struct scene *s, struct reader *in)
     case GATE_OP_LINK: link_message_of_home(s, in); break;
     case GATE_OP_LINK_RAW: {
         struct slice bytes = extreme_bytes(in, RAW_MAX);
-        gate_message(s->gate, 0, bytes.at, bytes.bytes);
+        gate_message(s->gate, s->speaker, bytes.at, bytes.bytes);
         break;
     }
     case GATE_OP_RECORDS: records(s, in); break;
@@ -583,7 +651,13 @@ operate(struct scene *s, struct reader *in)
     case GATE_OP_ACK: ack(s, in); break;
     case GATE_OP_CLOSE: close_conn(s, in); break;
     case GATE_OP_SOCKET: change_socket(s, in); break;
-    case GATE_OP_HOME_FULL: s->home_full = read_u8(in) % 2 != 0; break;
+    case GATE_OP_HOME_FULL: s->homes[s->speaker].full = read_u8(in) % 2 != 0; break;
+    case GATE_OP_PEER:
+        s->speaker = extreme_below(in, HOMES);
+        s->epoch = 1 + read_u8(in) % 8;
+        break;
+    case GATE_OP_LINE: line(s, in); break;
+    case GATE_OP_GO: go(s, in); break;
     case GATE_OP_STOP:
         if (read_u8(in) >= 240) {
             gate_stop(s->gate, read_u8(in) % GATE_CODES, extreme_u32(in));

@@ -382,6 +382,40 @@ make_gates(void)
         GATE_OP_HOME_FULL, 0,
         GATE_OP_STEP, 3,
     };
+    static const uint8_t resumes[] = {
+        GATE_OP_HELLO, 0, 0,
+        GATE_OP_HOME, 0, 0, 0x22,
+        GATE_OP_LINE, 1, 0,
+        GATE_OP_CROWD, 0, 0x05, 1, 9,
+        GATE_OP_LINE, 0, 3,
+        GATE_OP_CLIENT, 0, 5, 9, 0, 40, 40, 5, 5, 5, 0,
+        GATE_OP_STEP, 2,
+        GATE_OP_PEER, 1, 1,
+        GATE_OP_HOME, 0, 0, 0x22,
+        GATE_OP_LINE, 2, 0,
+        GATE_OP_GO, 0, 1, 2,
+        GATE_OP_STEP, 2,
+        GATE_OP_LINE, 1, 2,
+        GATE_OP_STEP, 4,
+        GATE_OP_LINE, 1, 1,
+        GATE_OP_STEP, 5,
+    };
+    static const uint8_t publishers[] = {
+        GATE_OP_HELLO, 0, 0,
+        GATE_OP_HOME, 0, 0, 0x22,
+        GATE_OP_LINE, 1, 0,
+        GATE_OP_STEP, 2,
+        GATE_OP_CROWD, 0, 0x05, 3, 9,
+        GATE_OP_PEER, 1, 3,
+        GATE_OP_CROWD, 0, 0x05, 1, 9,
+        GATE_OP_RECORDS, 0, 2, 0,
+        GATE_OP_CROWD, 0, 0x25, 3, 9,
+        GATE_OP_STEP, 2,
+        GATE_OP_LINE, 1, 3,
+        GATE_OP_STEP, 5,
+    };
+    save("gate", "resumes", resumes, sizeof resumes);
+    save("gate", "publishers", publishers, sizeof publishers);
     save("gate", "plays", plays, sizeof plays);
     save("gate", "watches", watches, sizeof watches);
     save("gate", "refused", refused, sizeof refused);
