@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/rand.h"
+#include "sim/stream.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,8 @@
 #define NO_CONN   UINT32_MAX
 
 /* One direction of a connection: bytes that were sent and have not arrived. */
-struct stream {
-    uint8_t *bytes; /* owned */
-    size_t from, used, room;
+struct way {
+    struct stream bytes;
     int64_t due_us; /* of the last delivery that was planned: order is kept */
     bool planned;
 };
@@ -23,7 +23,7 @@ struct line {
     bool open, at_gate; /* the gate was told */
     bool wants_writable, end_after_arrival;
     int64_t stalled_until_us;
-    struct stream to_gate, to_person;
+    struct way to_gate, to_person;
 };
 
 /* A gate's connections: index -> person. */
@@ -82,35 +82,10 @@ fold(struct sim_net *net, uint64_t what, const uint8_t *bytes, size_t n)
 }
 
 static void
-stream_put(struct stream *s, const uint8_t *bytes, size_t n)
+way_clear(struct way *way)
 {
-    if (s->used + n > s->room && s->from > 0) {
-        memmove(s->bytes, s->bytes + s->from, s->used - s->from);
-        s->used -= s->from;
-        s->from = 0;
-    }
-    if (s->used + n > s->room) {
-        s->room = (s->used + n) * 2;
-        s->bytes = realloc(s->bytes, s->room);
-        CHECK(s->bytes != NULL);
-    }
-    if (n > 0) {
-        memcpy(s->bytes + s->used, bytes, n);
-    }
-    s->used += n;
-}
-
-static size_t
-stream_left(const struct stream *s)
-{
-    return s->used - s->from;
-}
-
-static void
-stream_clear(struct stream *s)
-{
-    s->from = s->used = 0;
-    s->planned = false;
+    stream_clear(&way->bytes);
+    way->planned = false;
 }
 
 static uint64_t
@@ -123,10 +98,10 @@ static void plan_to_person(struct line *line);
 static void plan_to_gate(struct line *line);
 
 static int64_t
-next_due(struct sim_net *net, const struct stream *s)
+next_due(struct sim_net *net, const struct way *way)
 {
     int64_t due = now(net) + between(net, net->options.delay_us_min, net->options.delay_us_max);
-    return due > s->due_us ? due : s->due_us;
+    return due > way->due_us ? due : way->due_us;
 }
 
 static void
@@ -143,11 +118,10 @@ deliver_to_person(void *arg, uint64_t n)
         plan_to_person(line);
         return;
     }
-    size_t left = stream_left(&line->to_person),
+    size_t left = stream_left(&line->to_person.bytes),
            part = left < PIECE_MAX ? left : between(net, 1, PIECE_MAX);
     uint8_t piece[PIECE_MAX];
-    memcpy(piece, line->to_person.bytes + line->to_person.from, part);
-    line->to_person.from += part;
+    stream_take(&line->to_person.bytes, piece, part);
     net->stats.deliveries++;
     net->stats.bytes += part;
     fold(net, line->person, piece, part);
@@ -156,13 +130,14 @@ deliver_to_person(void *arg, uint64_t n)
     if (!line->open || line->generation != generation) {
         return;
     }
-    if (line->wants_writable && stream_left(&line->to_person) < net->options.socket_bytes / 2) {
+    if (line->wants_writable &&
+        stream_left(&line->to_person.bytes) < net->options.socket_bytes / 2) {
         net->options.events.writable(net->options.events.ctx, line->gate, line->conn);
     }
     if (!line->open || line->generation != generation) {
         return;
     }
-    if (stream_left(&line->to_person) > 0) {
+    if (stream_left(&line->to_person.bytes) > 0) {
         plan_to_person(line);
     } else if (line->end_after_arrival) {
         line->open = false;
@@ -191,18 +166,17 @@ deliver_to_gate(void *arg, uint64_t n)
         return;
     }
     line->to_gate.planned = false;
-    size_t left = stream_left(&line->to_gate),
+    size_t left = stream_left(&line->to_gate.bytes),
            part = left < PIECE_MAX ? left : between(net, 1, PIECE_MAX);
     uint8_t piece[PIECE_MAX];
-    memcpy(piece, line->to_gate.bytes + line->to_gate.from, part);
-    line->to_gate.from += part;
+    stream_take(&line->to_gate.bytes, piece, part);
     net->stats.deliveries++;
     net->stats.bytes += part;
     fold(net, line->person | UINT64_C(1) << 32, piece, part);
     uint32_t generation = line->generation;
     net->options.events.received(net->options.events.ctx, line->gate, line->conn, piece, part);
     if (line->open && line->at_gate && line->generation == generation &&
-        stream_left(&line->to_gate) > 0) {
+        stream_left(&line->to_gate.bytes) > 0) {
         plan_to_gate(line);
     }
 }
@@ -248,8 +222,8 @@ sim_net_connect(struct sim_net *net, uint32_t person, uint32_t gate)
     line->open = true;
     line->at_gate = line->wants_writable = line->end_after_arrival = false;
     line->stalled_until_us = 0;
-    stream_clear(&line->to_gate);
-    stream_clear(&line->to_person);
+    way_clear(&line->to_gate);
+    way_clear(&line->to_person);
     line->to_gate.due_us = line->to_person.due_us = now(net);
     net->options.schedule.at(net->options.schedule.ctx, next_due(net, &line->to_gate),
                              arrive_at_gate, line, tag(line));
@@ -262,7 +236,7 @@ sim_net_send(struct sim_net *net, uint32_t person, const uint8_t *bytes, size_t 
     if (!line->open || !line->at_gate) {
         return false;
     }
-    stream_put(&line->to_gate, bytes, n);
+    stream_put(&line->to_gate.bytes, bytes, n);
     if (n > 0) {
         plan_to_gate(line);
     }
@@ -366,16 +340,16 @@ port_send(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count, 
     struct line *line = line_of(ctx, conn);
     *taken = 0;
     for (uint32_t i = 0; i < count; i++) {
-        size_t room = line->net->options.socket_bytes - stream_left(&line->to_person);
+        size_t room = line->net->options.socket_bytes - stream_left(&line->to_person.bytes);
         size_t part = pieces[i].bytes < room ? pieces[i].bytes : room;
-        stream_put(&line->to_person, pieces[i].at, part);
+        stream_put(&line->to_person.bytes, pieces[i].at, part);
         *taken += part;
         if (part < pieces[i].bytes) {
             line->net->stats.not_writable++;
             break;
         }
     }
-    if (stream_left(&line->to_person) > 0) {
+    if (stream_left(&line->to_person.bytes) > 0) {
         plan_to_person(line);
     }
     return OK;
@@ -417,11 +391,10 @@ deliver_message(struct sim_net *net, uint32_t from, uint32_t to)
 {
     struct stream *queue = &net->links[from][to].queue;
     uint32_t bytes;
-    memcpy(&bytes, queue->bytes + queue->from, sizeof bytes);
+    stream_take(queue, (uint8_t *)&bytes, sizeof bytes);
     uint8_t *message = malloc(bytes);
     CHECK(message != NULL);
-    memcpy(message, queue->bytes + queue->from + sizeof bytes, bytes);
-    queue->from += sizeof bytes + bytes;
+    stream_take(queue, message, bytes);
     net->stats.deliveries++;
     fold(net, (uint64_t)from << 40 | (uint64_t)to << 48, message, 1);
     net->options.events.message(net->options.events.ctx, from, to, message, bytes);
@@ -530,12 +503,12 @@ sim_net_free(struct sim_net **pointer)
 {
     struct sim_net *net = *pointer;
     for (uint32_t i = 0; i < net->options.persons_max; i++) {
-        free(net->lines[i].to_gate.bytes);
-        free(net->lines[i].to_person.bytes);
+        stream_fini(&net->lines[i].to_gate.bytes);
+        stream_fini(&net->lines[i].to_person.bytes);
     }
     for (uint32_t a = 0; a < SIM_PEERS_MAX; a++) {
         for (uint32_t b = 0; b < SIM_PEERS_MAX; b++) {
-            free(net->links[a][b].queue.bytes);
+            stream_fini(&net->links[a][b].queue);
         }
         free(net->gates[a].persons);
     }
