@@ -129,23 +129,24 @@ own_refuse_stranger(struct directory *d)
     const char *remedy = "give this one another index or stop that one; if that one is dead, its "
                          "entry goes by itself";
     char why[DIRECTORY_WHY_MAX];
-    if (!own->readable)
+    if (!own->readable) {
         snprintf(why, sizeof why,
                  "%s of shard %u: %s holds something that no node wrote; remove it", own->node.name,
                  own->node.shard, own->key.text);
-    else if (own->standing.installation == own->installation)
+    } else if (own->standing.installation == own->installation) {
         snprintf(
             why, sizeof why,
             "%s of shard %u is taken by a process at %s with the same data directory or a copy "
             "of it: stop one of the two",
             own->node.name, own->node.shard, other->address);
-    else
+    } else {
         snprintf(why, sizeof why,
                  "%s of shard %u is taken: another installation, at %s, version %s, registered as "
                  "%llu; %s within %u s",
                  own->node.name, own->node.shard, other->address, other->version,
                  (unsigned long long)(other->epoch != 0 ? other->epoch : own->created), remedy,
                  d->ttl_s);
+    }
     own_refuse(d, why);
 }
 

@@ -36,9 +36,9 @@ static void
 damaged_servers_are_refused(void **state)
 {
     (void)state;
-    static struct store_servers servers = {.count = 2}, back;
-    strcpy(servers.address[0], "postgresql://a");
-    strcpy(servers.address[1], "postgresql://b");
+    static struct store_servers servers = {.count = 2,
+                                           .address = {"postgresql://a", "postgresql://b"}},
+                                back;
     store_servers_deal(&servers);
     size_t count = store_servers_write(&servers, bytes);
     assert_int_equal(store_servers_read((struct slice){bytes, count}, &back), OK);
@@ -47,7 +47,7 @@ damaged_servers_are_refused(void **state)
     assert_int_equal(store_servers_read((struct slice){bytes, count}, &back), ERR_FORMAT);
     assert_int_equal(store_servers_read((struct slice){bytes, count - 1}, &back), ERR_FORMAT);
     assert_int_equal(store_servers_read((struct slice){bytes, 0}, &back), ERR_FORMAT);
-    strcpy(servers.address[1], "");
+    servers.address[1][0] = '\0';
     count = store_servers_write(&servers, bytes);
     assert_int_equal(store_servers_read((struct slice){bytes, count}, &back), ERR_FORMAT);
 }

@@ -190,7 +190,7 @@ call_configure(struct etcd_directory *d, struct call *call)
 {
     char url[ETCD_SERVER_MAX + PATH_MAX_BYTES];
     bool watch = call->kind == CALL_WATCH;
-    strcpy(stpcpy(url, d->servers[d->server]), paths[call->kind]);
+    snprintf(url, sizeof url, "%s%s", d->servers[d->server], paths[call->kind]);
     CURL *easy = call->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, url);
     CHECK(code == CURLE_OK);

@@ -165,9 +165,10 @@ watches_are_read(void **state)
                                           "\"compact_revision\":\"3\"}}"),
                                      &e),
                      ETCD_WATCH_COMPACTED);
+    static const char cancelled[] =
+        "{\"result\":{" HEADER ",\"canceled\":true,\"cancel_reason\":\"no leader\"}}";
     static const char *const over[] = {
-        "{\"result\":{" HEADER ",\"canceled\":true,\"cancel_reason\":\"no leader\"}}",
-        "{\"error\":{\"grpc_code\":14,\"http_code\":503}}", "", "no", "{}"};
+        cancelled, "{\"error\":{\"grpc_code\":14,\"http_code\":503}}", "", "no", "{}"};
     for (size_t i = 0; i < sizeof over / sizeof *over; i++)
         assert_int_equal(etcd_watch_read(text(over[i]), &e), ETCD_WATCH_CLOSED);
 }
