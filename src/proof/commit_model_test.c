@@ -120,7 +120,7 @@ test_mutants_are_known_by_name(void **state)
     /* No way to be wrong is without a name. */
     for (uint32_t i = 0; i < COMMITTER_MUTANTS; i++)
         assert_true(committer[i]);
-    for (uint32_t i = 0; i <= COMMANDS_MUTANT_UNKNOWN_IS_FAILURE; i++)
+    for (uint32_t i = 0; i <= COMMANDS_MUTANT_FOREIGN_VERSION; i++)
         assert_true(commands[i]);
     for (uint32_t i = 0; i <= SOCIETY_MUTANT_OVERFLOW_APART; i++)
         assert_true(society[i]);

@@ -37,6 +37,8 @@ static const struct commit_mutant mutants[] = {
      .committer = COMMITTER_MUTANT_SAME_NONCE},
     {"unknown-is-failure", "UNKNOWN is told to the player as a refusal", 150,
      .commands = COMMANDS_MUTANT_UNKNOWN_IS_FAILURE},
+    {"foreign-version", "of a commit only the version of the initiator's document is checked", 20,
+     .commands = COMMANDS_MUTANT_FOREIGN_VERSION},
     {"split-overflow", "counts are added without a check", 50,
      .society = SOCIETY_MUTANT_SPLIT_OVERFLOW},
     {"claim-keeps", "a claimed mail stays as it was", 50, .society = SOCIETY_MUTANT_CLAIM_KEEPS},

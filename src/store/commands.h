@@ -30,9 +30,10 @@
 
 enum commands_mutant {
     COMMANDS_MUTANT_NONE,
-    COMMANDS_MUTANT_NO_LAST_SEQ,       /* nobody looks whether the command was done */
-    COMMANDS_MUTANT_FAIL_NOT_CONSUMED, /* refusals are told without being written */
-    COMMANDS_MUTANT_UNKNOWN_IS_FAILURE /* UNKNOWN is told as a refusal */
+    COMMANDS_MUTANT_NO_LAST_SEQ,        /* nobody looks whether the command was done */
+    COMMANDS_MUTANT_FAIL_NOT_CONSUMED,  /* refusals are told without being written */
+    COMMANDS_MUTANT_UNKNOWN_IS_FAILURE, /* UNKNOWN is told as a refusal */
+    COMMANDS_MUTANT_FOREIGN_VERSION /* only the version of the initiator's document is checked */
 };
 
 /* Told of each document that a commit wrote. value: what stands there now, borrowed; exists false:

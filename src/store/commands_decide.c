@@ -121,13 +121,15 @@ slot_commit(struct slot *slot, uint32_t code)
             if (error != OK)
                 return error;
         }
-        if (d->apart)
+        bool unchecked = i > 0 && slot->commands->options.mutant == COMMANDS_MUTANT_FOREIGN_VERSION;
+        if (d->apart || (unchecked && d->change == CHANGE_NONE))
             continue;
         bool puts = d->change == CHANGE_PUT;
-        writes[count++] = (struct store_write){.key = key_slice(&d->key),
-                                               .expected_version = d->version,
-                                               .op = ops[d->change],
-                                               .value = puts ? d->value : (struct slice){0}};
+        writes[count++] =
+            (struct store_write){.key = key_slice(&d->key),
+                                 .expected_version = unchecked ? STORE_ANY_VERSION : d->version,
+                                 .op = ops[d->change],
+                                 .value = puts ? d->value : (struct slice){0}};
     }
     CHECK(count > 0);
     enum err error = store_commit(slot->commands->store, writes, count, on_committed, slot, 0);

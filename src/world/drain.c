@@ -1,8 +1,9 @@
 /* Drain: a home that is going to end gives everybody to other homes. Each session is handed to the
  * gate with the node that placement drew (GO); from then on nothing of it is heeded here, the gate
  * keeps what its client says until the new home answers. The avatar stands until the new home's
- * claim is seen, or DRAIN_STANDS_MS have passed. Lingering ones are saved and go. Paced, so that
- * the claims of many do not wait for each other.
+ * claim is seen, or DRAIN_STANDS_MS have passed. Lingering ones are saved and go, and whoever waits
+ * for the answer to a command goes once it came. Paced, so that the claims of many do not wait for
+ * each other.
  */
 #include "base/check.h"
 #include "world/state.h"
@@ -38,8 +39,9 @@ drain_turn(struct world *w, int64_t now_ms)
     for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
          i = pool_next(&w->avatars, i)) {
         struct avatar *a = pool_at(&w->avatars, i);
-        bool entering = map_get(&w->entering_by_player, a->id) != MAP_NONE;
-        if (entering) {
+        bool busy =
+            map_get(&w->entering_by_player, a->id) != MAP_NONE || value_is_under_way(w, a->id);
+        if (busy) {
             continue;
         }
         if (a->given_ms != 0 ? now_ms - a->given_ms >= DRAIN_STANDS_MS : a->lingering) {
@@ -59,7 +61,7 @@ world_drain(struct world *w)
 bool
 world_drained(const struct world *w)
 {
-    bool at_rest = w->commands == NULL || commands_under_way(w->commands) == 0;
+    bool at_rest = world_commands_under_way(w) == 0;
     return w->draining && at_rest && w->stats.players == 0 && w->entering.used == 0 &&
            places_stats(w->places).dirty == 0;
 }

@@ -69,13 +69,17 @@ value_init(struct world *w)
     uint32_t commands_max = players_max < COMMANDS_LEAST  ? COMMANDS_LEAST
                             : players_max > COMMANDS_MOST ? COMMANDS_MOST
                                                           : players_max;
-    w->commands = commands_alloc(&(struct commands_options){.world = w->options.world_id,
-                                                            .commands_max = commands_max,
-                                                            .ctx = society,
-                                                            .finish = ledger_finish,
-                                                            .wrote = wrote,
-                                                            .wrote_ctx = w},
-                                 &w->store, &w->thing_ids);
+    w->commands = commands_alloc(
+        &(struct commands_options){.world = w->options.world_id,
+                                   .commands_max = commands_max,
+                                   .ctx = society,
+                                   .finish = ledger_finish,
+                                   .wrote = wrote,
+                                   .wrote_ctx = w,
+                                   .mutant = w->options.mutant == WORLD_MUTANT_FOREIGN_VERSION
+                                                 ? COMMANDS_MUTANT_FOREIGN_VERSION
+                                                 : COMMANDS_MUTANT_NONE},
+        &w->store, &w->thing_ids);
     uint32_t copies_max = (w->options.topics_max + players_max + 1) * TOPIC_CHUNKS;
     pool_init(&w->results, sizeof(struct owed_result), players_max, 16);
     pool_init(&w->copies, sizeof(struct copy), copies_max, 256);

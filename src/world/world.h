@@ -38,6 +38,7 @@ enum world_mutant {
     WORLD_MUTANT_FULL_FORGOTTEN,  /* a batch that found its ring full is not repaired by a snapshot
                                    */
     WORLD_MUTANT_CLAIM_UNSEEN,    /* a session goes on though another home has claimed its player */
+    WORLD_MUTANT_FOREIGN_VERSION, /* of a commit only the initiator's document is checked */
     WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
 };
 
