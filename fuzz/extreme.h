@@ -48,6 +48,9 @@ enum home_op {
     HOME_OP_STOP,
     HOME_OP_DEED,     /* [session, seq, deed, ...]: a command that could be one */
     HOME_OP_DOCUMENT, /* [class, id, fields, ...]: written behind its back */
+    HOME_OP_RESUME,   /* [gate, conn, session, flags, epoch, island, motion] */
+    HOME_OP_PEER,     /* [peer, what, ...]: it comes, goes, dies, says how full it is */
+    HOME_OP_NODE,     /* [what, epoch]: this home drains, or gets a new name */
     HOME_OPS
 };
 

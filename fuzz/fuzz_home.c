@@ -1,7 +1,7 @@
-/* A home that hears gates which say anything: raw bytes, and well-formed messages with extreme
- * fields; and commands that could be some, over documents that somebody else wrote with any
- * content. Time, store and links are the simulator's. Whatever comes, the world stands, tells only
- * messages that a gate can read, and keeps its counts.
+/* A home that hears gates and other homes which say anything: raw bytes, and well-formed messages
+ * with extreme fields; and commands that could be some, over documents that somebody else wrote
+ * with any content. Time, store and links are the simulator's. Whatever comes, the world stands,
+ * tells only messages that a gate can read, and keeps its counts.
  */
 #include "base/check.h"
 #include "documents.pb-c.h"
@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define GATES        3
+#define PEERS        6 /* the gates, then other homes */
 #define SESSIONS     8
 #define PLAYERS_MAX  6
 #define TOPICS_MAX   12
@@ -50,8 +51,9 @@ struct home {
     struct world *world;
     struct session sessions[SESSIONS]; /* as the home told them, round and round */
     uint32_t session_count;
-    uint32_t versions[GATES][2];
-    bool full[GATES];
+    uint32_t versions[PEERS][2];
+    bool full[PEERS], up[PEERS];
+    uint64_t epoch; /* the last that was given to anybody */
 };
 
 /* The islands are the same for every input. */
@@ -99,7 +101,7 @@ told(void *ctx, uint32_t gate, const struct slice *pieces, uint32_t count)
     struct home *h = ctx;
     static uint8_t bytes[32768];
     size_t n = 0;
-    CHECK(gate < GATES);
+    CHECK(gate < PEERS && h->up[gate]); /* never to somebody who is gone */
     if (h->full[gate]) {
         return ERR_FULL;
     }
@@ -147,6 +149,16 @@ other_committed(void *ctx, uint64_t token, enum store_result result)
 }
 
 static void
+peer_comes(struct home *h, uint32_t peer)
+{
+    struct node node = {
+        .epoch = ++h->epoch, .role = peer < GATES ? NODE_GATE : NODE_HOME, .index = (uint16_t)peer};
+    world_peer_up(h->world, peer, &node);
+    h->up[peer] = true;
+    h->full[peer] = false;
+}
+
+static void
 open_home(struct home *h)
 {
     *h = (struct home){.session_count = 0};
@@ -165,9 +177,9 @@ open_home(struct home *h)
                                     .seed = 9};
     CHECK(world_alloc(&options, &h->env, &h->world) == OK);
     h->env.store = memory_store_port(h->store, world_store_done(h->world));
+    h->epoch = 100;
     for (uint32_t gate = 0; gate < GATES; gate++) {
-        struct node node = {.epoch = 100 + gate, .role = NODE_GATE, .index = (uint16_t)gate};
-        world_peer_up(h->world, gate, &node);
+        peer_comes(h, gate);
     }
     h->other = memory_store_connect(
         h->store, (struct store_done){.got = other_got, .committed = other_committed});
@@ -205,7 +217,9 @@ tell(struct home *h, uint32_t gate, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
-    world_message(h->world, gate, bytes, n + tail.bytes);
+    if (h->up[gate]) {
+        world_message(h->world, gate, bytes, n + tail.bytes);
+    }
 }
 
 static const struct session *
@@ -456,7 +470,7 @@ document(struct home *h, struct reader *in)
 static void
 subscribe(struct home *h, struct reader *in)
 {
-    uint32_t gate = extreme_below(in, GATES);
+    uint32_t gate = extreme_below(in, PEERS);
     uint8_t flags = read_u8(in), bytes[TOPIC_LIST * sizeof(topic_id)];
     uint16_t adds = (uint16_t)extreme_below(in, TOPIC_LIST / 2 + 1),
              drops = (uint16_t)extreme_below(in, TOPIC_LIST / 2 + 1);
@@ -477,7 +491,7 @@ subscribe(struct home *h, struct reader *in)
 static void
 link_other(struct home *h, struct reader *in)
 {
-    uint32_t gate = extreme_below(in, GATES);
+    uint32_t gate = extreme_below(in, PEERS);
     struct link_message m = {.kind = LINK_GO, .as.go = {.conn = 1, .node = extreme_u64(in)}};
     if (read_u8(in) % 2 == 0) {
         m = (struct link_message){.kind = LINK_SUBSCRIBED,
@@ -489,9 +503,60 @@ link_other(struct home *h, struct reader *in)
 static void
 raw(struct home *h, struct reader *in)
 {
-    uint32_t gate = extreme_below(in, GATES);
+    uint32_t gate = extreme_below(in, PEERS);
     struct slice bytes = extreme_bytes(in, RAW_MAX);
-    world_message(h->world, gate, bytes.at, bytes.bytes);
+    if (h->up[gate]) {
+        world_message(h->world, gate, bytes.at, bytes.bytes);
+    }
+}
+
+static void
+resume(struct home *h, struct reader *in)
+{
+    uint32_t gate = extreme_below(in, GATES);
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = {.conn = 1 + extreme_u64(in) % UINT64_MAX}};
+    struct link_enter *e = &m.as.enter;
+    const struct session *s = session(h, in);
+    e->flags = read_u8(in);
+    e->session_epoch = read_u8(in) < 200 ? s->epoch : extreme_u64(in);
+    e->island = extreme_u32(in);
+    e->look = (uint8_t)extreme_u32(in);
+    e->motion = extreme_motion(in, h->time.now_us / 1000);
+    e->ticket_bytes = TICKET_BYTES;
+    memcpy(e->ticket, s->ticket, TICKET_BYTES);
+    tell(h, gate, &m);
+}
+
+static void
+peer(struct home *h, struct reader *in)
+{
+    uint32_t which = extreme_below(in, PEERS);
+    uint8_t what = read_u8(in);
+    if (!h->up[which]) {
+        peer_comes(h, which);
+    } else if (what < 128) {
+        world_peer_load(h->world, which, what % 2 != 0, extreme_u32(in));
+    } else {
+        world_peer_down(h->world, which, what % 2 != 0);
+        h->up[which] = false;
+        memset(h->versions[which], 0, sizeof h->versions[which]);
+    }
+}
+
+static void
+node(struct home *h, struct reader *in)
+{
+    uint8_t what = read_u8(in);
+    if (what < 32) {
+        world_drain(h->world);
+    } else if (what < 64) {
+        world_renamed(h->world, ++h->epoch);
+    } else if (what < 128) {
+        world_node_died(h->world, extreme_u64(in));
+    } else {
+        world_book_changed(h->world);
+    }
 }
 
 static void
@@ -546,6 +611,9 @@ operate(struct home *h, struct reader *in)
         break;
     case HOME_OP_DEED: deed(h, in); break;
     case HOME_OP_DOCUMENT: document(h, in); break;
+    case HOME_OP_RESUME: resume(h, in); break;
+    case HOME_OP_PEER: peer(h, in); break;
+    case HOME_OP_NODE: node(h, in); break;
     case HOME_OPS: break;
     }
 }

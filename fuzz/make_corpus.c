@@ -441,6 +441,19 @@ make_homes(void)
         HOME_OP_GATE_FULL, 1, 1,
         HOME_OP_STEP, 4,
     };
+    static const uint8_t goes_on[] = {
+        HOME_OP_ENTER, 0, 1, 64, 1,
+        HOME_OP_STEP, 3,
+        HOME_OP_PEER, 3, 0,
+        HOME_OP_PEER, 0, 129,
+        HOME_OP_RESUME, 1, 5, 0, 3, 0, 1, 0, 40, 40, 9, 9, 5, 0,
+        HOME_OP_STEP, 3,
+        HOME_OP_NODE, 0,
+        HOME_OP_STEP, 4,
+        HOME_OP_NODE, 40,
+        HOME_OP_STEP, 4,
+    };
+    save("home", "goes-on", goes_on, sizeof goes_on);
     save("home", "enters", enters, sizeof enters);
     save("home", "returns", returns, sizeof returns);
 }
