@@ -53,7 +53,8 @@ gather_world(struct metrics *m, const struct world_stats *s)
     m->values[METRIC_ENCODES_PER_CHANGE] =
         s->changes == 0 ? 0 : (double)s->encodes / (double)s->changes;
     set(m, METRIC_BATCHES, s->batches);
-    add(m, METRIC_LIMITS_REACHED, s->topics_full + s->places_refused + s->controls_lost);
+    add(m, METRIC_LIMITS_REACHED,
+        s->topics_full + s->places_refused + s->controls_lost + s->claims_full + s->ghosts_full);
     for (int code = 0; code < CODE_COUNT; code++)
         set(m, (enum metric)(METRIC_COMMANDS + code), s->results[code]);
     for (int class = 0; class < METRIC_CLASS_COUNT; class ++)
@@ -65,6 +66,16 @@ gather_world(struct metrics *m, const struct world_stats *s)
     set(m, METRIC_CHUNK_READS, s->chunk_reads);
     set(m, METRIC_CHUNK_READS_FAILED, s->chunk_reads_failed);
     set(m, METRIC_CHUNKS_UNREADABLE, s->chunks_unreadable);
+    set(m, METRIC_STEWARDS_HELD, s->stewards_held);
+    set(m, METRIC_CLAIMS, s->claims);
+    set(m, METRIC_CLAIMS_LOST, s->claims_lost);
+    set(m, METRIC_CLAIMS_FAILED, s->claims_failed);
+    set(m, METRIC_COMMANDS_FORWARDED, s->commands_forwarded);
+    set(m, METRIC_COMMANDS_SERVED, s->commands_served);
+    set(m, METRIC_FORWARDS_LATE, s->forwards_late);
+    set(m, METRIC_FORWARDS_REJECTED, s->forwards_rejected);
+    set(m, METRIC_READS_HEALING, s->reads_healing);
+    set(m, METRIC_GHOSTS, s->ghosts);
     hist_merge(&m->histograms_us[METRIC_LOGIC_QUEUE_WAIT], &s->queue_wait_us);
     hist_merge(&m->histograms_us[METRIC_TICK], &s->tick_us);
 }

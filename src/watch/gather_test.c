@@ -67,6 +67,8 @@ the_world_is_copied_and_its_histograms_are_merged(void **state)
     s->encodes = 10;
     s->moves_refused = 1;
     s->moves_shortened = 2;
+    s->stewards_held = 5;
+    s->claims_full = s->ghosts_full = 1;
     hist_add(&s->tick_us, 100);
     gather_world(m, s);
     hist_reset(&s->tick_us);
@@ -74,6 +76,7 @@ the_world_is_copied_and_its_histograms_are_merged(void **state)
     gather_world(m, s);
     assert_value(m, METRIC_PLAYERS, 4);
     assert_value(m, METRIC_CORRECTIONS, 3);
+    assert_value(m, METRIC_STEWARDS_HELD, 5);
     assert_value(m, METRIC_ENCODES_PER_CHANGE, 1.25);
     assert_int_equal(m->histograms_us[METRIC_TICK].count, 2);
     assert_int_equal(m->histograms_us[METRIC_TICK].sum, 300);

@@ -173,6 +173,24 @@ enum metric_class { METRIC_CLASSES(METRIC_NAME) METRIC_CLASS_COUNT };
       "Of them, to be asked for again.")                                                           \
     X(CHUNKS_UNREADABLE, COUNTER, "chunks_unreadable_total", NONE, 1,                              \
       "Of them, such as are no document.")                                                         \
+    X(STEWARDS_HELD, GAUGE, "stewards_held", NONE, 1,                                              \
+      "Blocks of which this node is the steward, in a cluster; asleep ones included.")             \
+    X(CLAIMS, COUNTER, "claims_total", NONE, 1, "Blocks that this node claimed.")                  \
+    X(CLAIMS_LOST, COUNTER, "claims_lost_total", NONE, 1,                                          \
+      "Held blocks that another node has claimed.")                                                \
+    X(CLAIMS_FAILED, COUNTER, "claims_failed_total", NONE, 1,                                      \
+      "Claims that were put off as the store is away.")                                            \
+    X(COMMANDS_FORWARDED, COUNTER, "commands_forwarded_total", NONE, 1,                            \
+      "Commands that were sent to the steward of what is around their player.")                    \
+    X(COMMANDS_SERVED, COUNTER, "commands_served_total", NONE, 1,                                  \
+      "Commands that were run here for the homes of others.")                                      \
+    X(FORWARDS_LATE, COUNTER, "forwards_late_total", NONE, 1,                                      \
+      "Commands whose steward did not answer in time: run at home.")                               \
+    X(FORWARDS_REJECTED, COUNTER, "forwards_rejected_total", NONE, 1,                              \
+      "Commands that their steward did not take: run at home.")                                    \
+    X(READS_HEALING, COUNTER, "reads_healing_total", NONE, 1,                                      \
+      "Documents read as their change may have been missed.")                                      \
+    X(GHOSTS, GAUGE, "ghosts", NONE, 1, "People of other homes who stand near those of this one.") \
     X(LOG_SUPPRESSED, COUNTER, "log_suppressed_total", NONE, 1,                                    \
       "Log lines above the rate of their event, or that nobody read.")                             \
     X(CPU, COUNTER, "process_cpu_seconds_total", NONE, 1, "CPU time of this process.")             \
