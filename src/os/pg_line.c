@@ -197,7 +197,8 @@ pg_line_lose(struct pg_line *line, const char *why)
     CHECK(line->pg != NULL);
     /* Fails when libpq closed it before, which is as good. */
     (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, line->fd, NULL);
-    pg_report(store, LOG_WARN, "a connection to PostgreSQL is lost: %s", why);
+    pg_report(store, LOG_WARN, "a connection to PostgreSQL is lost: %.*s", (int)strcspn(why, "\n"),
+              why);
     PQfinish(line->pg);
     line->pg = NULL;
     store->stats.connections_lost++;
