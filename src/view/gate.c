@@ -497,6 +497,12 @@ gate_message(struct gate *g, uint32_t peer, const uint8_t *bytes, size_t n)
         g->stats.records_bad++;
         return;
     }
+    uint32_t open = g->homes[home].open_topic;
+    if (open != POOL_NONE &&
+        (m.kind != LINK_BATCH ||
+         m.as.batch.topic != ((const struct seen_topic *)pool_at(&g->topics, open))->id)) {
+        replica_snapshot_end(g, home);
+    }
     switch (m.kind) {
     case LINK_HOME: enter_home(g, home, &m.as.home); break;
     case LINK_GO: enter_go(g, home, &m.as.go); break;
@@ -568,6 +574,7 @@ int64_t
 gate_turn(struct gate *g)
 {
     int64_t now_us = env_mono_us(g->env), slot = now_us / GATE_SLOT_US;
+    gate_homes_end_snapshots(g);
     replica_mark(g);
     if (slot != g->slot) {
         /* A late gate serves every client once, not once per slot it missed. */

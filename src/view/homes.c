@@ -99,7 +99,7 @@ forget(struct gate *g, uint8_t slot)
     }
     enter_home_forgotten(g, slot);
     move_state(g, slot, HOME_FREE);
-    *h = (struct gate_home){.state = HOME_FREE};
+    *h = (struct gate_home){.state = HOME_FREE, .open_topic = POOL_NONE};
 }
 
 /* There are more slots than peers, so one of them is free or belongs to a home that is gone. */
@@ -144,6 +144,7 @@ gate_home_up(struct gate *g, uint32_t peer, uint64_t node)
     h->node = node;
     h->draining = false;
     h->players = h->sent = h->reap_at = 0;
+    h->open_topic = POOL_NONE;
     memset(h->sets, 0, sizeof h->sets);
     g->home_by_peer[peer] = slot;
     enter_home_up(g, slot);
@@ -169,6 +170,7 @@ gate_home_down(struct gate *g, uint32_t peer, bool dead)
         return;
     }
     g->home_by_peer[peer] = HOME_NONE;
+    g->homes[slot].open_topic = POOL_NONE; /* never to be told to its end */
     session_home_down(g, slot);
     if (dead) {
         died(g, slot);
@@ -199,6 +201,16 @@ gate_home_state(struct gate *g, uint32_t peer, bool draining, uint32_t players)
         h->draining = draining;
         h->players = players;
         h->sent = 0;
+    }
+}
+
+void
+gate_homes_end_snapshots(struct gate *g)
+{
+    for (uint8_t slot = 0; slot < g->homes_high; slot++) {
+        if (g->homes[slot].open_topic != POOL_NONE) {
+            replica_snapshot_end(g, slot);
+        }
     }
 }
 

@@ -149,6 +149,34 @@ test_a_snapshot_replaces_what_its_publisher_told(void **state)
     assert_int_equal(gate_stats(s->gate)->snapshots, snapshots);
 }
 
+/* Only the first of its pages says that it is a snapshot. Another home's word in between does not
+ * end it. */
+static void
+test_a_snapshot_of_many_pages(void **state)
+{
+    struct scene *s = *state;
+    uint8_t bytes[RECORD_MOTION_BYTES];
+    begin(s);
+    struct motion here = at_x(s, 0);
+    for (uint64_t id = 20; id < 25; id++) {
+        stand(s, B, id, 0, at_x(s, (int32_t)id * 100));
+    }
+    uint32_t motions = s->clients[0].motions, leaves = s->clients[0].leaves;
+    for (uint64_t id = 20; id < 24; id++) {
+        struct writer out = writer_over(bytes, sizeof bytes);
+        scene_put(&out, scene_person(s, id));
+        scene_batch_of(s, B, 0, scene_topic_of(&here), id == 20, &out);
+        if (id == 21) {
+            scene_snapshot_of(s, A, scene_topic_of(&here));
+        }
+    }
+    scene_run(s, 110);
+    assert_int_equal(s->clients[0].motions, motions);
+    assert_int_equal(s->clients[0].leaves, leaves + 1);
+    assert_true(scene_knows(s, 0, 23));
+    assert_false(scene_knows(s, 0, 24));
+}
+
 /* The batch that said LEAVE was lost, the snapshot has it in another chunk: who sees only the
  * first one hears it. */
 static void
@@ -349,6 +377,7 @@ main(void)
         TEST(test_a_publisher_that_is_down),
         TEST(test_words_of_another_node),
         TEST(test_a_snapshot_replaces_what_its_publisher_told),
+        TEST(test_a_snapshot_of_many_pages),
         TEST(test_a_snapshot_moves_somebody),
         TEST(test_things_are_their_stewards),
         TEST(test_a_former_steward_removes_nothing),

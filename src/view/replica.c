@@ -452,17 +452,23 @@ forget_topic(struct gate *g, const struct seen_topic *t)
     }
 }
 
-/* Before a snapshot is read, nothing that its publisher told of the topic is listed; afterwards
- * what is not listed is gone. */
+/* A snapshot has as many pages as it needs, of which only the first says that it is one; they come
+ * one after the other, so it is over when its home speaks of something else. Before it nothing that
+ * its publisher told of the topic is listed, afterwards what is not listed is gone. */
 static void
-unlist(struct gate *g, const struct seen_topic *t)
+begin_snapshot(struct gate *g, const struct told *by, uint64_t steward_epoch)
 {
+    struct seen_topic *t = pool_at(&g->topics, by->topic);
+    g->homes[by->home].open_topic = by->topic;
+    g->homes[by->home].open_steward_epoch = steward_epoch;
+    t->known = true;
     for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
-        uint32_t e = t->chunks[i] == POOL_NONE
-                         ? POOL_NONE
-                         : ((const struct seen_chunk *)pool_at(&g->chunks, t->chunks[i]))->members;
-        for (; e != POOL_NONE; e = ((const struct seen_entity *)pool_at(&g->entities, e))->next) {
-            ((struct seen_entity *)pool_at(&g->entities, e))->listed = false;
+        const struct seen_chunk *c =
+            t->chunks[i] == POOL_NONE ? NULL : pool_at(&g->chunks, t->chunks[i]);
+        for (uint32_t e = c == NULL ? POOL_NONE : c->members; e != POOL_NONE;) {
+            struct seen_entity *known = pool_at(&g->entities, e);
+            known->listed = known->listed && !is_told_by(known, by);
+            e = known->next;
         }
     }
 }
@@ -472,10 +478,9 @@ remove_unlisted(struct gate *g, const struct told *by)
 {
     const struct seen_topic *t = pool_at(&g->topics, by->topic);
     for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {
-        uint32_t e = t->chunks[i] == POOL_NONE
-                         ? POOL_NONE
-                         : ((const struct seen_chunk *)pool_at(&g->chunks, t->chunks[i]))->members;
-        while (e != POOL_NONE) {
+        const struct seen_chunk *c =
+            t->chunks[i] == POOL_NONE ? NULL : pool_at(&g->chunks, t->chunks[i]);
+        for (uint32_t e = c == NULL ? POOL_NONE : c->members; e != POOL_NONE;) {
             const struct seen_entity *known = pool_at(&g->entities, e);
             uint32_t next = known->next;
             if (is_told_by(known, by) && !known->listed) {
@@ -485,6 +490,23 @@ remove_unlisted(struct gate *g, const struct told *by)
             e = next;
         }
     }
+}
+
+static bool
+tends(const struct gate *g, const struct seen_topic *t, uint64_t steward_epoch)
+{
+    return steward_epoch >= t->steward_epoch || g->options.mutant == GATE_MUTANT_STEWARD_IGNORED;
+}
+
+void
+replica_snapshot_end(struct gate *g, uint8_t home)
+{
+    struct gate_home *h = &g->homes[home];
+    const struct seen_topic *t = pool_at(&g->topics, h->open_topic);
+    struct told by = {
+        .topic = h->open_topic, .home = home, .tends = tends(g, t, h->open_steward_epoch)};
+    h->open_topic = POOL_NONE;
+    remove_unlisted(g, &by);
 }
 
 static void
@@ -515,30 +537,26 @@ replica_batch(struct gate *g, uint8_t home, const struct link_batch *batch)
         return;
     }
     struct seen_topic *t = pool_at(&g->topics, topic);
-    struct told by = {.topic = topic, .home = home, .snapshot = batch->snapshot != 0};
-    by.tends = batch->steward_epoch >= t->steward_epoch ||
-               g->options.mutant == GATE_MUTANT_STEWARD_IGNORED;
+    struct told by = {.topic = topic, .home = home};
+    by.tends = tends(g, t, batch->steward_epoch);
     if (by.tends) {
         t->steward_epoch = batch->steward_epoch;
         t->awake = (uint16_t)(batch->awake_chunks_lo | batch->awake_chunks_hi << 8);
     }
     g->stats.batches++;
     if (batch->snapshot) {
-        unlist(g, t);
-        t->known = true;
+        begin_snapshot(g, &by, batch->steward_epoch);
     }
+    by.snapshot = g->homes[home].open_topic == topic;
     struct reader in = reader_over(batch->records.at, batch->records.bytes);
     struct record r;
     while (reader_left(&in) > 0) {
         if (batch_next(&in, batch->tick_ms, &r) != OK) {
             g->stats.records_bad++;
-            break;
+            return;
         }
         g->stats.records++;
         apply_record(g, &by, &r);
-    }
-    if (batch->snapshot) {
-        remove_unlisted(g, &by);
     }
 }
 
@@ -663,6 +681,11 @@ replica_topic_drop(struct gate *g, uint32_t topic)
 {
     struct seen_topic *t = pool_at(&g->topics, topic);
     CHECK(t->refs[0] == 0 && t->refs[1] == 0);
+    for (uint8_t home = 0; home < g->homes_high; home++) {
+        if (g->homes[home].open_topic == topic) {
+            g->homes[home].open_topic = POOL_NONE;
+        }
+    }
     forget_topic(g, t);
     replica_mark(g);
     for (uint32_t i = 0; i < TOPIC_CHUNKS; i++) {

@@ -275,6 +275,8 @@ struct gate_home {
     uint32_t players, sent; /* as its last heart-beat said, and whom we sent there since */
     int64_t forget_us;      /* down: when what it published is reaped */
     uint32_t reap_at;       /* entity up to which that is done */
+    uint32_t open_topic;    /* whose snapshot it is telling, page by page; POOL_NONE */
+    uint64_t open_steward_epoch;
     struct told_set sets[2];
 };
 
@@ -393,6 +395,7 @@ uint8_t gate_home_of(const struct gate *g, uint64_t node); /* that is up; HOME_N
 /* One that takes people in, the one with fewer of two random ones; another than `but` if there is
  * one. HOME_NONE. */
 uint8_t gate_home_choose(const struct gate *g, uint8_t but);
+void gate_homes_end_snapshots(struct gate *g);
 void gate_homes_turn(struct gate *g);
 
 /* enter.c */
@@ -432,6 +435,8 @@ uint32_t news_pieces(struct gate *g, const struct news *news, uint32_t *cursor,
 
 /* replica.c */
 void replica_batch(struct gate *g, uint8_t home, const struct link_batch *batch);
+/* The snapshot that a home was telling is over: what is not in it is gone. */
+void replica_snapshot_end(struct gate *g, uint8_t home);
 /* Drops what a home published, from entity *at on, a part of it; true: all is gone. */
 bool replica_reap(struct gate *g, uint8_t home, uint32_t *at);
 uint32_t replica_topic(struct gate *g, topic_id id); /* makes it; POOL_NONE at the limit */
