@@ -106,26 +106,41 @@ is_dead(const struct claims *claims, uint64_t epoch)
     return false;
 }
 
-/* The homes that can be stewards, in the order of the book. true: they are others than before. */
+/* The homes of our shard that live, in the order of the book. */
+static uint32_t
+list_homes(const struct world *w, bool draining, uint64_t homes[BOOK_NODES_MAX])
+{
+    const struct book *book = w->options.book;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < book->count; i++) {
+        const struct node *node = &book->nodes[i];
+        if (node->role == NODE_HOME && node->shard == w->claims.shard &&
+            (draining || !node->draining) && !is_dead(&w->claims, node->epoch)) {
+            homes[count++] = node->epoch;
+        }
+    }
+    return count;
+}
+
+/* Who can be a steward: those that do not drain, or all, if all do. true: they are others than
+ * before. */
 static bool
 find_homes(struct world *w)
 {
     struct claims *claims = &w->claims;
     const struct book *book = w->options.book;
     uint64_t homes[BOOK_NODES_MAX];
-    uint32_t count = 0;
     const struct node *self = book_find(book, w->options.node_epoch);
     claims->shard = self != NULL ? self->shard : claims->shard;
     claims->others = 0;
     for (uint32_t i = 0; i < book->count; i++) {
         const struct node *node = &book->nodes[i];
-        if (node->role != NODE_HOME || node->shard != claims->shard) {
-            continue;
-        }
-        claims->others += node->epoch != w->options.node_epoch;
-        if (!node->draining && !is_dead(claims, node->epoch)) {
-            homes[count++] = node->epoch;
-        }
+        claims->others += node->role == NODE_HOME && node->shard == claims->shard &&
+                          node->epoch != w->options.node_epoch;
+    }
+    uint32_t count = list_homes(w, false, homes);
+    if (count == 0) {
+        count = list_homes(w, true, homes);
     }
     bool same =
         count == claims->homes_count && memcmp(homes, claims->homes, sizeof homes[0] * count) == 0;
