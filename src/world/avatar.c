@@ -35,12 +35,12 @@ avatar_write_owned(const struct avatar *a, struct writer *out)
     batch_put_owned(out, a->id, a->session_epoch);
 }
 
-/* Comes before the first motion in a topic. */
+/* Comes before the first motion in a topic, in one batch with it. */
 static void
 publish_owned(struct world *w, const struct avatar *a)
 {
     struct topic *t = pool_at(&w->topics, a->topic);
-    struct writer out = topic_room(w, t, RECORD_OWNED_BYTES);
+    struct writer out = topic_room(w, t, RECORD_OWNED_BYTES + RECORD_MOTION_BYTES);
     avatar_write_owned(a, &out);
     topic_wrote(w, t, &out);
 }
@@ -383,6 +383,6 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
     case INPUT_COMMAND: value_command(w, a, input); break;
     case INPUT_SHOW: show_begin(w, a, input); break;
     case INPUT_GONE: avatar_linger(w, index); break;
-    case INPUT_LEFT: avatar_remove(w, index); break;
+    case INPUT_LEFT: home_left(w, index); break;
     }
 }
