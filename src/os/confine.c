@@ -116,14 +116,13 @@ confine_user(const char *user, char *why, size_t why_bytes)
 static int
 add_conditions(scmp_filter_ctx filter)
 {
-    int e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                             SCMP_A0(SCMP_CMP_EQ, AF_INET));
-    e = e == 0 ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_INET6))
-               : e;
-    return e == 0 ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                     SCMP_A0(SCMP_CMP_EQ, AF_UNIX))
-                  : e;
+    static const unsigned families[] = {AF_INET, AF_INET6, AF_UNIX};
+    int e = 0;
+    for (size_t i = 0; i < sizeof families / sizeof families[0] && e == 0; i++) {
+        struct scmp_arg_cmp is_family = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = families[i]};
+        e = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family);
+    }
+    return e;
 }
 
 enum err
