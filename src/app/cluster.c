@@ -148,16 +148,16 @@ static void
 close_all(struct cluster *c)
 {
     cluster_page_close(c);
-    control_close(&c->control);
     cluster_forget_members(c);
     supervisor_close(&c->supervisor);
+    if (c->lock >= 0)
+        data_lock_release(c->lock);
+    control_close(&c->control); /* the last thing: whoever waits for our end looks at it */
     if (c->loop != NULL) {
         signals_close(&c->signals);
         loop_close(&c->loop);
     }
     sea_free(&c->sea);
-    if (c->lock >= 0)
-        data_lock_release(c->lock);
 }
 
 /* ---- running ---- */
@@ -293,6 +293,7 @@ save_when_changed(struct cluster *c)
 static void
 cluster_run(struct cluster *c)
 {
+    int64_t for_us = c->input.config.for_s * 1000000;
     for (uint32_t i = 0; i < c->members_count; i++)
         supervise_start(c->supervisor, i);
     for (bool told = false;;) {
@@ -310,6 +311,8 @@ cluster_run(struct cluster *c)
         if (now_us - c->page_us >= PAGE_US)
             cluster_page_write(c, now_us);
         save_when_changed(c);
+        if (for_us > 0 && now_us - c->started_us >= for_us)
+            c->phase = CLUSTER_STOPPING;
         if (next_us > now_us + TURN_US)
             next_us = now_us + TURN_US;
         loop_turn(c->loop, next_us > now_us ? next_us - now_us : 0);
@@ -402,6 +405,23 @@ down_parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+/* Its control socket is the last that it lets go of. */
+static bool
+wait_for_end(const char *socket, int64_t until_us)
+{
+    char why[CLUSTER_WHY_MAX];
+    while (process_mono_us() < until_us) {
+        json_t *request = json_pack("{s:s}", "command", "help"), *answer = NULL;
+        enum err error = control_ask(socket, request, DOWN_WAIT_MS, &answer, why, sizeof why);
+        json_decref(request);
+        json_decref(answer);
+        if (error == ERR_NOT_FOUND || error == ERR_UNAVAILABLE)
+            return true;
+        usleep(20000);
+    }
+    return false;
+}
+
 int
 cluster_down_command(int argc, char **argv)
 {
@@ -424,10 +444,8 @@ cluster_down_command(int argc, char **argv)
         fprintf(stderr, "seom cluster down: %s: is a cluster running there? See --data.\n", why);
         return 1;
     }
-    int64_t begin_us = process_mono_us(), end_us = begin_us + DOWN_PATIENCE_S * INT64_C(1000000);
-    while (kill(pid, 0) == 0 && process_mono_us() < end_us)
-        usleep(20000);
-    if (kill(pid, 0) == 0) {
+    int64_t begin_us = process_mono_us();
+    if (!wait_for_end(socket, begin_us + DOWN_PATIENCE_S * INT64_C(1000000))) {
         fprintf(stderr, "seom cluster down: process %d has not ended in %d s; %s/logs say more\n",
                 (int)pid, DOWN_PATIENCE_S, input.config.data);
         return 1;

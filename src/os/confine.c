@@ -97,6 +97,8 @@ confine_user(const char *user, char *why, size_t why_bytes)
     if (geteuid() != 0) {
         return OK;
     }
+    int death_signal = 0;
+    prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
     errno = 0;
     const struct passwd *who = getpwnam(user);
     if (who == NULL) {
@@ -107,8 +109,10 @@ confine_user(const char *user, char *why, size_t why_bytes)
         setresuid(who->pw_uid, who->pw_uid, who->pw_uid) != 0) {
         return tell(ERR_DENIED, why, why_bytes, "root cannot be given up", errno);
     }
-    /* Changing users switches this off, and then nobody could look at a crash. */
+    /* Changing users switches these off; then nobody could look at a crash, and it would outlive
+     * whoever keeps it. */
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0);
     return OK;
 }
 
