@@ -51,7 +51,7 @@ static void
 asked(void *ctx, uint32_t peer, uint64_t job, struct slice body, int64_t deadline_us)
 {
     struct scene *s = ctx;
-    assert_int_equal(peer, 0);
+    assert_true(peer == 0 || peer == 2);
     s->asked++;
     s->job = job;
     s->deadline_us = deadline_us;
@@ -240,10 +240,19 @@ test_a_peer_that_goes_down(void **state)
     s->talk->cut[2][0] = true;
     talk_run(s->talk, 2);
     requests_peer_down(s->asker, 1);
+    uint64_t job = s->job;
+    assert_int_equal(requests_ask(s->talk->nodes[2].requests, 1, REQUEST_TEST, TEXT("third"),
+                                  REQUEST_ONE_US, answered, s, 2),
+                     OK);
+    talk_run(s->talk, 2);
     requests_peer_down(s->worker, 0);
     assert_true(s->heard[0].ends == 1 && s->heard[0].end == REQUEST_LATE);
     assert_int_equal(s->heard[1].ends, 0);
-    assert_false(requests_is_wanted(s->worker, s->job));
+    assert_false(requests_is_wanted(s->worker, job));
+    assert_true(requests_is_wanted(s->worker, s->job)); /* somebody else's */
+    requests_peer_down(s->worker, 2);
+    requests_peer_down(s->talk->nodes[2].requests, 1);
+    assert_int_equal(s->heard[2].ends, 1);
     requests_peer_down(s->asker, 2);
     assert_true(s->heard[1].ends == 1);
     check_empty(s);
@@ -329,8 +338,10 @@ test_what_is_no_message(void **state)
     assert_int_equal(stats->malformed, 9);
     assert_true(requests_message(s->worker, 0, cancel, 9));
     assert_int_equal(stats->unmatched, 1);
-    assert_true(requests_message(s->worker, 0, large, 14)); /* of no kind, without time */
-    assert_true(stats->refused == 1 && s->asked == 0);
+    assert_true(requests_message(s->worker, 0, large, 14)); /* of no kind */
+    large[9] = REQUEST_TEST;
+    assert_true(requests_message(s->worker, 0, large, 14)); /* no time is left */
+    assert_true(stats->refused == 2 && s->asked == 0);
 }
 
 /* Answers of somebody else, answers said twice, an ask said twice, a refusal behind a part. */

@@ -23,7 +23,7 @@ struct side {
     uint32_t dialled, accepted, writable, closed, refused;
     size_t heard;
     uint64_t sum; /* of what was heard, by place */
-    bool in_port, redials;
+    bool in_port, redials, closes;
 };
 
 struct fixture {
@@ -63,6 +63,8 @@ received(void *ctx, uint32_t line, const uint8_t *bytes, size_t n)
     for (size_t i = 0; i < n; i++)
         s->sum += (uint64_t)bytes[i] * ((s->heard + i) % 251 + 1);
     s->heard += n;
+    if (s->closes)
+        s->port.close(s->port.ctx, line);
     if (s->redials) { /* closes where it is spoken to, and takes the same place again */
         s->port.close(s->port.ctx, line);
         uint32_t again;
@@ -251,6 +253,20 @@ test_wanting_what_is_there_already(void **state)
     turn_until(f, &f->here.writable, 1);
 }
 
+/* Bytes and room are reported together; the line is closed for the first. */
+static void
+test_a_closed_line_is_not_writable(void **state)
+{
+    struct fixture *f = *state;
+    connect_sides(f);
+    f->here.closes = true;
+    say(&f->there, "go", 2);
+    f->here.port.want_writable(f->here.port.ctx, f->here.line, true);
+    turn_until_heard(f, &f->here, 2);
+    assert_int_equal(f->here.writable, 0);
+    turn_until(f, &f->there.closed, 1);
+}
+
 static void
 test_closing_is_heard_on_the_other_side_only(void **state)
 {
@@ -275,6 +291,24 @@ test_a_dial_where_nobody_listens(void **state)
     turn_until(f, &f->here.closed, 1);
     assert_true(f->here.refused == 1 && f->here.dialled == 0);
     assert_int_equal(lines_count(f->here.lines), 0);
+}
+
+/* Where connect() itself says no. */
+static void
+test_a_dial_that_fails_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char why[LINES_WHY_MAX];
+    const struct lines_options options = {.loop = f->loop, .plain = true};
+    struct side plain = {.line = NOTHING};
+    assert_int_equal(lines_open(&options, &plain.lines, why), OK);
+    plain.port = lines_port(plain.lines);
+    side_start(&plain);
+    dial(&plain, "255.255.255.255:7777");
+    assert_int_equal(plain.closed, 0);
+    turn_until(f, &plain.closed, 1);
+    assert_true(plain.refused == 0 && plain.dialled == 0 && lines_count(plain.lines) == 0);
+    lines_close(&plain.lines);
 }
 
 static void
@@ -394,8 +428,10 @@ main(void)
         TEST(test_ipv6_too),
         TEST(test_what_is_not_read_fills_up_and_flows_again),
         TEST(test_wanting_what_is_there_already),
+        TEST(test_a_closed_line_is_not_writable),
         TEST(test_closing_is_heard_on_the_other_side_only),
         TEST(test_a_dial_where_nobody_listens),
+        TEST(test_a_dial_that_fails_at_once),
         TEST(test_addresses_that_are_none_or_far),
         TEST(test_a_reset_is_told_once),
         TEST(test_a_place_is_used_again_where_it_was_closed),

@@ -390,6 +390,8 @@ test_a_partition_of_one_direction(void **state)
     sim_lines_cut(s->lines, 0, 1, false);
     run(s, 10);
     assert_int_equal(s->sides[1].heard_bytes, 5); /* TCP says it again */
+    run(s, 30000);
+    assert_true(s->sides[0].closed == 0 && s->sides[1].closed == 0); /* it healed in time */
     /* Longer than TCP waits. */
     sim_lines_cut(s->lines, 0, 1, true);
     say(s, 0, "lost", 4);
@@ -444,6 +446,17 @@ test_a_break_is_heard_of_on_both_sides(void **state)
     assert_true(s->sides[0].closed == 1 && s->sides[1].closed == 0);
     assert_int_equal(s->sides[1].heard_bytes, 0);
     assert_int_equal(sim_lines_break(s->lines, 1, 0), 0);
+    connect(s, 0, 1);
+    say(s, 0, "lost", 4);
+    sim_lines_pause(s->lines, 0, true);
+    sim_lines_break(s->lines, 0, 1);
+    run(s, 10);
+    assert_true(s->sides[0].closed == 1 &&
+                s->sides[1].closed == 1); /* who is stopped hears later */
+    assert_int_equal(s->sides[1].heard_bytes, 0);
+    sim_lines_pause(s->lines, 0, false);
+    run(s, 10);
+    assert_int_equal(s->sides[0].closed, 2);
 }
 
 static void
