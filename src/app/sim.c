@@ -20,7 +20,7 @@
 #define PROGRESS_US 5000000
 #define NO_SEED     UINT32_MAX
 
-static const struct sim_model *const models[] = {&sim_world, &sim_commit};
+static const struct sim_model *const models[] = {&sim_world, &sim_commit, &sim_cluster};
 
 #define MODELS (sizeof models / sizeof models[0])
 
@@ -61,14 +61,15 @@ struct sim_run {
 static struct sim_run *running;
 
 static const struct argp_option argp_options[] = {
-    {"model", 'm', "NAME", 0, "which model: world (default), commit", 0},
+    {"model", 'm', "NAME", 0, "which model: world (default), commit, cluster", 0},
     {"seed", 's', "N", 0, "the first seed (default 1)", 0},
     {"seeds", 'k', "K", 0,
      "how many seeds, counting up (default 1; of a mutant: within so many it must be noticed)", 0},
     {"jobs", 'j', "J", 0, "how many processes share the seeds (default 1)", 0},
-    {"players", 'p', "P", 0, "world: how many people (default: the seed draws it)", 0},
+    {"players", 'p', "P", 0,
+     "world: how many people; cluster: how many nodes (default: the seed draws it)", 0},
     {"minutes", 't', "M", 0, "minutes of virtual time with faults (default: some seconds)", 0},
-    {"trace", 'r', NULL, 0, "commit: tell each effect, answer and fault on stderr", 0},
+    {"trace", 'r', NULL, 0, "commit, cluster: tell each fault and what came of it on stderr", 0},
     {"mutant", 'x', "NAME", 0,
      "make the server wrong in this way; stops at the first seed that notices", 0},
     {"list-mutants", 'l', NULL, 0, "list the model's mutants", 0},
@@ -117,7 +118,7 @@ parse(int key, char *arg, struct argp_state *state)
     case 'm':
         o->model = model_find(arg);
         if (o->model == NULL) {
-            argp_error(state, "there is no model '%s' (there are: world, commit)", arg);
+            argp_error(state, "there is no model '%s' (there are: world, commit, cluster)", arg);
         }
         return 0;
     case 's': o->seed = number(state, "seed", arg, UINT64_MAX); return 0;
@@ -365,7 +366,8 @@ sim_command(int argc, char **argv)
         .parser = parse,
         .doc = "Run the server's own objects in one thread on virtual time, with faults, and check "
                "after every step what must hold. Model world: gates, world and clients. Model "
-               "commit: several nodes that share an engine, and what players own. Exit code: 0 "
+               "commit: several nodes that share an engine, and what players own. Model "
+               "cluster: homes and gates, their links and their directory. Exit code: 0 "
                "fine, 10 crash, 11 stuck, 12 wrong."};
     struct sim_options o = {.model = &sim_world, .seed = 1, .jobs = 1};
     argp_parse(&argp, argc, argv, 0, NULL, &o);

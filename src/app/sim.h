@@ -1,5 +1,6 @@
 /* What `seom sim` asks of a model of src/proof: to run one seed and to tell what happened. Models
- * do not see each other; each has an adaptor of its own (sim_world.c, sim_commit.c).
+ * do not see each other; each has an adaptor of its own (sim_world.c, sim_commit.c,
+ * sim_cluster.c).
  *
  * Seeds may run in several processes, so a report holds all that it says. Main thread of each.
  */
@@ -14,7 +15,7 @@
 
 struct sim_ask {
     uint64_t seed;
-    uint32_t players, seconds; /* 0: the seed draws them */
+    uint32_t players, seconds; /* 0: the seed draws them; players: of a cluster, nodes */
     const char *mutant;        /* NULL: none */
     bool trace;                /* on stderr, where the model can */
 };
@@ -41,6 +42,6 @@ struct sim_model {
     bool (*mutant)(uint32_t n, struct sim_mutant *out); /* false behind the last one */
 };
 
-extern const struct sim_model sim_world, sim_commit;
+extern const struct sim_model sim_world, sim_commit, sim_cluster;
 
 #endif

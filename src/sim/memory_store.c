@@ -722,6 +722,22 @@ memory_store_look(const struct memory_store *store, struct slice key)
     return memory_document_view(memory_documents_find(&store->documents, &k));
 }
 
+bool
+memory_store_next(const struct memory_store *store, uint32_t *cursor, struct slice *key,
+                  struct store_doc *doc)
+{
+    const struct pool *items = &store->documents.items;
+    uint32_t i = pool_next(items, *cursor == 0 ? POOL_NONE : *cursor - 1);
+    if (i == POOL_NONE) {
+        return false;
+    }
+    const struct memory_document *document = pool_at(items, i);
+    *cursor = i + 1;
+    *key = memory_key_slice(&document->key);
+    *doc = memory_document_view(document);
+    return true;
+}
+
 struct memory_store_stats
 memory_store_stats(const struct memory_store *store)
 {

@@ -94,6 +94,10 @@ void memory_store_crash(struct memory_store *store);
 uint32_t memory_store_under_way(const struct memory_store *store);
 /* The document as it stands now; version 0 when it was never there. */
 struct store_doc memory_store_look(const struct memory_store *store, struct slice key);
+/* All documents that were ever there, one after the other, in no order of meaning; start with 0.
+ * false behind the last one. */
+bool memory_store_next(const struct memory_store *store, uint32_t *cursor, struct slice *key,
+                       struct store_doc *doc);
 struct memory_store_stats memory_store_stats(const struct memory_store *store);
 /* The same for the same history: folds every document into one number. */
 uint64_t memory_store_digest(const struct memory_store *store);

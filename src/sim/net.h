@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_PEERS_MAX 8
+#define SIM_PEERS_MAX 48
 
 struct sim_net;
 

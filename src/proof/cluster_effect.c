@@ -1,0 +1,102 @@
+/* What the store is made to hold, effect by effect: who is home to whom, who is steward of what. */
+#include "base/check.h"
+#include "documents.pb-c.h"
+#include "proof/cluster_state.h"
+#include "store/scratch.h"
+
+const struct cluster_claim *
+cluster_claim_of(const struct cluster_model *m, uint64_t id)
+{
+    uint32_t slot = map_get(&m->claim_by_id, id);
+    return slot == MAP_NONE ? NULL : &m->claims[slot];
+}
+
+static struct cluster_claim *
+claim_at(struct cluster_model *m, uint64_t id)
+{
+    uint32_t slot = map_get(&m->claim_by_id, id);
+    if (slot == MAP_NONE) {
+        slot = m->claims_count++;
+        CHECK(slot < CLUSTER_SEEN_MAX && map_put(&m->claim_by_id, id, slot) == OK);
+        m->claims[slot] = (struct cluster_claim){.id = id};
+    }
+    return &m->claims[slot];
+}
+
+static void
+claimed(struct cluster_model *m, uint64_t id, uint64_t epoch, uint64_t node,
+        enum cluster_property property)
+{
+    struct cluster_claim *c = claim_at(m, id);
+    cluster_exercised(m, property);
+    if (epoch < c->epoch || (epoch == c->epoch && node != c->node)) {
+        cluster_wrong(m, PROOF_WRONG, property,
+                      "%llx went from epoch %llu of node %llu to epoch %llu of node %llu",
+                      (unsigned long long)id, (unsigned long long)c->epoch,
+                      (unsigned long long)c->node, (unsigned long long)epoch,
+                      (unsigned long long)node);
+    }
+    c->epoch = epoch;
+    c->node = node;
+}
+
+static uint64_t
+last_seq_of(const struct store_doc *doc)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Seom__PlayerDocument *d =
+        doc->exists
+            ? seom__player_document__unpack(&scratch.allocator, doc->value.bytes, doc->value.at)
+            : NULL;
+    return d == NULL ? 0 : d->last_seq;
+}
+
+static void
+player_changed(struct cluster_model *m, uint64_t id, const struct store_doc *before,
+               const struct store_doc *after)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Seom__PlayerDocument *d =
+        seom__player_document__unpack(&scratch.allocator, after->value.bytes, after->value.at);
+    if (d == NULL) {
+        cluster_wrong(m, PROOF_WRONG, CLUSTER_FENCED, "the document of %llx cannot be read",
+                      (unsigned long long)id);
+        return;
+    }
+    claimed(m, id, d->session_epoch, d->home_node, CLUSTER_ONE_HOME);
+    cluster_exercised(m, CLUSTER_FENCED);
+    if (d->last_seq < last_seq_of(before)) {
+        cluster_wrong(m, PROOF_WRONG, CLUSTER_FENCED, "command %llu of %llx was taken back",
+                      (unsigned long long)last_seq_of(before), (unsigned long long)id);
+    }
+}
+
+static void
+steward_changed(struct cluster_model *m, uint64_t block, const struct store_doc *after)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Seom__StewardDocument *d =
+        seom__steward_document__unpack(&scratch.allocator, after->value.bytes, after->value.at);
+    if (d != NULL) {
+        claimed(m, block, d->steward_epoch, d->steward, CLUSTER_ONE_STEWARD);
+    }
+}
+
+void
+cluster_effect(void *ctx, struct slice key, const struct store_doc *before,
+               const struct store_doc *after)
+{
+    struct cluster_model *m = ctx;
+    struct key_parts parts;
+    if (!after->exists || key_parse(key, &parts) != OK || !parts.is_id) {
+        return;
+    }
+    if (key_has_class(&parts, KEY_CLASS_PLAYER)) {
+        player_changed(m, parts.id, before, after);
+    } else if (key_has_class(&parts, KEY_CLASS_STEWARD)) {
+        steward_changed(m, parts.id, after);
+    }
+}

@@ -1,0 +1,92 @@
+/* The model of a cluster that the simulator runs: homes and gates with their meshes, a directory as
+ * forgetful as etcd, one store, and people with the client library; the very objects of the server,
+ * on virtual time with one seed. The seed draws everything: how many nodes, of which version, who
+ * dies, stands still, is cut off, drains, and what directory and store do wrong.
+ *
+ * A run has three phases. In the first, faults fall, and only what may never happen is wrong
+ * (cluster_check.c). Then they stop and people go on for CLUSTER_HEAL_S; then everybody stands
+ * still, and all must agree with each other and with the documents. One thread; all memory belongs
+ * to the model.
+ */
+#ifndef SEOM_PROOF_CLUSTER_MODEL_H
+#define SEOM_PROOF_CLUSTER_MODEL_H
+
+#include "proof/cluster_mutant.h"
+#include "proof/verdict.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLUSTER_HEAL_S  30
+#define CLUSTER_QUIET_S 8
+
+/* What the checks look at; each counts how often it was exercised. X(id, what must hold) */
+#define CLUSTER_PROPERTIES(X)                                                          \
+    X(ONE_HOME, "a player's session_epoch belongs to one home, and never decreases")   \
+    X(FENCED, "no commit takes back a command that was done")                          \
+    X(ONE_STEWARD, "a block's steward_epoch belongs to one home, and never decreases") \
+    X(HELD_LINE, "nobody loses its line because a home died, drained or was cut off")  \
+    X(TIMELY, "every request ends")                                                    \
+    X(ALIVE, "a node ends only when it is killed or leaves")                           \
+    X(NO_SCANS, "play walks over no documents")                                        \
+    X(PLAYS, "when the faults are over everybody plays, at one home")                  \
+    X(OWN, "and stands where its home has it")                                         \
+    X(VISIBLE, "and is seen by whoever stands near")                                   \
+    X(NO_GHOST, "and nobody is seen who is not there")                                 \
+    X(THINGS, "and what lies around is what the documents say")                        \
+    X(DIGEST, "gates and homes agree on the subscriptions")                            \
+    X(BOOK, "everybody's book has exactly the nodes that are there")                   \
+    X(BALANCED, "the audit balances")
+
+#define CLUSTER_ENUM(id, what) CLUSTER_##id,
+
+enum cluster_property { CLUSTER_PROPERTIES(CLUSTER_ENUM) CLUSTER_PROPERTIES_COUNT };
+
+#undef CLUSTER_ENUM
+
+/* Rare branches that some seed of many must have taken. X(id, what happened) */
+#define CLUSTER_SOMETIMES(X)                                                  \
+    X(HOME_KILLED, "a home was killed")                                       \
+    X(GATE_KILLED, "a gate was killed")                                       \
+    X(PAUSED_LONG, "a home stood still for longer than its lease")            \
+    X(DEAD_SELF, "a home heard that it was taken for dead")                   \
+    X(CUT_ONE_WAY, "two nodes were cut off from each other in one direction") \
+    X(DRAINED, "a home gave all its people away")                             \
+    X(RESUMED, "a session went on at another home")                           \
+    X(DIRECTORY_AWAY, "a node died while the directory was away")             \
+    X(LEASE_LOST, "a living node's lease was lost")                           \
+    X(STORE_AWAY, "the store was away")                                       \
+    X(FORWARDED, "a command was run by the steward's home")                   \
+    X(FORWARD_LATE, "and its answer did not come")                            \
+    X(CLAIM_LOST, "a steward found that another had taken its block")         \
+    X(COMMANDS, "a command was done")                                         \
+    X(MIXED, "nodes of two versions ran together")
+
+#define CLUSTER_ENUM(id, what) CLUSTER_SOMETIMES_##id,
+
+enum cluster_sometimes { CLUSTER_SOMETIMES(CLUSTER_ENUM) CLUSTER_SOMETIMES_COUNT };
+
+#undef CLUSTER_ENUM
+
+struct cluster_options {
+    uint64_t seed;
+    uint32_t nodes;                      /* 0: the seed draws 3 to 12 */
+    uint32_t seconds;                    /* of virtual time with faults; 0: 45 */
+    const struct cluster_mutant *mutant; /* NULL: none */
+    bool trace;                          /* tell each fault and each line of a log on stderr */
+};
+
+struct cluster_result {
+    enum proof_verdict verdict;
+    enum cluster_property broken; /* unless fine */
+    char what[256];               /* in words, with who and when */
+    uint64_t events;
+    uint64_t trace_hash; /* equal for equal histories */
+    uint64_t exercised[CLUSTER_PROPERTIES_COUNT];
+    uint64_t sometimes[CLUSTER_SOMETIMES_COUNT];
+};
+
+void cluster_run(const struct cluster_options *options, struct cluster_result *out);
+const char *cluster_property_text(enum cluster_property property);
+const char *cluster_sometimes_text(enum cluster_sometimes what);
+
+#endif

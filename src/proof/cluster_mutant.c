@@ -1,0 +1,42 @@
+#include "proof/cluster_mutant.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct cluster_mutant mutants[] = {
+    {"subscribe-dropped", "a change of the subscriptions that a link refused is forgotten",
+     .gate = GATE_MUTANT_SUBSCRIBE_DROPPED, .mesh = MESH_MUTANT_DROP_CONTROL, .seeds = 100},
+    {"gate-epoch-ignored", "gates do not compare session_epochs", .gate = GATE_MUTANT_EPOCH_IGNORED,
+     .seeds = 300},
+    {"home-epoch-ignored", "homes do not compare session_epochs",
+     .world = WORLD_MUTANT_EPOCH_IGNORED, .seeds = 300},
+    {"gate-steward-ignored", "gates do not compare steward_epochs",
+     .gate = GATE_MUTANT_STEWARD_IGNORED, .seeds = 300},
+    {"home-steward-ignored", "a home goes on telling of things though another is their steward",
+     .world = WORLD_MUTANT_STEWARD_IGNORED, .seeds = 300},
+    {"assert-cancel", "a cancel of nothing stops the process",
+     .requests = REQUESTS_MUTANT_ASSERT_CANCEL, .seeds = 300},
+    {"deadline-ignored", "an answer is waited for for ever",
+     .requests = REQUESTS_MUTANT_NO_DEADLINE, .seeds = 100},
+    {"watch-trusted", "the directory is listed once, then the watch is believed",
+     .directory = DIRECTORY_MUTANT_WATCH_TRUSTED, .seeds = 100},
+    {"lease-as-lock", "whose lease ended gives up its epoch",
+     .directory = DIRECTORY_MUTANT_LEASE_AS_LOCK, .seeds = 100},
+};
+
+const struct cluster_mutant *
+cluster_mutant_at(uint32_t n)
+{
+    return n < sizeof mutants / sizeof mutants[0] ? &mutants[n] : NULL;
+}
+
+const struct cluster_mutant *
+cluster_mutant_find(const char *name)
+{
+    for (uint32_t i = 0; cluster_mutant_at(i) != NULL; i++) {
+        if (strcmp(mutants[i].name, name) == 0) {
+            return &mutants[i];
+        }
+    }
+    return NULL;
+}

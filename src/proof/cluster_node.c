@@ -1,0 +1,536 @@
+/* A process of the cluster: the objects of a home or a gate, and the glue between them, in the same
+ * order as in app/home_node.c and app/gate_node.c.
+ *
+ *   home: DOWN -> CLAIMING (an epoch from the directory) -> RUNS -> DRAINS -> LEAVES -> DOWN
+ *   gate: DOWN -> RUNS -> DOWN
+ */
+#include "base/check.h"
+#include "proof/cluster_state.h"
+#include "rules/registry.h"
+#include <stdio.h>
+#include <string.h>
+
+#define TURN_SOON_US 200
+#define TURN_MOST_US 50000
+#define CONNS_MAX    CLUSTER_PERSONS_MAX
+#define LEAVE_US     2000000
+#define RESTART_US   3000000
+
+static const uint8_t life_moves[LIFE_STATES] = {
+    [LIFE_DOWN] = 1 << LIFE_CLAIMING | 1 << LIFE_RUNS,
+    [LIFE_CLAIMING] = 1 << LIFE_RUNS | 1 << LIFE_DOWN,
+    [LIFE_RUNS] = 1 << LIFE_DRAINS | 1 << LIFE_DOWN,
+    [LIFE_DRAINS] = 1 << LIFE_LEAVES | 1 << LIFE_DOWN,
+    [LIFE_LEAVES] = 1 << LIFE_DOWN,
+};
+
+static void
+life_move(struct cluster_node *n, enum cluster_life to)
+{
+    CHECK(life_moves[n->life] >> to & 1);
+    n->life = to;
+}
+
+bool
+cluster_node_is_home(const struct cluster_node *n)
+{
+    return n->self.role == NODE_HOME;
+}
+
+bool
+cluster_node_serves(const struct cluster_node *n)
+{
+    return n->life == LIFE_RUNS && !n->paused;
+}
+
+struct cluster_node *
+cluster_gate(struct cluster_model *m, uint32_t gate)
+{
+    return &m->nodes[m->knobs.homes + gate];
+}
+
+static void
+log_line(void *ctx, enum log_level level, const char *event, const char *text)
+{
+    const struct cluster_node *n = ctx;
+    (void)level;
+    cluster_trace(n->model, "%s: %s %s", n->self.name, event, text);
+}
+
+/* ---- turns ---- */
+
+static void turn(void *arg, uint64_t generation);
+
+static void
+plan(struct cluster_node *n, int64_t at_us)
+{
+    struct cluster_model *m = n->model;
+    int64_t now_us = cluster_now_us(m);
+    at_us = at_us > now_us + TURN_MOST_US ? now_us + TURN_MOST_US : at_us;
+    at_us = at_us > now_us ? at_us : now_us + TURN_SOON_US;
+    if (n->life == LIFE_DOWN || n->paused || (n->planned_us != 0 && n->planned_us <= at_us)) {
+        return;
+    }
+    n->planned_us = at_us;
+    cluster_at(m, at_us, turn, n, ++n->generation);
+}
+
+void
+cluster_node_soon(struct cluster_node *n)
+{
+    plan(n, 0);
+}
+
+static int64_t
+sooner(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+static void
+again(void *arg, uint64_t n)
+{
+    struct cluster_node *node = arg;
+    (void)n;
+    if (!node->model->over && node->life == LIFE_DOWN) {
+        cluster_node_start(node);
+    }
+}
+
+static void
+gone(void *arg, uint64_t unused)
+{
+    struct cluster_node *n = arg;
+    struct cluster_model *m = n->model;
+    (void)unused;
+    if (!m->over && n->life == LIFE_LEAVES) {
+        cluster_node_kill(n, SIM_KILLED);
+        cluster_at(m, cluster_now_us(m) + 1 + cluster_below(m, RESTART_US), again, n, 0);
+    }
+}
+
+/* Everybody was given away: good-bye, as a process that ends in order says it. */
+static void
+leave_when_drained(struct cluster_node *n)
+{
+    if (n->life == LIFE_DRAINS && world_drained(n->world)) {
+        life_move(n, LIFE_LEAVES);
+        cluster_sometimes(n->model, CLUSTER_SOMETIMES_DRAINED);
+        world_stop(n->world, 1000);
+        mesh_leave(n->mesh);
+        directory_leave(n->directory);
+        cluster_at(n->model, cluster_now_us(n->model) + LEAVE_US, gone, n, 0);
+    }
+}
+
+static int64_t
+turn_home(struct cluster_node *n)
+{
+    int64_t next_us = directory_turn(n->directory);
+    if (n->world != NULL) {
+        next_us = sooner(next_us, world_turn(n->world));
+        leave_when_drained(n);
+    }
+    return next_us;
+}
+
+static void
+turn(void *arg, uint64_t generation)
+{
+    struct cluster_node *n = arg;
+    struct cluster_model *m = n->model;
+    if (m->over || generation != n->generation || n->life == LIFE_DOWN || n->paused) {
+        return;
+    }
+    n->planned_us = 0;
+    int64_t next_us = cluster_node_is_home(n) ? turn_home(n) : gate_turn(n->gate_object);
+    if (n->mesh != NULL) {
+        next_us = sooner(next_us, requests_turn(n->requests));
+        next_us = sooner(next_us, mesh_turn(n->mesh));
+        mesh_flush(n->mesh);
+    }
+    plan(n, next_us);
+}
+
+/* ---- what homes do with what their mesh tells ---- */
+
+static void
+home_up(void *ctx, uint32_t peer, const struct node *node)
+{
+    struct cluster_node *n = ctx;
+    world_peer_up(n->world, peer, node);
+}
+
+static void
+home_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
+{
+    struct cluster_node *n = ctx;
+    (void)node;
+    requests_peer_down(n->requests, peer);
+    world_peer_down(n->world, peer, dead);
+}
+
+static void
+home_died(void *ctx, const struct node *node)
+{
+    struct cluster_node *n = ctx;
+    world_node_died(n->world, node->epoch);
+}
+
+static void
+home_message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
+{
+    struct cluster_node *n = ctx;
+    if (!requests_message(n->requests, peer, bytes, count)) {
+        world_message(n->world, peer, bytes, count);
+    }
+}
+
+static void
+home_dead_self(void *ctx)
+{
+    struct cluster_node *n = ctx;
+    cluster_sometimes(n->model, CLUSTER_SOMETIMES_DEAD_SELF);
+    cluster_trace(n->model, "%s hears that it is dead", n->self.name);
+    directory_rejoin(n->directory);
+}
+
+static void
+join(struct cluster_node *n, const struct mesh_events *events)
+{
+    struct mesh_options options = {.self = n->self,
+                                   .world = CLUSTER_WORLD,
+                                   .book =
+                                       n->directory != NULL ? directory_book(n->directory) : NULL,
+                                   .seeds = n->seed_list,
+                                   .seeds_count = cluster_node_is_home(n) ? 0 : 3,
+                                   .events = *events};
+    const struct cluster_mutant *mutant = n->model->options.mutant;
+    options.mutant = mutant != NULL ? mutant->mesh : MESH_MUTANT_NONE;
+    CHECK(mesh_alloc(&options, &n->env, &n->transport, &n->mesh) == OK);
+    n->env.links = mesh_links(n->mesh);
+    n->requests = requests_alloc(&n->env);
+    CHECK(n->requests != NULL);
+    requests_set_mutant(n->requests, mutant != NULL ? mutant->requests : REQUESTS_MUTANT_NONE);
+}
+
+static void
+open_world(struct cluster_node *n)
+{
+    struct cluster_model *m = n->model;
+    const struct cluster_mutant *mutant = m->options.mutant;
+    struct world_options world = {.world_id = CLUSTER_WORLD,
+                                  .node_epoch = n->self.epoch,
+                                  .players_max = 512,
+                                  .topics_max = 2048,
+                                  .game = registry_find("sample"),
+                                  .islands = &m->islands,
+                                  .seed = m->options.seed,
+                                  .saved_world_ms = cluster_now_us(m) / 1000,
+                                  .book = directory_book(n->directory),
+                                  .requests = n->requests,
+                                  .nodes_per_chunk = m->knobs.nodes_per_chunk,
+                                  .mutant = mutant != NULL ? mutant->world : WORLD_MUTANT_NONE};
+    CHECK(world_alloc(&world, &n->env, &n->world) == OK);
+    n->connection = memory_store_connect(m->store, world_store_done(n->world));
+    n->env.store = memory_connection_port(n->connection);
+}
+
+/* ---- what the directory tells ---- */
+
+static void
+claimed(void *ctx, uint64_t epoch)
+{
+    struct cluster_node *n = ctx;
+    static const struct mesh_events events = {.up = home_up,
+                                              .down = home_down,
+                                              .died = home_died,
+                                              .message = home_message,
+                                              .dead_self = home_dead_self};
+    n->self.epoch = epoch;
+    cluster_trace(n->model, "%s has epoch %llu", n->self.name, (unsigned long long)epoch);
+    if (n->world == NULL) {
+        struct mesh_events mine = events;
+        mine.ctx = n;
+        join(n, &mine);
+        open_world(n);
+        struct transport_events lines = mesh_transport_events(n->mesh);
+        sim_lines_start(n->model->lines, n->number, &lines);
+        life_move(n, LIFE_RUNS);
+    } else {
+        world_renamed(n->world, epoch);
+        mesh_self(n->mesh, &n->self);
+    }
+    mesh_book_changed(n->mesh);
+    cluster_node_soon(n);
+}
+
+static void
+refused(void *ctx, const char *why)
+{
+    struct cluster_node *n = ctx;
+    cluster_wrong(n->model, PROOF_WRONG, CLUSTER_ALIVE, "%s was refused: %s", n->self.name, why);
+}
+
+static void
+left(void *ctx)
+{
+    struct cluster_node *n = ctx;
+    cluster_at(n->model, cluster_now_us(n->model), gone, n, 0);
+}
+
+static void
+lost(void *ctx)
+{
+    cluster_sometimes(((struct cluster_node *)ctx)->model, CLUSTER_SOMETIMES_LEASE_LOST);
+}
+
+static void
+book_changed(void *ctx)
+{
+    struct cluster_node *n = ctx;
+    if (n->world != NULL) {
+        mesh_book_changed(n->mesh);
+        world_book_changed(n->world);
+        cluster_node_soon(n);
+    }
+}
+
+/* ---- gates ---- */
+
+static void
+gate_up(void *ctx, uint32_t peer, const struct node *node)
+{
+    struct cluster_node *n = ctx;
+    if (node->role == NODE_HOME) {
+        gate_home_up(n->gate_object, peer, node->epoch);
+    }
+}
+
+static void
+gate_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
+{
+    struct cluster_node *n = ctx;
+    requests_peer_down(n->requests, peer);
+    if (node->role == NODE_HOME) {
+        gate_home_down(n->gate_object, peer, dead);
+    }
+}
+
+static void
+gate_died(void *ctx, const struct node *node)
+{
+    struct cluster_node *n = ctx;
+    gate_home_died(n->gate_object, node->epoch);
+}
+
+static void
+gate_hears(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
+{
+    struct cluster_node *n = ctx;
+    if (!requests_message(n->requests, peer, bytes, count)) {
+        gate_message(n->gate_object, peer, bytes, count);
+    }
+}
+
+static void
+gate_book_changed(void *ctx)
+{
+    (void)ctx; /* clients of the model try all gates anyway */
+}
+
+static void
+gate_dead_self(void *ctx)
+{
+    struct cluster_node *n = ctx;
+    n->self.epoch = rand_next(&n->model->rand) >> 1 | 1;
+    mesh_self(n->mesh, &n->self);
+}
+
+static void
+start_gate(struct cluster_node *n)
+{
+    struct cluster_model *m = n->model;
+    const struct cluster_mutant *mutant = m->options.mutant;
+    struct gate_options gate = {.conns_max = CONNS_MAX,
+                                .islands = &m->islands,
+                                .entities_max = 2048,
+                                .topics_max = 1024,
+                                .chunks_max = 4096,
+                                .subscribe_epoch_seed = rand_next(&m->rand),
+                                .mutant = mutant != NULL ? mutant->gate : GATE_MUTANT_NONE};
+    struct mesh_events events = {.ctx = n,
+                                 .up = gate_up,
+                                 .down = gate_down,
+                                 .died = gate_died,
+                                 .message = gate_hears,
+                                 .dead_self = gate_dead_self,
+                                 .book_changed = gate_book_changed};
+    n->env.conns = sim_net_conns(m->net, n->gate);
+    CHECK(gate_alloc(&gate, &n->env, &n->gate_object) == OK);
+    n->self.epoch = rand_next(&m->rand) >> 1 | 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        sim_lines_address(cluster_below(m, m->knobs.homes), n->seeds[i]);
+        n->seed_list[i] = n->seeds[i];
+    }
+    join(n, &events);
+    struct transport_events lines = mesh_transport_events(n->mesh);
+    sim_lines_start(m->lines, n->number, &lines);
+    life_move(n, LIFE_RUNS);
+}
+
+/* ---- life and death ---- */
+
+void
+cluster_node_init(struct cluster_model *m, uint32_t number, enum node_role role, uint32_t index)
+{
+    struct cluster_node *n = &m->nodes[number];
+    *n = (struct cluster_node){.model = m, .number = number, .gate = index};
+    n->installation = rand_next(&m->rand) | 1;
+    n->self = (struct node){.role = role,
+                            .shard = 1,
+                            .index = (uint16_t)(index + 1),
+                            .protocol_min = LINK_PROTOCOL_MIN,
+                            .protocol_max = LINK_PROTOCOL_MAX};
+    if (m->knobs.mixed && cluster_below(m, 2) == 0) {
+        n->self.protocol_max++;
+        cluster_sometimes(m, CLUSTER_SOMETIMES_MIXED);
+    }
+    snprintf(n->self.name, sizeof n->self.name, "%s-%u", node_role_name(role), index + 1);
+    sim_lines_address(number, n->self.address);
+}
+
+void
+cluster_node_start(struct cluster_node *n)
+{
+    struct cluster_model *m = n->model;
+    CHECK(n->life == LIFE_DOWN);
+    cluster_trace(m, "%s starts", n->self.name);
+    n->paused = false;
+    n->planned_us = 0;
+    n->self.draining = false;
+    n->self.epoch = 0;
+    n->env = (struct env){.clock = events_clock(&m->events), .log_ctx = n, .log = log_line};
+    n->transport = sim_lines_port(m->lines, n->number);
+    if (!cluster_node_is_home(n)) {
+        start_gate(n);
+        cluster_node_soon(n);
+        return;
+    }
+    const struct cluster_mutant *mutant = m->options.mutant;
+    struct directory_options options = {.world = CLUSTER_WORLD,
+                                        .node = n->self,
+                                        .installation = n->installation,
+                                        .mutant = mutant != NULL ? mutant->directory
+                                                                 : DIRECTORY_MUTANT_NONE,
+                                        .events = {.ctx = n,
+                                                   .claimed = claimed,
+                                                   .refused = refused,
+                                                   .lost = lost,
+                                                   .left = left,
+                                                   .book_changed = book_changed}};
+    n->directory = directory_alloc(&options, &n->env);
+    n->client = memory_directory_connect(m->directory, directory_done(n->directory));
+    struct env_directory port = memory_directory_port(n->client);
+    directory_start(n->directory, &port);
+    life_move(n, LIFE_CLAIMING);
+    cluster_node_soon(n);
+}
+
+static void
+break_clients(struct cluster_node *n)
+{
+    struct cluster_model *m = n->model;
+    for (uint32_t i = 0; i < m->knobs.persons; i++) {
+        struct cluster_person *p = &m->persons[i];
+        if (p->gate == n->gate && sim_net_is_open(m->net, i)) {
+            p->line_lost_us = cluster_now_us(m);
+            sim_net_break(m->net, i, false);
+        }
+    }
+}
+
+void
+cluster_node_kill(struct cluster_node *n, enum sim_death death)
+{
+    struct cluster_model *m = n->model;
+    CHECK(n->life != LIFE_DOWN);
+    cluster_trace(m, "%s dies", n->self.name);
+    if (sim_lines_is_up(m->lines, n->number)) {
+        sim_lines_crash(m->lines, n->number, death);
+    }
+    if (n->connection != NULL) {
+        memory_connection_crash(&n->connection);
+    }
+    if (n->client != NULL) {
+        memory_directory_crash(&n->client);
+    }
+    if (n->world != NULL) {
+        world_free(&n->world);
+    }
+    if (n->gate_object != NULL) {
+        gate_free(&n->gate_object);
+    }
+    if (n->requests != NULL) {
+        requests_free(&n->requests);
+        mesh_free(&n->mesh);
+    }
+    if (n->directory != NULL) {
+        directory_free(&n->directory);
+    }
+    life_move(n, LIFE_DOWN);
+    n->paused = false;
+    n->generation++;
+    n->planned_us = 0;
+    if (!cluster_node_is_home(n)) {
+        break_clients(n);
+    }
+}
+
+static void
+go_on(void *arg, uint64_t generation)
+{
+    struct cluster_node *n = arg;
+    if (n->model->over || n->life == LIFE_DOWN || !n->paused || generation != n->generation) {
+        return;
+    }
+    cluster_trace(n->model, "%s goes on", n->self.name);
+    n->paused = false;
+    memory_directory_cut(n->client, false);
+    sim_lines_pause(n->model->lines, n->number, false);
+    n->planned_us = 0;
+    cluster_node_soon(n);
+}
+
+/* SIGSTOP, and SIGCONT at that time. */
+void
+cluster_node_pause(struct cluster_node *n, int64_t until_us)
+{
+    struct cluster_model *m = n->model;
+    CHECK(n->life == LIFE_RUNS && cluster_node_is_home(n) && !n->paused);
+    int64_t now_us = cluster_now_us(m);
+    cluster_trace(m, "%s stands still for %lld ms", n->self.name,
+                  (long long)(until_us - now_us) / 1000);
+    if (until_us - now_us > DIRECTORY_TTL_S * INT64_C(1000000)) {
+        cluster_sometimes(m, CLUSTER_SOMETIMES_PAUSED_LONG);
+    }
+    n->paused = true;
+    n->generation++;
+    memory_connection_stall(n->connection, until_us - now_us);
+    memory_directory_cut(n->client, true);
+    sim_lines_pause(m->lines, n->number, true);
+    cluster_at(m, until_us, go_on, n, n->generation);
+}
+
+void
+cluster_node_drain(struct cluster_node *n)
+{
+    CHECK(n->life == LIFE_RUNS && cluster_node_is_home(n));
+    cluster_trace(n->model, "%s drains", n->self.name);
+    life_move(n, LIFE_DRAINS);
+    n->self.draining = true;
+    directory_update(n->directory, &n->self);
+    mesh_self(n->mesh, &n->self);
+    world_drain(n->world);
+    cluster_node_soon(n);
+}

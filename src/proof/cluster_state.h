@@ -1,0 +1,144 @@
+/* The inside of a run of a cluster, shared by the files named cluster_*: cluster_model.c builds it
+ * and draws the faults, cluster_node.c is the glue that makes a process of the objects (as
+ * app/home_node.c and gate_node.c do), cluster_person.c says what people do, cluster_effect.c
+ * follows the store, cluster_check.c says what must hold.
+ */
+#ifndef SEOM_PROOF_CLUSTER_STATE_H
+#define SEOM_PROOF_CLUSTER_STATE_H
+
+#include "base/map.h"
+#include "client/client.h"
+#include "proof/cluster_model.h"
+#include "sim/events.h"
+#include "sim/lines.h"
+#include "sim/memory_directory.h"
+#include "sim/memory_store.h"
+#include "sim/net.h"
+#include "store/keys.h"
+#include "world/archipelago.h"
+#include "world/island_make.h"
+
+#define CLUSTER_WORLD       1
+#define CLUSTER_NODES_MAX   112
+#define CLUSTER_PERSONS_MAX 96
+#define CLUSTER_SEEN_MAX    4096 /* players and blocks whose documents are followed */
+
+enum cluster_life { LIFE_DOWN, LIFE_CLAIMING, LIFE_RUNS, LIFE_DRAINS, LIFE_LEAVES, LIFE_STATES };
+
+struct cluster_node {
+    struct cluster_model *model;
+    uint32_t number; /* in lines */
+    uint32_t gate;   /* in net; of gates */
+    enum cluster_life life;
+    bool paused;
+    int64_t planned_us;
+    uint64_t generation; /* of the plan: older events are dropped */
+    uint64_t installation;
+    struct node self;
+    char seeds[3][LINE_ADDRESS_MAX];
+    const char *seed_list[3];
+    struct env env;
+    struct env_transport transport;
+    struct mesh *mesh;
+    struct requests *requests;
+    struct directory *directory;
+    struct memory_directory_client *client;
+    struct memory_connection *connection;
+    struct world *world;
+    struct gate *gate_object;
+};
+
+struct cluster_person {
+    struct cluster_model *model;
+    uint32_t index, gate;
+    struct seom_client *client; /* owned */
+    int64_t acts_us, commands_us;
+    int64_t line_lost_us; /* the gate at the other end died then */
+    uint32_t results;
+};
+
+/* What the documents have said of a player or a block. */
+struct cluster_claim {
+    uint64_t id, epoch, node;
+};
+
+struct cluster_knobs {
+    uint32_t homes, gates, persons;
+    uint32_t delay_us_max, line_delay_us_max, line_bytes;
+    uint32_t kill_ppm, gate_kill_ppm, pause_ppm, cut_ppm, clog_ppm, break_ppm,
+        drain_ppm; /* per s */
+    uint32_t directory_ppm, lease_ppm, compact_ppm, store_ppm;
+    uint32_t command_ppm;
+    bool mixed, store_faults, crowd;
+    uint32_t nodes_per_chunk;
+};
+
+struct cluster_model {
+    struct cluster_options options;
+    struct cluster_result *result;
+    struct cluster_knobs knobs;
+    struct events events;
+    struct rand rand;
+    struct sim_net *net;
+    struct sim_lines *lines;
+    struct memory_directory *directory;
+    struct memory_store *store;
+    struct archipelago islands;
+    struct island_file file;
+    struct place meet;
+    struct cluster_node nodes[CLUSTER_NODES_MAX]; /* homes first */
+    uint32_t count;
+    struct cluster_person persons[CLUSTER_PERSONS_MAX];
+    struct map claim_by_id; /* players and topics: the ids cannot be equal */
+    struct cluster_claim claims[CLUSTER_SEEN_MAX];
+    uint32_t claims_count;
+    int64_t faults_end_us, quiet_us, end_us;
+    int64_t directory_back_us, store_back_us;
+    bool over;
+};
+
+int64_t cluster_now_us(const struct cluster_model *m);
+uint32_t cluster_below(struct cluster_model *m, uint32_t limit);
+bool cluster_chance(struct cluster_model *m, uint32_t ppm);
+void cluster_at(struct cluster_model *m, int64_t at_us, void (*fn)(void *, uint64_t), void *arg,
+                uint64_t n);
+void cluster_wrong(struct cluster_model *m, enum proof_verdict verdict,
+                   enum cluster_property property, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void cluster_exercised(struct cluster_model *m, enum cluster_property property);
+void cluster_sometimes(struct cluster_model *m, enum cluster_sometimes what);
+void cluster_trace(const struct cluster_model *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* cluster_node.c */
+void cluster_node_init(struct cluster_model *m, uint32_t number, enum node_role role,
+                       uint32_t index);
+void cluster_node_start(struct cluster_node *n);
+void cluster_node_kill(struct cluster_node *n, enum sim_death death);
+void cluster_node_pause(struct cluster_node *n, int64_t until_us);
+void cluster_node_drain(struct cluster_node *n);
+void cluster_node_soon(struct cluster_node *n); /* something came for it */
+bool cluster_node_is_home(const struct cluster_node *n);
+/* Up, and neither draining nor leaving. */
+bool cluster_node_serves(const struct cluster_node *n);
+struct cluster_node *cluster_gate(struct cluster_model *m, uint32_t gate);
+
+/* cluster_person.c */
+void cluster_person_init(struct cluster_model *m, uint32_t index);
+void cluster_person_fini(struct cluster_person *p);
+void cluster_person_flush(struct cluster_person *p);
+void cluster_person_connected(struct cluster_person *p);
+void cluster_person_arrived(struct cluster_person *p, const uint8_t *bytes, size_t n);
+void cluster_person_broke(struct cluster_person *p);
+
+/* cluster_effect.c */
+void cluster_effect(void *ctx, struct slice key, const struct store_doc *before,
+                    const struct store_doc *after);
+/* The claim that stands for a player or a block; NULL: nobody ever claimed it. */
+const struct cluster_claim *cluster_claim_of(const struct cluster_model *m, uint64_t id);
+
+/* cluster_check.c */
+void cluster_check_sample(struct cluster_model *m);
+void cluster_check_end(struct cluster_model *m);
+
+#endif
