@@ -147,7 +147,7 @@ mesh_acquit(struct mesh *mesh, uint32_t p)
     mesh_due(mesh, peer->dial_at_us);
 }
 
-/* said: he does not see it; else his link broke. */
+/* said: he does not see it; else he cannot say, or his link broke. */
 static void
 heard_witness(struct mesh *mesh, uint32_t p, uint32_t witness, bool said)
 {
@@ -167,10 +167,10 @@ mesh_seen(struct mesh *mesh, uint32_t from, const struct mesh_seen *seen)
         !mesh_set_has(&mesh->peers[p].awaited, from)) {
         return; /* too late */
     }
-    if (seen->alive) {
+    if (seen->sight == SIGHT_YES) {
         mesh_acquit(mesh, p);
     } else {
-        heard_witness(mesh, p, from, true);
+        heard_witness(mesh, p, from, seen->sight == SIGHT_NO);
     }
 }
 
@@ -188,11 +188,18 @@ mesh_forget_witness(struct mesh *mesh, uint32_t witness)
 /* What others ask and tell */
 
 static void
-say_seen(struct mesh *mesh, uint32_t asker, uint64_t epoch, bool alive)
+say_seen(struct mesh *mesh, uint32_t asker, uint64_t epoch, enum mesh_sight sight)
 {
     uint8_t body[MESH_HELLO_MAX];
-    size_t n = mesh_seen_write(&(struct mesh_seen){.epoch = epoch, .alive = alive}, body);
+    size_t n = mesh_seen_write(&(struct mesh_seen){.epoch = epoch, .sight = sight}, body);
     mesh_say(mesh, mesh->peers[asker].line, MESH_FRAME_SEEN, body, n);
+}
+
+/* Of somebody who does not answer now. */
+static enum mesh_sight
+missing(const struct mesh_peer *peer)
+{
+    return peer->was_up || peer->refused || peer->dead ? SIGHT_NO : SIGHT_NOT_MET;
 }
 
 void
@@ -204,7 +211,7 @@ mesh_answer_askers(struct mesh *mesh, uint32_t p, bool alive)
     }
     for (uint32_t asker = 0; asker < PEERS_MAX; asker++) {
         if (mesh_set_has(&peer->askers, asker) && mesh->peers[asker].state == PEER_UP) {
-            say_seen(mesh, asker, peer->node.epoch, alive);
+            say_seen(mesh, asker, peer->node.epoch, alive ? SIGHT_YES : missing(peer));
         }
     }
     peer->askers = (struct mesh_set){.bits = {0}};
@@ -214,13 +221,17 @@ void
 mesh_asked(struct mesh *mesh, uint32_t asker, uint64_t epoch)
 {
     uint32_t p = mesh_peer_find(mesh, epoch);
-    if (epoch == mesh->self.epoch || p == NO_PEER || p == asker) {
-        say_seen(mesh, asker, epoch, epoch == mesh->self.epoch || p == asker);
+    if (epoch == mesh->self.epoch || p == asker) {
+        say_seen(mesh, asker, epoch, SIGHT_YES);
+        return;
+    }
+    if (p == NO_PEER) {
+        say_seen(mesh, asker, epoch, mesh_is_dead(mesh, epoch) ? SIGHT_NO : SIGHT_NOT_MET);
         return;
     }
     struct mesh_peer *peer = &mesh->peers[p];
     if (peer->state != PEER_UP && peer->state != PEER_DIALLING) {
-        say_seen(mesh, asker, epoch, false);
+        say_seen(mesh, asker, epoch, missing(peer));
         return;
     }
     if (mesh_set_is_empty(&peer->askers)) {

@@ -137,7 +137,7 @@ mesh_seen_write(const struct mesh_seen *seen, uint8_t out[MESH_HELLO_MAX])
 {
     struct writer w = writer_over(out, MESH_HELLO_MAX);
     write_u64(&w, seen->epoch);
-    write_u8(&w, seen->alive);
+    write_u8(&w, (uint8_t)seen->sight);
     CHECK(writer_ok(&w));
     return writer_used(&w);
 }
@@ -147,9 +147,12 @@ mesh_seen_read(struct slice body, struct mesh_seen *seen)
 {
     struct reader r = reader_over(body.at, body.bytes);
     seen->epoch = read_u64(&r);
-    uint8_t alive = read_u8(&r);
-    seen->alive = alive != 0;
-    return reader_ok(&r) && alive <= 1 ? OK : ERR_FORMAT;
+    uint8_t sight = read_u8(&r);
+    if (!reader_ok(&r) || sight >= SIGHTS) {
+        return ERR_FORMAT;
+    }
+    seen->sight = (enum mesh_sight)sight;
+    return OK;
 }
 
 size_t

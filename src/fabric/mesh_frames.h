@@ -26,7 +26,7 @@ enum mesh_frame {
     MESH_FRAME_ANSWER = 5,   /* to a beat, at once */
     MESH_FRAME_BOOK = 6,     /* to gates: the whole book */
     MESH_FRAME_ASK = 7,      /* do you see that node? */
-    MESH_FRAME_SEEN = 8,     /* yes or no */
+    MESH_FRAME_SEEN = 8,     /* yes, no, or not met */
     MESH_FRAME_DEAD = 9,     /* I have declared that node dead */
     MESH_FRAME_BYE = 10,     /* I leave; no death */
     MESH_FRAME_DISPUTE = 13, /* to a refusal: others are linked with me, I am not dead */
@@ -71,9 +71,13 @@ struct mesh_beat {
     bool draining;
 };
 
+/* NO: it was linked with us or nobody listens there, and it does not answer. NOT_MET: who asks
+ * learns nothing from us. */
+enum mesh_sight { SIGHT_NO, SIGHT_YES, SIGHT_NOT_MET, SIGHTS };
+
 struct mesh_seen {
     uint64_t epoch;
-    bool alive;
+    enum mesh_sight sight;
 };
 
 /* Each writes a body and returns its length; out has room for the largest. */

@@ -19,7 +19,7 @@
 #define FAULTS_US (60 * SECOND)
 #define CALM_US   (30 * SECOND)
 
-static uint64_t seeds_count = 100;
+static uint64_t seeds_count = 80;
 
 /* What a seed may do. */
 enum plan {
@@ -202,11 +202,24 @@ add_up(const struct history *h, struct totals *t)
     }
 }
 
+static enum plan running_plan;
+static uint64_t running_seed;
+
+/* A red seed names itself. */
+static void
+tell_seed(const char *file, int line, const char *function, const char *what)
+{
+    fprintf(stderr, "%s:%d: %s: CHECK(%s) failed; again with: %d %llu\n", file, line, function,
+            what, running_plan, (unsigned long long)running_seed);
+}
+
 /* Returns a number that stands for the whole history. */
 static uint64_t
 run(uint64_t seed, enum plan plan, bool loud, struct totals *totals)
 {
     static struct history h;
+    running_plan = plan;
+    running_seed = seed;
     h = (struct history){.plan = plan};
     rand_seed(&h.rand, seed * PLANS + plan);
     struct meshes_options options = {.seed = seed,
@@ -288,6 +301,7 @@ a_seed_is_one_history(void **state)
 int
 main(int argc, char **argv)
 {
+    check_set_hook(tell_seed);
     if (argc == 3) { /* one seed, told in full: PLAN SEED */
         struct totals t = {0};
         run(strtoull(argv[2], NULL, 10), (enum plan)atoi(argv[1]), true, &t);

@@ -1,0 +1,413 @@
+#include "base/rand.h"
+#include "fabric/mesh_alone.h"
+#include "wire/link.h"
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define SECOND INT64_C(1000000)
+
+static void
+hello_of(struct alone *a, uint32_t line, const struct node *node, uint16_t world)
+{
+    uint8_t body[MESH_HELLO_MAX];
+    size_t n = mesh_hello_write(&(struct mesh_hello){.world = world, .node = *node}, body);
+    alone_frame(a, line, MESH_FRAME_HELLO, body, n);
+}
+
+static void
+a_hello_is_answered_in_kind(void **state)
+{
+    (void)state;
+
+    static const struct {
+        enum node_role role;
+        uint16_t index, shard, world;
+        uint64_t epoch;
+        uint16_t protocol_min, protocol_max;
+        enum mesh_refusal refusal;
+    } cases[] = {
+        {NODE_HOME, 1, 0, 7, 2000, 1, 1, REFUSE_NONE},
+        {NODE_HOME, 1, 0, 7, 2000, 0, 9, REFUSE_NONE},
+        {NODE_GATE, 1, 0, 7, 2000, 1, 1, REFUSE_NONE},
+        {NODE_RELAY, 1, 0, 7, 2000, 1, 1, REFUSE_NONE},
+        {NODE_HOME, 1, 0, 7, 2000, 2, 3, REFUSE_PROTOCOL},
+        {NODE_HOME, 1, 0, 7, 2000, 0, 0, REFUSE_PROTOCOL},
+        {NODE_HOME, 1, 0, 8, 2000, 1, 1, REFUSE_WORLD},
+        {NODE_HOME, 1, 1, 7, 2000, 1, 1, REFUSE_SHARD},
+        {NODE_HOME, 5, 0, 7, 2000, 1, 1, REFUSE_IDENTITY},
+        {NODE_HOME, 1, 0, 7, 1000, 1, 1, REFUSE_IDENTITY},
+    };
+
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static struct alone a;
+        alone_open(&a, NODE_HOME);
+        uint32_t line = alone_accept(&a);
+        assert_int_equal(a.lines[line].said[MESH_FRAME_HELLO], 1);
+        struct node node = alone_node(cases[i].role, cases[i].index, cases[i].epoch);
+        node.shard = cases[i].shard;
+        node.protocol_min = cases[i].protocol_min;
+        node.protocol_max = cases[i].protocol_max;
+        hello_of(&a, line, &node, cases[i].world);
+        bool fine = cases[i].refusal == REFUSE_NONE;
+        assert_int_equal(a.lines[line].said[MESH_FRAME_WELCOME], fine);
+        assert_int_equal(a.lines[line].said[MESH_FRAME_REFUSE], !fine);
+        assert_int_equal(a.lines[line].refusal, cases[i].refusal);
+        assert_int_equal(a.ups, 0);
+        alone_run(&a, SECOND);
+        assert_int_equal(a.lines[line].open, fine); /* last words take half a second at most */
+        assert_int_equal(mesh_stats(a.mesh)->refused_hellos, !fine);
+        alone_close(&a);
+    }
+}
+
+static void
+gates_have_no_link_with_gates(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_GATE);
+    struct node gate = alone_node(NODE_GATE, 1, 2000), relay = alone_node(NODE_RELAY, 1, 2001);
+    uint32_t line = alone_accept(&a);
+    alone_hello(&a, line, &gate);
+    assert_int_equal(a.lines[line].refusal, REFUSE_ROLE);
+    line = alone_accept(&a);
+    alone_hello(&a, line, &relay);
+    assert_int_equal(a.lines[line].refusal, REFUSE_ROLE);
+    alone_close(&a);
+}
+
+static void
+an_older_registration_is_over(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node old = alone_node(NODE_HOME, 1, 2000), new = alone_node(NODE_HOME, 1, 2001);
+    uint32_t first = alone_link(&a, &old);
+    assert_int_equal(a.ups, 1);
+    uint32_t second = alone_link(&a, &new);
+    assert_int_equal(a.ups, 2);
+    assert_int_equal(a.downs, 1);
+    assert_false(a.lines[first].open && second != first);
+    assert_true(mesh_is_dead(a.mesh, 2000));
+    uint32_t third = alone_accept(&a);
+    alone_hello(&a, third, &old);
+    assert_int_equal(a.lines[third].refusal, REFUSE_DEAD);
+    alone_close(&a);
+}
+
+static void
+the_newer_line_of_a_node_wins(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node gate = alone_node(NODE_GATE, 1, 2000);
+    uint32_t first = alone_link(&a, &gate), second = alone_link(&a, &gate);
+    assert_false(a.lines[first].open);
+    assert_true(a.lines[second].open);
+    assert_int_equal(a.ups, 2);
+    assert_int_equal(a.downs, 1);
+    assert_int_equal(mesh_stats(a.mesh)->peers, 1);
+    alone_close(&a);
+}
+
+static void
+nobody_speaks_before_the_greeting(void **state)
+{
+    (void)state;
+    static const uint8_t message[] = {LINK_SUBSCRIBE, 1, 2};
+    for (uint32_t i = 0; i < 4; i++) {
+        static struct alone a;
+        alone_open(&a, NODE_HOME);
+        struct node node = alone_node(NODE_HOME, 1, 2000);
+        uint32_t line = alone_accept(&a);
+        switch (i) {
+        case 0: alone_frame(&a, line, MESH_FRAME_CONTROL, message, sizeof message); break;
+        case 1: alone_frame(&a, line, MESH_FRAME_WELCOME, NULL, 0); break;
+        case 2:
+            alone_hello(&a, line, &node);
+            alone_frame(&a, line, MESH_FRAME_CONTROL, message, sizeof message);
+            break;
+        default:
+            alone_hello(&a, line, &node);
+            alone_hello(&a, line, &node);
+            break;
+        }
+        assert_false(a.lines[line].open);
+        assert_int_equal(mesh_stats(a.mesh)->malformed, 1);
+        assert_int_equal(a.messages + a.ups, 0);
+        alone_close(&a);
+    }
+}
+
+static void
+frames_come_in_any_pieces(void **state)
+{
+    (void)state;
+    static struct alone a;
+    static uint8_t stream[200000];
+    struct node node = alone_node(NODE_GATE, 1, 2000);
+    struct rand rand;
+    rand_seed(&rand, 3);
+    alone_open(&a, NODE_HOME);
+    uint32_t line = alone_link(&a, &node);
+    struct writer w = writer_over(stream, sizeof stream);
+    uint32_t sent = 0;
+    for (size_t n = 1; writer_left(&w) > n + 5; n = n * 3 / 2 + 1) {
+        n = n > MESH_MESSAGE_MAX ? 1 : n;
+        write_u32(&w, (uint32_t)n + 1);
+        write_u8(&w, MESH_FRAME_DATA);
+        memset(w.at, LINK_BATCH, n);
+        w.at += n;
+        sent++;
+    }
+    for (uint8_t *at = stream; at < w.at;) {
+        size_t part = 1 + rand_below(&rand, rand_below(&rand, 2) == 0 ? 10 : 30000);
+        part = part < (size_t)(w.at - at) ? part : (size_t)(w.at - at);
+        alone_bytes(&a, line, at, part);
+        at += part;
+    }
+    assert_true(sent > 20);
+    assert_int_equal(a.messages, sent);
+    assert_int_equal(mesh_stats(a.mesh)->malformed, 0);
+    alone_close(&a);
+}
+
+static void
+impossible_lengths_close_the_link(void **state)
+{
+    (void)state;
+    static const uint8_t heads[][5] = {{0, 0, 0, 0, 11}, {2, 0, 1, 0, 11}, {255, 255, 255, 255, 11},
+                                       {1, 0, 0, 0, 11}, /* an empty message */
+                                       {1, 0, 0, 0, 3},  /* no refusal in the middle */
+                                       {2, 0, 0, 0, 7},  /* a question about nobody */
+                                       {3, 0, 0, 0, 6}}; /* homes take no book */
+    for (uint32_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        static struct alone a;
+        alone_open(&a, NODE_HOME);
+        struct node node = alone_node(NODE_GATE, 1, 2000);
+        uint32_t line = alone_link(&a, &node);
+        alone_bytes(&a, line, heads[i], 5);
+        if (a.lines[line].open) {
+            alone_bytes(&a, line, (const uint8_t *)"\0\0\0", 3);
+        }
+        assert_false(a.lines[line].open);
+        assert_int_equal(mesh_stats(a.mesh)->malformed, 1);
+        assert_int_equal(a.downs, 1);
+        alone_close(&a);
+    }
+}
+
+/* Who says nothing goes after 5 s; who comes when too many say nothing is told that we live, which
+ * is what a dial may want to know, and sent away. */
+static void
+silent_strangers_are_bounded(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < 200; i++) {
+        uint32_t line = alone_accept(&a);
+        assert_int_equal(a.lines[line].said[MESH_FRAME_HELLO], 1);
+        refused += a.lines[line].refusal == REFUSE_BUSY;
+    }
+    assert_int_equal(refused, 200 - 128);
+    assert_int_equal(mesh_stats(a.mesh)->dropped_hellos, refused);
+    alone_run(&a, 4900000);
+    assert_int_equal(a.closes, refused);
+    alone_run(&a, 200000);
+    assert_int_equal(a.closes, 200);
+    struct node node = alone_node(NODE_GATE, 1, 2000);
+    alone_link(&a, &node);
+    assert_int_equal(a.ups, 1);
+    alone_close(&a);
+}
+
+static void
+handshakes_are_paced(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    uint32_t welcome = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t line = alone_accept(&a);
+        welcome += a.lines[line].refusal != REFUSE_BUSY;
+        alone_break(&a, line, false);
+    }
+    assert_int_equal(welcome, 256);
+    alone_run(&a, SECOND);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t line = alone_accept(&a);
+        welcome += a.lines[line].refusal != REFUSE_BUSY;
+        alone_break(&a, line, false);
+    }
+    assert_int_equal(welcome, 256 + 200);
+    alone_close(&a);
+}
+
+/* A node that is in the book is dialled again and again, with pauses that grow and differ. */
+static void
+dials_are_paced(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node node = alone_node(NODE_HOME, 9, 2000);
+    alone_list(&a, &node);
+    uint32_t dials_first = 0;
+    for (uint32_t ms = 0; ms < 60000; ms++) {
+        alone_run(&a, 1000);
+        for (uint32_t n = 0; n < 4; n++) {
+            if (a.lines[n].open) {
+                alone_dialled(&a, n);
+                alone_break(&a, n, false); /* in between: no proof of anything */
+            }
+        }
+        dials_first = ms == 999 ? a.dials : dials_first;
+    }
+    assert_in_range(dials_first, 2, 6);
+    assert_in_range(a.dials, 15, 60);
+    assert_int_equal(a.died, 0);
+    alone_close(&a);
+}
+
+static void
+nobody_who_listens_not_is_dead(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node node = alone_node(NODE_HOME, 9, 2000);
+    alone_list(&a, &node);
+    alone_run(&a, 1000);
+    assert_string_equal(a.lines[0].address, "there:9");
+    alone_break(&a, 0, true);
+    assert_int_equal(a.died, 1);
+    assert_true(mesh_is_dead(a.mesh, 2000));
+    alone_close(&a);
+}
+
+/* One word about somebody to whom we have a link that beats is not believed. */
+static void
+an_obituary_of_the_living_is_disputed(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node liar = alone_node(NODE_HOME, 1, 2000), victim = alone_node(NODE_HOME, 2, 2001);
+    uint32_t from = alone_link(&a, &liar), about = alone_link(&a, &victim);
+    uint8_t body[MESH_HELLO_MAX];
+    size_t n = mesh_epoch_write(2001, body);
+    alone_frame(&a, from, MESH_FRAME_DEAD, body, n);
+    alone_run(&a, 100000);
+    assert_true(a.lines[about].said[MESH_FRAME_BEAT] > 0); /* it is asked */
+    struct mesh_beat beat = {.sent_us = a.now_us, .world_ms = 1};
+    n = mesh_beat_write(&beat, body);
+    alone_frame(&a, about, MESH_FRAME_ANSWER, body, n);
+    alone_run(&a, SECOND);
+    assert_int_equal(a.downs, 0);
+    assert_int_equal(mesh_stats(a.mesh)->disputed, 1);
+    /* And one who does not answer is dead. */
+    n = mesh_epoch_write(2001, body);
+    alone_frame(&a, from, MESH_FRAME_DEAD, body, n);
+    alone_run(&a, SECOND);
+    assert_int_equal(a.downs, 1);
+    assert_true(mesh_is_dead(a.mesh, 2001));
+    /* About ourselves nobody is believed. */
+    n = mesh_epoch_write(1000, body);
+    alone_frame(&a, from, MESH_FRAME_DEAD, body, n);
+    alone_run(&a, SECOND);
+    assert_int_equal(a.dead_selfs, 0);
+    alone_close(&a);
+}
+
+/* More refuse than are linked: we are dead. One of many: he is wrong. */
+static void
+a_refusal_is_believed_by_numbers(void **state)
+{
+    (void)state;
+    for (uint32_t friends = 0; friends < 3; friends++) {
+        static struct alone a;
+        alone_open(&a, NODE_HOME);
+        for (uint16_t i = 0; i < friends; i++) {
+            struct node node = alone_node(NODE_GATE, i, 2000 + i);
+            alone_link(&a, &node);
+        }
+        struct node judge = alone_node(NODE_HOME, 1, 3000);
+        uint8_t why = REFUSE_DEAD;
+        uint32_t line = alone_accept(&a);
+        alone_hello(&a, line, &judge);
+        alone_frame(&a, line, MESH_FRAME_REFUSE, &why, 1);
+        alone_run(&a, 1000);
+        assert_int_equal(a.dead_selfs, friends <= 1);
+        assert_int_equal(a.downs, friends <= 1 ? friends : 0);
+        alone_close(&a);
+    }
+}
+
+static void
+the_lane_follows_from_the_kind(void **state)
+{
+    (void)state;
+    uint8_t head[LINK_HEAD_MAX];
+    struct link_message input = {.kind = LINK_INPUT}, self = {.kind = LINK_SELF};
+
+    static const enum mesh_lane inputs[] = {
+        [INPUT_MOVE] = MESH_LANE_DATA,    [INPUT_SAY] = MESH_LANE_DATA,
+        [INPUT_LOOK] = MESH_LANE_DATA,    [INPUT_COMMAND] = MESH_LANE_CONTROL,
+        [INPUT_GONE] = MESH_LANE_CONTROL, [INPUT_LEFT] = MESH_LANE_CONTROL,
+        [INPUT_SHOW] = MESH_LANE_DATA};
+
+    static const enum mesh_lane selves[] = {
+        [SELF_MOTION] = MESH_LANE_DATA,    [SELF_ANSWER] = MESH_LANE_DATA,
+        [SELF_RESULT] = MESH_LANE_CONTROL, [SELF_END] = MESH_LANE_CONTROL,
+        [SELF_SHOWN] = MESH_LANE_DATA,     [SELF_CHANGED] = MESH_LANE_CONTROL,
+        [SELF_LOBBY] = MESH_LANE_CONTROL};
+
+    for (uint32_t kind = 1; kind <= 7; kind++) {
+        input.as.input.kind = (enum input_kind)kind;
+        self.as.self.kind = (enum self_kind)kind;
+        size_t n = link_head(&input, head);
+        assert_int_equal(mesh_lane((struct slice){head, n}), inputs[kind]);
+        n = link_head(&self, head);
+        assert_int_equal(mesh_lane((struct slice){head, n}), selves[kind]);
+    }
+    static const uint8_t others[] = {LINK_ENTER, LINK_GO, LINK_HOME, LINK_SUBSCRIBE,
+                                     LINK_SUBSCRIBED};
+    for (uint32_t i = 0; i < sizeof others; i++) {
+        assert_int_equal(mesh_lane((struct slice){&others[i], 1}), MESH_LANE_CONTROL);
+    }
+    assert_int_equal(mesh_lane((struct slice){(const uint8_t[]){LINK_BATCH}, 1}), MESH_LANE_DATA);
+    assert_int_equal(mesh_lane((struct slice){(const uint8_t[]){64}, 1}), MESH_LANE_REQUEST);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hello_is_answered_in_kind),
+        cmocka_unit_test(gates_have_no_link_with_gates),
+        cmocka_unit_test(an_older_registration_is_over),
+        cmocka_unit_test(the_newer_line_of_a_node_wins),
+        cmocka_unit_test(nobody_speaks_before_the_greeting),
+        cmocka_unit_test(frames_come_in_any_pieces),
+        cmocka_unit_test(impossible_lengths_close_the_link),
+        cmocka_unit_test(silent_strangers_are_bounded),
+        cmocka_unit_test(handshakes_are_paced),
+        cmocka_unit_test(dials_are_paced),
+        cmocka_unit_test(nobody_who_listens_not_is_dead),
+        cmocka_unit_test(an_obituary_of_the_living_is_disputed),
+        cmocka_unit_test(a_refusal_is_believed_by_numbers),
+        cmocka_unit_test(the_lane_follows_from_the_kind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
