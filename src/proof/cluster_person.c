@@ -31,11 +31,21 @@ ended(void *ctx, uint32_t code, uint32_t retry_after_ms)
     cluster_exercised(m, CLUSTER_HELD_LINE);
     bool gate_died = code == 0 && p->line_lost_us == cluster_now_us(m);
     /* Who is on the way in may be asked to come back. */
-    bool later = code == SEOM__CODE__RETRY_AFTER && seom_client_player(p->client) == 0;
+    bool later = code == SEOM__CODE__RETRY_AFTER && !p->plays;
+    p->plays = false;
     if (!gate_died && !later) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_HELD_LINE, "person %u lost its line: code %u",
                       p->index, code);
     }
+}
+
+static void
+welcome(void *ctx, struct seom_client *c)
+{
+    struct cluster_person *p = ctx;
+    p->plays = true;
+    cluster_trace(p->model, "person %u is %llx, at gate-%u", p->index,
+                  (unsigned long long)seom_client_player(c), p->gate + 1);
 }
 
 static void
@@ -272,7 +282,7 @@ cluster_person_init(struct cluster_model *m, uint32_t index)
     *p = (struct cluster_person){
         .model = m, .index = index, .gate = cluster_below(m, m->knobs.gates), .line_lost_us = -1};
     struct seom_options options = {.replica = true, .island = 1, .seed = rand_next(&m->rand)};
-    struct seom_events events = {.ctx = p, .ended = ended, .result = result};
+    struct seom_events events = {.ctx = p, .welcome = welcome, .ended = ended, .result = result};
     CHECK(seom_client_open(&options, &events, &p->client) == OK);
     int64_t at_us = 2000000 + cluster_below(m, 5000000);
     cluster_at(m, at_us, connect_now, p, 0);

@@ -54,6 +54,7 @@ struct cluster_person {
     struct seom_client *client; /* owned */
     int64_t acts_us, commands_us;
     int64_t line_lost_us; /* the gate at the other end died then */
+    bool plays;           /* since its Welcome */
     uint32_t results;
 };
 
