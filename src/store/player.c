@@ -8,7 +8,7 @@
 #define OPERATIONS_BLOCK 64
 #define WRITES_MAX       8 /* tries of one operation */
 
-enum operation_kind { OPERATION_LOAD, OPERATION_CREATE, OPERATION_CLAIM };
+enum operation_kind { OPERATION_LOAD, OPERATION_CREATE, OPERATION_CLAIM, OPERATION_LEAVE };
 
 /* The happy path of a claim is read, write, end; of a creation write, end; of a load read, end. A
  * write that met a conflict, or of which nobody knows whether it happened, is followed by reading:
@@ -41,6 +41,7 @@ struct operation {
     uint64_t n;
     uint64_t nonce;
     struct player_home home; /* as it is going to be written */
+    uint64_t left_epoch;     /* the session that leaves */
     uint32_t writes;
     bool doubtful;        /* a write was answered UNKNOWN */
     struct player player; /* what is being written, then what was; at first id and name */
@@ -172,7 +173,7 @@ operation_write(struct players *players, uint64_t handle, Seom__PlayerDocument *
     document->place_slot = o->home.slot.slot;
     document->stood = stood->island == 0 ? NULL : &stands;
     document->claim_nonce = o->nonce;
-    document->session_epoch++;
+    document->session_epoch += o->kind != OPERATION_LEAVE;
     uint8_t packed[STORE_VALUE_MAX];
     if (seom__player_document__get_packed_size(document) > sizeof packed)
         return ERR_TOO_LARGE;
@@ -207,6 +208,8 @@ operation_write_new(struct players *players, uint64_t handle, uint64_t version)
 static bool
 operation_chooses(struct operation *o)
 {
+    if (o->kind == OPERATION_LEAVE)
+        return o->player.session_epoch == o->left_epoch;
     uint64_t node = o->home.node;
     o->home = o->player.home;
     o->home.node = node;
@@ -228,6 +231,7 @@ operation_step(struct players *players, uint64_t handle, Seom__PlayerDocument *d
             return ERR_EXISTS;
         return again ? ERR_CONFLICT : operation_write_new(players, handle, version);
     case OPERATION_CLAIM:
+    case OPERATION_LEAVE:
         if (document == NULL)
             return ERR_NOT_FOUND;
         if (again)
@@ -373,6 +377,25 @@ player_claim(struct players *players, uint64_t id, uint64_t node, player_choice 
     if (error != OK)
         return error;
     players->claims++;
+    return operation_begun(players, handle, operation_ask(players, handle));
+}
+
+enum err
+player_leave(struct players *players, uint64_t id, uint64_t session_epoch,
+             const struct stand *stood, player_done *done, void *ctx, uint64_t n)
+{
+    struct operation wanted = {.kind = OPERATION_LEAVE,
+                               .done = done,
+                               .ctx = ctx,
+                               .n = n,
+                               .home = {.stood = *stood},
+                               .left_epoch = session_epoch,
+                               .player = {.id = id}};
+    uint64_t handle;
+    enum err error = operation_new(players, &wanted, &handle);
+    if (error != OK)
+        return error;
+    players->leaves++;
     return operation_begun(players, handle, operation_ask(players, handle));
 }
 

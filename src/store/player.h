@@ -21,8 +21,8 @@
 
 /* What a home writes of itself when it claims. */
 struct player_home {
-    uint64_t node;
-    struct place_slot slot; /* page 0: none, the place is kept as in older worlds */
+    uint64_t node;          /* 0: nobody is home */
+    struct place_slot slot; /* page 0: none, or the place is kept as in older worlds */
     struct stand stood;     /* island 0: not known */
 };
 
@@ -53,7 +53,7 @@ struct players {
     struct store *store; /* borrowed */
     uint16_t world;
     struct pool operations; /* struct operation of player.c */
-    uint64_t loads, creates, claims, resolved, conflicts,
+    uint64_t loads, creates, claims, leaves, resolved, conflicts,
         failures; /* resolved: UNKNOWN cleared up by reading */
 };
 
@@ -73,6 +73,10 @@ enum err player_create(struct players *players, uint64_t id, struct slice name,
  * kept stays as it is. */
 enum err player_claim(struct players *players, uint64_t id, uint64_t node, player_choice *choice,
                       player_done *done, void *ctx, uint64_t n);
+/* Nobody is home any more, and the document alone says where the player stood. ERR_DENIED: that
+ * session is over already. */
+enum err player_leave(struct players *players, uint64_t id, uint64_t session_epoch,
+                      const struct stand *stood, player_done *done, void *ctx, uint64_t n);
 uint32_t players_under_way(const struct players *players);
 enum err player_decode(uint64_t id, const struct store_doc *doc,
                        struct player *out); /* also for tools */

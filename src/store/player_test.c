@@ -331,6 +331,47 @@ a_claim_that_is_not_wanted_writes_nothing(void **state)
     assert_int_equal(load(f)->player.version, 1);
 }
 
+static uint64_t
+leave_send(struct fixture *f, uint64_t session_epoch)
+{
+    uint64_t n = next(f);
+    struct stand stood = {.island = 4, .motion = {.x_mm = 8}};
+    assert_int_equal(player_leave(&f->players, ID, session_epoch, &stood, on_done, f, n), OK);
+    return n;
+}
+
+static void
+who_leaves_has_no_home(void **state)
+{
+    struct fixture *f = *state;
+    (void)create(f, "a");
+    uint64_t n = next(f);
+    assert_int_equal(player_claim(&f->players, ID, 3, choose_slot, on_done, f, n), OK);
+    assert_int_equal(settled(f, n)->result, OK);
+    assert_int_equal(settled(f, leave_send(f, 1))->result, ERR_DENIED); /* an older session */
+    assert_int_equal(load(f)->player.home.node, 3);
+    assert_int_equal(settled(f, leave_send(f, 2))->result, OK);
+    const struct player *p = &load(f)->player;
+    assert_int_equal(p->session_epoch, 2);
+    assert_int_equal(p->home.node, 0);
+    assert_int_equal(p->home.slot.page, 0);
+    assert_int_equal(p->home.stood.motion.x_mm, 8);
+}
+
+/* Whoever comes again at the same moment is at home afterwards. */
+static void
+leaving_does_not_undo_a_claim(void **state)
+{
+    struct fixture *f = *state;
+    (void)create(f, "a");
+    uint64_t gone = leave_send(f, 1), come = claim_send(f, 7);
+    desk_settle(f->desk);
+    assert_int_equal(f->answers[come].result, OK);
+    assert_true(f->answers[gone].result == OK || f->answers[gone].result == ERR_DENIED);
+    assert_int_equal(load(f)->player.home.node, 7);
+    assert_int_equal(load(f)->player.session_epoch, 2);
+}
+
 /* Two at once: the one that loses is asked again, with what the winner wrote. */
 static void
 whoever_loses_is_asked_again(void **state)
@@ -365,6 +406,8 @@ main(void)
         CASE(a_claim_says_where_the_place_is_kept),
         CASE(a_claim_that_is_not_wanted_writes_nothing),
         CASE(whoever_loses_is_asked_again),
+        CASE(who_leaves_has_no_home),
+        CASE(leaving_does_not_undo_a_claim),
         CASE(a_store_that_is_away_is_told),
         CASE(unknown_fields_are_kept),
         CASE(what_is_no_player_is_refused),

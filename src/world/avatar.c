@@ -383,6 +383,6 @@ avatar_input(struct world *w, uint32_t gate, const struct link_input *input)
     case INPUT_COMMAND: value_command(w, a, input); break;
     case INPUT_SHOW: show_begin(w, a, input); break;
     case INPUT_GONE: avatar_linger(w, index); break;
-    case INPUT_LEFT: avatar_remove(w, index); break;
+    case INPUT_LEFT: home_left(w, index); break;
     }
 }

@@ -45,7 +45,7 @@ drain_turn(struct world *w, int64_t now_ms)
             continue;
         }
         if (a->given_ms != 0 ? now_ms - a->given_ms >= DRAIN_STANDS_MS : a->lingering) {
-            avatar_remove(w, i);
+            home_left(w, i);
         } else if (a->given_ms == 0 && left > 0) {
             left = give(w, a, now_ms) ? left - 1 : 0;
         }
@@ -63,5 +63,5 @@ world_drained(const struct world *w)
 {
     bool at_rest = world_commands_under_way(w) == 0;
     return w->draining && at_rest && w->stats.players == 0 && w->entering.used == 0 &&
-           places_stats(w->places).dirty == 0;
+           w->leaving.used == 0 && places_stats(w->places).dirty == 0;
 }

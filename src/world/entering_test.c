@@ -149,6 +149,65 @@ test_two_claim_at_once(void **state)
     assert_true(went_on > 10); /* whoever lost said who has won */
 }
 
+/* ---- leaving ---- */
+
+static void
+test_who_left_is_at_home_nowhere(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    stand_at(c, 0, &who, (struct place){EDGE_MM, EDGE_MM});
+    struct player playing = document(c, who.player);
+    leave(c, 0, &who);
+    cluster_run(c, 300);
+    struct player gone = document(c, who.player);
+    assert_true(playing.home.node == c->homes[0].epoch && gone.home.node == 0);
+    assert_int_equal(gone.session_epoch, playing.session_epoch);
+    assert_int_equal(c->homes[0].world->slots.taken, 0);
+    /* Its slot is somebody else's, and still it comes back where it stood. */
+    struct link_home other = cluster_enter(c, 0, 12);
+    struct player now = document(c, other.player);
+    assert_true(now.home.slot.page == playing.home.slot.page &&
+                now.home.slot.slot == playing.home.slot.slot);
+    cluster_run(c, 1500);
+    struct answered a = enter(c, 1, ticket_of(&who, 13, ENTER_DECIDED));
+    assert_true(a.home);
+    assert_int_equal(a.at.code, SEOM__CODE__FINE);
+    assert_near(now_at(c, &a.at.motion), (struct place){EDGE_MM, EDGE_MM}, 1);
+}
+
+/* Whoever comes back in the moment of leaving: the document, the avatar and the slot agree. */
+static void
+test_comes_back_while_leaving(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        void *opened;
+        assert_int_equal(cluster_open_with(&opened, 2, seed, WORLD_MUTANT_NONE), 0);
+        struct cluster *c = opened;
+        uint32_t number = seed % 2;
+        struct link_home who = cluster_enter(c, 0, 11);
+        leave(c, 0, &who);
+        cluster_run(c, (int64_t)(seed % 4) * 5);
+        ask(c, number, ticket_of(&who, 12, ENTER_DECIDED));
+        cluster_run(c, 2000);
+        struct answered a = answer_of(&c->homes[number], 12);
+        assert_true(a.home);
+        assert_int_equal(a.at.session_epoch, 2);
+        struct player now = document(c, who.player);
+        struct world *w = c->homes[number].world;
+        const struct avatar *avatar = avatar_find(w, who.player);
+        assert_non_null(avatar);
+        assert_true(now.home.node == c->homes[number].epoch);
+        assert_true(slots_has(&w->slots, who.player, &now.home.slot));
+        assert_true(avatar->slot.page == now.home.slot.page &&
+                    avatar->slot.slot == now.home.slot.slot);
+        assert_int_equal(w->slots.taken, 1);
+        assert_int_equal(homes_of(c, who.player), 1);
+        cluster_close(&opened);
+    }
+}
+
 /* ---- sessions that go on ---- */
 
 static void
@@ -433,6 +492,8 @@ main(void)
         CASE(test_a_ticket_leads_to_the_home_that_lives, cluster_open),
         CASE(test_a_claim_elsewhere_ends_the_session, cluster_open),
         cmocka_unit_test(test_two_claim_at_once),
+        CASE(test_who_left_is_at_home_nowhere, cluster_open),
+        cmocka_unit_test(test_comes_back_while_leaving),
         CASE(test_goes_on_where_the_gate_saw_it, cluster_open),
         CASE(test_goes_back_to_the_home_that_lives, cluster_open),
         CASE(test_comes_back_after_the_death_of_its_home, cluster_open),

@@ -32,6 +32,76 @@ home_tell(struct world *w, const struct avatar *a, struct link_self self)
            home_send(w, a->gate, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
+/* ---- leaving ---- */
+
+#define LEAVING_MAX 64
+
+struct leaving {
+    uint64_t player;
+    struct place_slot slot;
+};
+
+void
+home_init(struct world *w)
+{
+    players_init(&w->leavers, &w->store, w->options.world_id, LEAVING_MAX);
+    pool_init(&w->leaving, sizeof(struct leaving), LEAVING_MAX, LEAVING_MAX);
+}
+
+void
+home_fini(struct world *w)
+{
+    players_fini(&w->leavers);
+    pool_fini(&w->leaving);
+}
+
+/* Whether somebody who is here, or on the way in, counts on the slot. */
+static bool
+slot_is_used(const struct world *w, const struct leaving *l)
+{
+    uint32_t index = map_get(&w->entering_by_player, l->player);
+    const struct entering *e = index == MAP_NONE ? NULL : pool_at(&w->entering, index);
+    return avatar_find(w, l->player) != NULL ||
+           (e != NULL && e->slot.page == l->slot.page && e->slot.slot == l->slot.slot);
+}
+
+static void
+left(void *ctx, uint64_t index, enum err result, const struct player *player)
+{
+    (void)player;
+    struct world *w = ctx;
+    const struct leaving *l = pool_at(&w->leaving, (uint32_t)index);
+    if (result == OK && !slot_is_used(w, l)) {
+        slots_give(&w->slots, l->player, &l->slot);
+    }
+    pool_give(&w->leaving, (uint32_t)index);
+}
+
+/* The place goes from the page into the document, so that the slot is free for somebody who plays
+ * (what is written each second stays few pages), and that nobody is home, so that placement draws
+ * anew. Where this fails, or too many leave at once, the page and the home are found as they are.
+ */
+void
+home_left(struct world *w, uint32_t avatar_index)
+{
+    const struct avatar *a = pool_at(&w->avatars, avatar_index);
+    int64_t now_ms = env_world_ms(w->env);
+    struct leaving leaving = {.player = a->id, .slot = a->slot};
+    struct stand stood = avatar_stand(a);
+    struct place at = motion_at(&stood.motion, now_ms);
+    uint64_t session_epoch = a->session_epoch;
+    uint32_t index;
+    avatar_remove(w, avatar_index);
+    stood.motion = (struct motion){.x_mm = at.x_mm, .y_mm = at.y_mm, .since_ms = now_ms};
+    if (pool_take(&w->leaving, &index) != OK) {
+        return;
+    }
+    *(struct leaving *)pool_at(&w->leaving, index) = leaving;
+    if (player_leave(&w->leavers, leaving.player, session_epoch, &stood, left, w, index) != OK) {
+        pool_give(&w->leaving, index);
+    }
+}
+
 /* The avatar goes, and nothing of it is kept: whoever is home now has its own page. */
 void
 home_replaced(struct world *w, struct avatar *a)

@@ -203,7 +203,9 @@ struct world {
     struct players players; /* operations on player/ documents */
     struct ids ids;
     struct slots slots;
-    struct places *places; /* owned */
+    struct places *places;  /* owned */
+    struct players leavers; /* operations of those who leave: never many, entering goes first */
+    struct pool leaving;    /* struct leaving of home.c */
     bool stopping, draining;
 
     /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
@@ -262,6 +264,10 @@ uint64_t peers_choose(struct world *w, const struct stand *stand);
 void drain_turn(struct world *w, int64_t now_ms);
 
 /* home.c */
+void home_init(struct world *w);
+void home_fini(struct world *w);
+/* The session is over and the avatar goes; its document says so as soon as it can. */
+void home_left(struct world *w, uint32_t avatar_index);
 void home_peer_down(struct world *w, uint32_t peer);
 void home_renamed(struct world *w, uint64_t node_epoch);
 /* Another home has claimed the player: the session here is over, nothing of it is written. The

@@ -49,6 +49,7 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
     slots_init(&w->slots, &w->store, w->options.world_id);
+    home_init(w);
     claims_init(w, topics_max);
     ghosts_init(w, GHOSTS_PER_PLAYER * w->options.players_max, topics_max);
     looks_init(w);
@@ -69,6 +70,7 @@ world_free(struct world **world)
     pool_fini(&w->looks);
     places_free(&w->places);
     slots_fini(&w->slots);
+    home_fini(w);
     players_fini(&w->players);
     store_fini(&w->store);
     map_fini(&w->avatar_by_id);
@@ -129,7 +131,7 @@ timer_due(struct world *w, const struct timer *timer)
 {
     switch (timer->kind) {
     case TIMER_CROSSING: avatar_crossed(w, timer->owner); break;
-    case TIMER_LINGER: avatar_remove(w, timer->owner); break;
+    case TIMER_LINGER: home_left(w, timer->owner); break;
     case TIMER_STEWARD: steward_due(w, timer->owner); break;
     }
 }
