@@ -567,6 +567,31 @@ test_farewells_end_with_their_home(void **state)
 }
 
 static void
+test_one_full_link_holds_up_nobody_else(void **state)
+{
+    struct scene *s = *state;
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    scene_play(s, 1, OTHER, scene_in(s, 5, 5));
+    two_homes(s);
+    go_player(s, A, 1, NODE_B);
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    scene_run(s, 50);
+    s->homes[A].full = s->homes[B].full = true;
+    say_move(s, 0, 7, scene_in(s, 5, 5));
+    say_move(s, 1, 8, scene_in(s, 5, 5));
+    s->homes[A].full = false;
+    scene_run(s, 50);
+    assert_int_equal(s->input.number, 8);
+    assert_int_equal(s->input_home, A);
+    assert_int_equal(s->homes[B].inputs, 0);
+    s->homes[B].full = false;
+    scene_run(s, 50);
+    assert_int_equal(s->homes[B].inputs, 1);
+    assert_int_equal(s->input.number, 7);
+    assert_int_equal(s->gate->inputs_owed, 0);
+}
+
+static void
 test_goodbyes_are_spread(void **state)
 {
     struct scene *s = *state;
@@ -639,6 +664,7 @@ main(void)
         TEST(test_a_drain_is_paced),
         TEST(test_leaving_while_resuming),
         TEST(test_farewells_end_with_their_home),
+        TEST(test_one_full_link_holds_up_nobody_else),
         TEST(test_goodbyes_are_spread),
         TEST(test_other_gates_are_told_first),
     };

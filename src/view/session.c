@@ -112,7 +112,7 @@ move(struct gate *g, uint32_t conn, const struct message_move *move)
     }
     g->stats.inputs_dropped += c->move_owed;
     g->inputs_owed += plays && !c->move_owed;
-    c->move_owed = true;
+    c->move_owed = g->hot[conn].owed = true;
 }
 
 static enum err
@@ -125,22 +125,29 @@ send_command(struct gate *g, const struct conn *c)
     return gate_tell(g, c->home, &m);
 }
 
+/* What a home refuses once it would refuse again: its others wait for the next turn. */
 static void
 send_owed_inputs(struct gate *g)
 {
+    bool full[HOMES_MAX] = {false};
     for (uint32_t i = 0; i < g->conns_high && g->inputs_owed > 0; i++) {
         struct conn *c = &g->conns[i];
-        if (g->hot[i].state != CONN_PLAYING) {
+        if (!g->hot[i].owed || g->hot[i].state != CONN_PLAYING) {
+            continue;
+        }
+        CHECK(c->home < HOMES_MAX);
+        if (full[c->home]) {
             continue;
         }
         if (c->move_owed && send_move(g, c) == OK) {
             c->move_owed = false;
             g->inputs_owed--;
         }
-        if (c->command_owed && send_command(g, c) == OK) {
+        if (c->command_owed && !c->move_owed && send_command(g, c) == OK) {
             c->command_owed = false;
             g->inputs_owed--;
         }
+        full[c->home] = g->hot[i].owed = c->move_owed || c->command_owed;
     }
 }
 
@@ -182,6 +189,7 @@ session_homeless(struct gate *g, uint32_t conn)
     g->inputs_owed -= owed_to(g, conn);
     c->move_owed = (int32_t)(c->move.move_no - c->move_heard) > 0;
     c->command_owed = c->command != POOL_NONE;
+    g->hot[conn].owed = c->move_owed || c->command_owed;
 }
 
 static void
@@ -281,7 +289,7 @@ command(struct gate *g, uint32_t conn, const Seom__Command *command)
     struct conn *c = &g->conns[conn];
     bool kept = keep_command(g, conn, command);
     if (kept && g->hot[conn].state == CONN_RESUMING) {
-        c->command_owed = true;
+        c->command_owed = g->hot[conn].owed = true;
         return;
     }
     if (kept && send_command(g, c) == OK) {

@@ -150,12 +150,13 @@ enum conn_state {
 
 /* Touched at every slot of every client: kept small and side by side. */
 struct conn_hot {
-    uint64_t dirty;   /* a bit per seen chunk with news */
-    uint8_t state;    /* enum conn_state */
-    bool urgent;      /* something of its own to say: SELF, island, forgets, fresh chunks */
-    bool crowd;       /* sees a crowded chunk: is served every tick */
-    bool out_pending; /* unsent bytes of ours */
-    uint32_t heard_s; /* mono seconds of the last whole frame */
+    uint64_t dirty;       /* a bit per seen chunk with news */
+    uint8_t state;        /* enum conn_state */
+    bool urgent : 1;      /* something of its own to say: SELF, island, forgets, fresh chunks */
+    bool crowd : 1;       /* sees a crowded chunk: is served every tick */
+    bool out_pending : 1; /* unsent bytes of ours */
+    bool owed : 1;        /* perhaps a move or a command, which its home was not told yet */
+    uint32_t heard_s;     /* mono seconds of the last whole frame */
 };
 
 struct conn {
