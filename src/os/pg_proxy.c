@@ -57,7 +57,7 @@ pair_close(struct pair *pair)
 static uint64_t
 budget_draw(struct pg_proxy *p)
 {
-    return p->randomly ? rand_next(&p->rand) >> (64 - 12 - rand_below(&p->rand, 6))
+    return p->randomly ? rand_next(&p->rand) >> (64 - 13 - rand_below(&p->rand, 5))
                        : PG_PROXY_NEVER;
 }
 
