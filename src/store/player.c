@@ -106,7 +106,8 @@ document_read(const Seom__PlayerDocument *document, uint64_t id, uint64_t versio
         .session_epoch = document->session_epoch,
         .home = {.node = document->home_node,
                  .slot = {.page = document->place_page, .slot = document->place_slot},
-                 .stood = stood_read(document->stood, id)},
+                 .stood = stood_read(document->stood, id),
+                 .claimant = document->claimant},
         .last_seq = document->last_seq,
         .last_hash = document->last_hash,
         .last_result_bytes = (uint32_t)document->last_res.len,
@@ -169,6 +170,7 @@ operation_write(struct players *players, uint64_t handle, Seom__PlayerDocument *
     stands.x_mm = stood->motion.x_mm;
     stands.y_mm = stood->motion.y_mm;
     document->home_node = o->home.node;
+    document->claimant = o->home.claimant;
     document->place_page = o->home.slot.page;
     document->place_slot = o->home.slot.slot;
     document->stood = stood->island == 0 ? NULL : &stands;

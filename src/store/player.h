@@ -24,6 +24,8 @@ struct player_home {
     uint64_t node;          /* 0: nobody is home */
     struct place_slot slot; /* page 0: none, or the place is kept as in older worlds */
     struct stand stood;     /* island 0: not known */
+    uint64_t claimant;      /* for whom it was claimed: by it a gate's claim whose answer was lost
+                               is known from somebody else's */
 };
 
 struct player {

@@ -237,11 +237,22 @@ standing(const struct stand *s, int64_t now_ms)
     return still;
 }
 
-/* Somebody else's session is newer than the one that wants to go on. */
-static bool
-is_outdated(const struct entering *e, const struct player *player, const struct avatar *a)
+/* The connection of a client, as all homes call it. */
+static uint64_t
+claimant_of(const struct world *w, const struct entering *e)
 {
-    if ((e->flags & ENTER_RESUME) == 0 || player->session_epoch <= e->known_epoch) {
+    uint64_t gate = e->gate == PEER_NONE ? 0 : w->peers[e->gate].node.epoch;
+    return rand_mix(gate, e->conn);
+}
+
+/* Somebody else's session is newer than the one that wants to go on. A newer one of the same
+ * connection is a claim whose answer its gate never heard. */
+static bool
+is_outdated(const struct world *w, const struct entering *e, const struct player *player,
+            const struct avatar *a)
+{
+    if ((e->flags & ENTER_RESUME) == 0 || player->session_epoch <= e->known_epoch ||
+        player->home.claimant == claimant_of(w, e)) {
         return false;
     }
     return a == NULL || (!a->lingering && !is_of_same_connection(e, a));
@@ -255,7 +266,7 @@ home_of(struct world *w, struct entering *e, const struct player *player)
     uint64_t here = w->options.node_epoch, node = here;
     bool elsewhere = player->home.node != here && is_home_elsewhere(w, player->home.node);
     bool decided = (e->flags & ENTER_DECIDED) != 0 && !w->draining;
-    bool outdated = is_outdated(e, player, a) && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED;
+    bool outdated = is_outdated(w, e, player, a) && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED;
     if (a == NULL && elsewhere && (!decided || outdated)) {
         return player->home.node;
     }
@@ -293,6 +304,7 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         return false;
     }
     home->stood = standing(&e->stand, now_ms);
+    home->claimant = claimant_of(w, e);
     return true;
 }
 
@@ -355,8 +367,7 @@ claim(struct world *w, uint32_t index)
 static struct stand
 spawn_of(const struct world *w, const struct entering *e)
 {
-    uint64_t gate = e->gate == PEER_NONE ? 0 : w->peers[e->gate].node.epoch;
-    return spawn_stand(w, e->island_wish, rand_mix(gate, e->conn));
+    return spawn_stand(w, e->island_wish, claimant_of(w, e));
 }
 
 /* What was saved before this process began is told as of the last saved world time, so that nobody
@@ -480,7 +491,8 @@ create(struct world *w, uint32_t index)
 {
     struct entering *e = pool_at(&w->entering, index);
     struct player_home home = {.node = w->options.node_epoch,
-                               .stood = standing(&e->stand, env_world_ms(w->env))};
+                               .stood = standing(&e->stand, env_world_ms(w->env)),
+                               .claimant = claimant_of(w, e)};
     entering_move(w, e, ENTERING_CREATE);
     if (!take_slot(w, e, &home.slot) ||
         player_create(&w->players, e->player, (struct slice){0}, &home, claimed, w,
