@@ -36,6 +36,7 @@ enter_of(const struct gate *g, uint32_t conn)
     const struct conn *c = &g->conns[conn];
     struct link_message m = {.kind = LINK_ENTER,
                              .as.enter = {.conn = conn_handle(g, conn),
+                                          .sent_ms = env_world_ms(g->env),
                                           .flags = c->way.decided ? ENTER_DECIDED : 0,
                                           .island = c->island,
                                           .ticket_bytes = c->ticket_bytes}};

@@ -8,7 +8,7 @@
 #define SEOM_VIEW_GATE_FIXTURE_H
 
 #include "base/rand.h"
-#include "client/replica.h"
+#include "view/fixture_client.h"
 #include "view/state.h"
 #include "world/island_make.h"
 #include <setjmp.h>
@@ -19,36 +19,11 @@
 
 #include <cmocka.h>
 
-#define SCENE_CLIENTS   128
-#define SCENE_PEOPLE    2048
-#define SCENE_TOPICS    8192
-#define SCENE_ISLAND    1
-#define SCENE_SLOTS     8192 /* of 10 ms: how long a scene lasts */
-#define SCENE_START_US  INT64_C(10000000)
-#define SCENE_TAKES_ALL SIZE_MAX
-#define SCENE_BYTES     (256 * 1024)
-
-/* What a client got. */
-struct scene_client {
-    bool open;
-    size_t room; /* what its socket still takes */
-    bool wants_writable;
-    uint64_t density_islands; /* a bit per island that was told; and of the last one: */
-    uint32_t density_people, density_cells, density_cell_m;
-    uint32_t sends; /* gathered sends of which something was taken */
-    size_t used;    /* bytes of frames that are not whole yet */
-    uint8_t *bytes; /* owned */
-    struct replica replica;
-    uint32_t welcomes, answers, results, pongs, goodbyes;
-    uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
-    uint32_t code, retry_ms; /* of the good-bye */
-    uint32_t answer_number, answer_code, result_code;
-    uint32_t lobbies, lobby_code, lobby_retry_ms, changes, changed_what;
-    size_t shown_bytes; /* of the last answer */
-    uint64_t entity;
-    uint8_t self_flags;
-    uint32_t slot_bytes[SCENE_SLOTS]; /* of batches */
-};
+#define SCENE_CLIENTS  128
+#define SCENE_PEOPLE   2048
+#define SCENE_TOPICS   8192
+#define SCENE_ISLAND   1
+#define SCENE_START_US INT64_C(10000000)
 
 struct scene_person {
     uint64_t id;
@@ -128,154 +103,6 @@ scene_ms(struct scene *s)
     return scene_world_ms(s);
 }
 
-/* What a client is told */
-
-static inline void
-scene_client_range(struct scene *s, struct scene_client *c, const struct record *r)
-{
-    struct range_reader rr;
-    struct record_motion m;
-    const struct seom_entity *known;
-    int64_t quiet_ms;
-    uint64_t gone;
-    range_open(&rr, r);
-    replica_range_begin(&c->replica);
-    while (range_next(&rr, &m)) {
-        assert_int_equal(
-            replica_range_entry(&c->replica, &r->as.range, &m, scene_ms(s), &known, &quiet_ms), OK);
-    }
-    while ((gone = replica_range_gone(&c->replica, &r->as.range)) != 0) {
-        replica_drop(&c->replica, gone);
-    }
-    c->ranges++;
-}
-
-static inline void
-scene_client_record(struct scene *s, struct scene_client *c, const struct record *r)
-{
-    const struct seom_entity *known;
-    int64_t quiet_ms;
-    uint64_t gone;
-    uint32_t cursor = 0;
-    switch (r->kind) {
-    case RECORD_MOTION:
-        assert_int_equal(replica_motion(&c->replica, &r->as.motion, scene_ms(s), &known, &quiet_ms),
-                         OK);
-        c->motions++;
-        break;
-    case RECORD_LEAVE:
-        replica_leave(&c->replica, r->entity, r->cx, r->cy);
-        c->leaves++;
-        break;
-    case RECORD_SAY: c->says++; break;
-    case RECORD_FORGET:
-        while ((gone = replica_any_in_chunk(&c->replica, r->cx, r->cy)) != 0) {
-            replica_drop(&c->replica, gone);
-        }
-        c->forgets++;
-        break;
-    case RECORD_RANGE: scene_client_range(s, c, r); break;
-    case RECORD_SELF:
-        c->selfs++;
-        c->self_flags = r->as.self.flags;
-        break;
-    case RECORD_THING:
-        assert_int_equal(replica_thing(&c->replica, &r->as.thing, scene_ms(s), &known), OK);
-        c->things++;
-        break;
-    case RECORD_DENSITY:
-        c->densities++;
-        c->density_islands |= UINT64_C(1) << (r->as.density.island % 64);
-        c->density_people = 0;
-        c->density_cells = r->as.density.count;
-        c->density_cell_m = r->as.density.cell_m;
-        for (uint16_t i = 0; i < r->as.density.count; i++) {
-            c->density_people += density_at(r->as.density.cells, i).people;
-        }
-        break;
-    case RECORD_ISLAND:
-        while ((known = replica_next(&c->replica, &cursor)) != NULL) {
-            replica_drop(&c->replica, known->entity);
-        }
-        c->islands++;
-        break;
-    case RECORD_OWNED: fail_msg("a client is told what gates keep"); break;
-    }
-}
-
-static inline void
-scene_client_message(struct scene_client *c, struct slice frame)
-{
-    struct message_arena arena;
-    const Seom__ServerMessage *m;
-    assert_int_equal(message_read_server(frame, &arena, &m), OK);
-    if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_WELCOME) {
-        c->welcomes++;
-        c->entity = m->welcome->entity;
-    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_ANSWER) {
-        c->answers++;
-        c->answer_number = m->answer->number;
-        c->answer_code = m->answer->code;
-        c->shown_bytes =
-            m->answer->what_case == SEOM__ANSWER__WHAT_SHOWN ? m->answer->shown.len : 0;
-    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_RESULT) {
-        c->results++;
-        c->result_code = m->result->code;
-    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_GOODBYE) {
-        c->goodbyes++;
-        c->code = m->goodbye->code;
-        c->retry_ms = m->goodbye->retry_after_ms;
-    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_LOBBY) {
-        c->lobbies++;
-        c->lobby_code = m->lobby->code;
-        c->lobby_retry_ms = m->lobby->retry_after_ms;
-    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_CHANGED) {
-        c->changes++;
-        c->changed_what = m->changed->what;
-    } else {
-        assert_int_equal(m->what_case, SEOM__SERVER_MESSAGE__WHAT_PONG);
-        c->pongs++;
-    }
-}
-
-static inline void
-scene_client_frame(struct scene *s, struct scene_client *c, struct slice frame)
-{
-    assert_true(frame.bytes > 0);
-    if (frame.at[0] == FRAME_FORMAT_MESSAGE) {
-        scene_client_message(c, frame);
-        return;
-    }
-    assert_int_equal(frame.at[0], FRAME_FORMAT_BATCH);
-    int64_t slot = (s->now_us - SCENE_START_US) / GATE_SLOT_US;
-    assert_true(slot < SCENE_SLOTS);
-    c->slot_bytes[slot] += (uint32_t)frame.bytes + 4;
-    struct reader in = reader_over(frame.at + 1, frame.bytes - 1);
-    struct record r;
-    while (reader_left(&in) > 0) {
-        assert_int_equal(batch_next(&in, scene_ms(s), &r), OK);
-        scene_client_record(s, c, &r);
-    }
-}
-
-/* Length-prefixed frames; what is not whole stays. */
-static inline void
-scene_client_frames(struct scene *s, struct scene_client *c)
-{
-    size_t at = 0;
-    while (c->used - at >= 4) {
-        struct reader in = reader_over(c->bytes + at, 4);
-        uint32_t bytes = read_u32(&in);
-        if (c->used - at - 4 < bytes) {
-            break;
-        }
-        scene_client_frame(s, c, (struct slice){.at = c->bytes + at + 4, .bytes = bytes});
-        at += 4 + bytes;
-    }
-    memmove(c->bytes, c->bytes + at, c->used - at);
-    c->used -= at;
-}
-
 static inline enum err
 scene_conn_send(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t count, size_t *taken)
 {
@@ -298,7 +125,7 @@ scene_conn_send(void *ctx, uint32_t conn, const struct slice *pieces, uint32_t c
     }
     c->sends += *taken > 0;
     if (s->gate->conns[conn].framing.kind == FRAME_TCP) {
-        scene_client_frames(s, c);
+        scene_client_frames(c, scene_ms(s), (s->now_us - SCENE_START_US) / GATE_SLOT_US);
     }
     return OK;
 }
