@@ -19,6 +19,7 @@
 #define USER            "seom"
 #define CONNECTIONS     "200"
 #define PID_FILE_MAX    4096
+#define PATH_BYTES      8192
 #define ADDRESS_ESCAPED "%%%02X"
 
 /* ---- finding ---- */
@@ -47,13 +48,23 @@ postgres_find(char out[ENGINES_PATH_MAX])
     return fine;
 }
 
+/* In PATH, or where tools/install.sh puts it: tools/ beside this very program. */
 static bool
 program_find(const char *name, char out[ENGINES_PATH_MAX])
 {
-    static const char *const directories[] = {"/usr/bin", "/usr/local/bin", "/usr/sbin"};
-    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
-        snprintf(out, ENGINES_PATH_MAX, "%s/%s", directories[i], name);
-        if (access(out, X_OK) == 0)
+    char own[ENGINES_PATH_MAX], path[PATH_BYTES];
+    const char *given = getenv("PATH");
+    ssize_t bytes = readlink("/proc/self/exe", own, sizeof own - 1);
+    own[bytes < 0 ? 0 : bytes] = 0;
+    char *file = strrchr(own, '/');
+    if (file != NULL)
+        *file = 0;
+    snprintf(path, sizeof path, "%s:/usr/bin:/usr/local/bin:%s/tools", given == NULL ? "" : given,
+             own);
+    char *rest = path, *directory;
+    while ((directory = strsep(&rest, ":")) != NULL) {
+        int n = snprintf(out, ENGINES_PATH_MAX, "%s/%s", directory, name);
+        if (directory[0] == '/' && n < ENGINES_PATH_MAX && access(out, X_OK) == 0)
             return true;
     }
     return false;
@@ -120,13 +131,13 @@ engines_find(struct engines *e, const char *data, bool postgres, bool etcd,
     snprintf(e->etcd, sizeof e->etcd, "%s/etcd", data);
     if (etcd && !program_find("etcd", e->etcd_program)) {
         snprintf(why, ENGINES_WHY_MAX,
-                 "etcd is not installed (apt-get install etcd-server, or ./run cluster does it), "
+                 "etcd is not installed (apt-get install etcd-server; ./run cluster does it), "
                  "and none was given with --directory");
         return ERR_NOT_FOUND;
     }
     if (postgres && !postgres_find(e->postgres_bin)) {
         snprintf(why, ENGINES_WHY_MAX,
-                 "PostgreSQL is not installed (apt-get install postgresql-15, or ./run cluster "
+                 "PostgreSQL is not installed (apt-get install postgresql-15; ./run cluster "
                  "does it), and none was given with --store");
         return ERR_NOT_FOUND;
     }
@@ -143,7 +154,7 @@ initdb_launch(const struct engines *e, const char *into, struct launch *launch)
         "-U", USER, "-A", "trust", "--no-locale", "--encoding", "UTF8", "--no-instructions"};
     *launch = (struct launch){.uid = e->uid, .gid = e->gid};
     snprintf(launch->program, sizeof launch->program, "%s/initdb", e->postgres_bin);
-    launch_add(launch, "initdb");
+    launch_add(launch, "%s", launch->program); /* it finds postgres beside itself */
     launch_add(launch, "-D");
     launch_add(launch, "%s", into);
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
@@ -191,8 +202,8 @@ engines_postgres_launch(const struct engines *e, struct launch *launch)
     snprintf(launch->program, sizeof launch->program, "%s/postgres", e->postgres_bin);
     launch->uid = e->uid;
     launch->gid = e->gid;
-    launch->death_signal = SIGINT; /* it ends its sessions, and then itself */
-    launch_add(launch, "postgres");
+    launch->death_signal = SIGINT;             /* it ends its sessions, and then itself */
+    launch_add(launch, "%s", launch->program); /* by its first argument it finds its own files */
     launch_add(launch, "-D");
     launch_add(launch, "%s", e->postgres);
     launch_add(launch, "-c");
