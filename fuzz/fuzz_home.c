@@ -232,8 +232,9 @@ static void
 enter(struct home *h, struct reader *in)
 {
     uint32_t gate = extreme_below(in, GATES);
-    struct link_message m = {.kind = LINK_ENTER,
-                             .as.enter = {.conn = 1 + extreme_u64(in) % UINT64_MAX}};
+    struct link_message m = {
+        .kind = LINK_ENTER,
+        .as.enter = {.conn = 1 + extreme_u64(in) % UINT64_MAX, .sent_ms = env_world_ms(&h->env)}};
     uint8_t ticket = read_u8(in);
     m.as.enter.island = extreme_u32(in);
     if (ticket < SESSIONS) {
@@ -514,8 +515,9 @@ static void
 resume(struct home *h, struct reader *in)
 {
     uint32_t gate = extreme_below(in, GATES);
-    struct link_message m = {.kind = LINK_ENTER,
-                             .as.enter = {.conn = 1 + extreme_u64(in) % UINT64_MAX}};
+    struct link_message m = {
+        .kind = LINK_ENTER,
+        .as.enter = {.conn = 1 + extreme_u64(in) % UINT64_MAX, .sent_ms = env_world_ms(&h->env)}};
     struct link_enter *e = &m.as.enter;
     const struct session *s = session(h, in);
     e->flags = read_u8(in);

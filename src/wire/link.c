@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MOTION_BYTES       22
-#define ENTER_HEAD_BYTES   46
+#define ENTER_HEAD_BYTES   54
 #define GO_BYTES           33
 #define HOME_BYTES         104
 #define INPUT_HEAD_BYTES   69
@@ -77,7 +77,8 @@ enter_head(const struct link_enter *e, uint8_t *at)
     store_u64(at + 14, e->session_epoch);
     at[22] = e->look;
     store_motion(at + 23, &e->motion);
-    at[45] = e->ticket_bytes;
+    store_u64(at + 45, (uint64_t)e->sent_ms);
+    at[53] = e->ticket_bytes;
     memcpy(at + ENTER_HEAD_BYTES, e->ticket, e->ticket_bytes);
     return ENTER_HEAD_BYTES + (size_t)e->ticket_bytes;
 }
@@ -256,9 +257,11 @@ enter_read(const uint8_t *at, struct slice tail, struct link_enter *e)
     e->island = load_u32(at + 10);
     e->session_epoch = load_u64(at + 14);
     e->look = at[22];
-    e->ticket_bytes = at[45];
-    if (e->conn == 0 || e->flags > (ENTER_RESUME | ENTER_DECIDED) ||
-        e->ticket_bytes > sizeof e->ticket || tail.bytes != e->ticket_bytes) {
+    e->sent_ms = (int64_t)load_u64(at + 45);
+    e->ticket_bytes = at[53];
+    if (e->conn == 0 || e->sent_ms < 0 || e->sent_ms > WORLD_MS_MAX ||
+        e->flags > (ENTER_RESUME | ENTER_DECIDED) || e->ticket_bytes > sizeof e->ticket ||
+        tail.bytes != e->ticket_bytes) {
         return ERR_FORMAT;
     }
     if ((e->flags & ENTER_RESUME) != 0 && (!island_is_sound(e->island) || e->ticket_bytes == 0)) {

@@ -54,8 +54,13 @@ enum enter_flag {
     ENTER_DECIDED = 2, /* somebody chose this home: claim, do not send it on */
 };
 
+/* An ENTER that waited for longer is not answered by a claim: whoever sent it asks others by now.
+ */
+#define ENTER_VALID_MS 5000
+
 struct link_enter {
     uint64_t conn;          /* the gate's handle */
+    int64_t sent_ms;        /* world time */
     uint8_t flags;          /* enum enter_flag */
     uint32_t island;        /* wish, 0 = none; resume: where it stands */
     uint64_t session_epoch; /* resume: the highest the gate knows */

@@ -42,6 +42,7 @@ samples_fill(struct samples *s)
          .as.enter = {.conn = 7,
                       .flags = ENTER_RESUME | ENTER_DECIDED,
                       .island = 3,
+                      .sent_ms = INT64_C(1) << 41,
                       .session_epoch = 5,
                       .look = 1,
                       .motion = motion,
@@ -141,7 +142,8 @@ assert_session_equal(const struct link_message *x, const struct link_message *y)
 {
     if (x->kind == LINK_ENTER) {
         const struct link_enter *a = &x->as.enter, *b = &y->as.enter;
-        SAME(conn), SAME(flags), SAME(island), SAME(session_epoch), SAME(look), SAME(ticket_bytes);
+        SAME(conn), SAME(sent_ms), SAME(flags), SAME(island), SAME(session_epoch), SAME(look);
+        SAME(ticket_bytes);
         assert_motion_equal(&a->motion, &b->motion);
         assert_memory_equal(a->ticket, b->ticket, sizeof a->ticket);
     } else if (x->kind == LINK_GO) {
@@ -254,12 +256,12 @@ test_hostile_fields(void **state)
     static const struct {
         uint8_t message, offset, value;
     } faults[] = {
-        {0, 0, 0},   {0, 0, 10},   {0, 1, 0},    {0, 9, 4},  {0, 13, 255}, {0, 44, 255},
-        {0, 45, 30}, {0, 45, 65},  {1, 0, 3},    {1, 1, 0},  {2, 9, 0},    {2, 1, 7},
-        {3, 1, 0},   {3, 72, 255}, {4, 25, 0},   {4, 25, 8}, {4, 60, 255}, {6, 17, 0},
-        {6, 17, 8},  {6, 49, 255}, {8, 9, 2},    {8, 10, 2}, {8, 11, 1},   {8, 13, 2},
-        {8, 9, 1},   {8, 19, 0},   {8, 22, 128}, {9, 9, 2},  {10, 5, 0},   {10, 25, 2},
-        {11, 1, 34}, {11, 5, 1},   {11, 12, 2},
+        {0, 0, 0},   {0, 0, 10},  {0, 1, 0},    {0, 9, 4},    {0, 13, 255}, {0, 44, 255},
+        {0, 53, 30}, {0, 53, 65}, {0, 52, 255}, {1, 0, 3},    {1, 1, 0},    {2, 9, 0},
+        {2, 1, 7},   {3, 1, 0},   {3, 72, 255}, {4, 25, 0},   {4, 25, 8},   {4, 60, 255},
+        {6, 17, 0},  {6, 17, 8},  {6, 49, 255}, {8, 9, 2},    {8, 10, 2},   {8, 11, 1},
+        {8, 13, 2},  {8, 9, 1},   {8, 19, 0},   {8, 22, 128}, {9, 9, 2},    {10, 5, 0},
+        {10, 25, 2}, {11, 1, 34}, {11, 5, 1},   {11, 12, 2},
     };
 
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {

@@ -311,8 +311,12 @@ static inline void
 cluster_hear(struct cluster *c, uint32_t number, const struct link_message *m)
 {
     uint8_t bytes[LINK_HEAD_MAX + 4096];
-    size_t n = link_head(m, bytes);
-    struct slice tail = link_tail(m);
+    struct link_message now = *m;
+    if (m->kind == LINK_ENTER && m->as.enter.sent_ms == 0) {
+        now.as.enter.sent_ms = c->time.now_us / 1000;
+    }
+    size_t n = link_head(&now, bytes);
+    struct slice tail = link_tail(&now);
     assert_true(n + tail.bytes <= sizeof bytes);
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);

@@ -295,6 +295,10 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         e->stand = avatar_stand(a);
     }
     e->target = home_of(w, e, player);
+    if (now_ms > e->valid_until_ms) {
+        e->code = SEOM__CODE__RETRY_AFTER;
+        e->target = 0;
+    }
     if (e->target != w->options.node_epoch) {
         return false;
     }
@@ -570,6 +574,7 @@ step_aside(struct world *w, struct entering *older, uint32_t gate, const struct 
     older->conn = enter->conn;
     older->flags = enter->flags;
     older->known_epoch = enter->session_epoch;
+    older->valid_until_ms = enter->sent_ms + ENTER_VALID_MS;
 }
 
 /* Each new guest is a document for good: how many come in a second has a limit. */
@@ -602,6 +607,10 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
         refuse(w, gate, enter->conn, SEOM__CODE__SERVER_STOPS);
         return;
     }
+    if (env_world_ms(w->env) > enter->sent_ms + ENTER_VALID_MS) {
+        refuse(w, gate, enter->conn, SEOM__CODE__RETRY_AFTER);
+        return;
+    }
     if (enter->ticket_bytes > 0 &&
         (ticket_read(bytes, w->options.ticket_key, &t) != OK || t.world != w->options.world_id)) {
         refuse(w, gate, enter->conn, SEOM__CODE__BAD_TICKET);
@@ -615,6 +624,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
     struct entering wanted = {.gate = gate,
                               .conn = enter->conn,
                               .flags = enter->flags,
+                              .valid_until_ms = enter->sent_ms + ENTER_VALID_MS,
                               .known_epoch = enter->session_epoch,
                               .player = t.player,
                               .island_wish = enter->island};
