@@ -66,6 +66,24 @@ enum requests_op {
     REQUESTS_OPS
 };
 
+/* And of fuzz_mesh; the first byte says whether it is a home (even) or a gate. */
+enum mesh_op {
+    MESH_OP_STEP,    /* [how long] */
+    MESH_OP_ACCEPT,  /* somebody dials in */
+    MESH_OP_LINK,    /* [node]: dials in and greets */
+    MESH_OP_HELLO,   /* [line, node] */
+    MESH_OP_WELCOME, /* [line] */
+    MESH_OP_FRAME,   /* [line, kind, ...]: well made */
+    MESH_OP_RAW,     /* [line, bytes] */
+    MESH_OP_BREAK,   /* [line, refused] */
+    MESH_OP_DIALLED, /* [line] */
+    MESH_OP_ROOM,    /* [line, bytes]: so much of what is said is taken */
+    MESH_OP_SEND,    /* [kind, bytes, peer] */
+    MESH_OP_BOOK,    /* [node, removed] */
+    MESH_OP_SELF,    /* [renamed] */
+    MESH_OPS
+};
+
 static inline uint32_t
 extreme_below(struct reader *in, uint32_t limit)
 {

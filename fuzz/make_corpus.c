@@ -676,6 +676,63 @@ make_requests(void)
     }
 }
 
+/* An operation with its arguments, each a byte. */
+static void
+mesh_op(struct writer *w, enum mesh_op op, const char *arguments, size_t n)
+{
+    write_u8(w, (uint8_t)op);
+    write_bytes(w, arguments, n);
+}
+
+/* A node is n: n % 32 + 990 is its epoch, n / 32 its role, n % 6 its index. A frame is its kind - 1
+ * and what fuzz_mesh reads of it. */
+static void
+make_mesh(void)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_over(bytes, sizeof bytes);
+    write_u8(&w, 0);
+    mesh_op(&w, MESH_OP_LINK, "\x01", 1);
+    mesh_op(&w, MESH_OP_LINK, "\x22", 1);
+    mesh_op(&w, MESH_OP_STEP, "\x02", 1);
+    mesh_op(&w, MESH_OP_SEND, "\x06\xc8\0\0\0\0", 6);
+    mesh_op(&w, MESH_OP_FRAME, "\0\x0a\x09\x06", 4);
+    mesh_op(&w, MESH_OP_BREAK, "\x01\0", 2);
+    mesh_op(&w, MESH_OP_STEP, "\x06", 1);
+    save("mesh", "linked", bytes, writer_used(&w));
+    w = writer_over(bytes, sizeof bytes);
+    write_u8(&w, 0);
+    mesh_op(&w, MESH_OP_LINK, "\x01", 1);
+    mesh_op(&w, MESH_OP_LINK, "\x02", 1);
+    mesh_op(&w, MESH_OP_BREAK, "\x01\0", 2);
+    mesh_op(&w, MESH_OP_STEP, "\x01", 1);
+    mesh_op(&w, MESH_OP_FRAME, "\0\x07\x02\0", 4); /* seen */
+    mesh_op(&w, MESH_OP_FRAME, "\0\x08\x02", 3);   /* dead */
+    mesh_op(&w, MESH_OP_FRAME, "\0\x06\x02", 3);   /* asked */
+    mesh_op(&w, MESH_OP_STEP, "\x06", 1);
+    save("mesh", "death", bytes, writer_used(&w));
+    w = writer_over(bytes, sizeof bytes);
+    write_u8(&w, 0);
+    mesh_op(&w, MESH_OP_ACCEPT, "", 0);
+    mesh_op(&w, MESH_OP_HELLO, "\0\x01", 2);
+    mesh_op(&w, MESH_OP_FRAME, "\0\x02\x06", 3);
+    mesh_op(&w, MESH_OP_STEP, "\x02", 1);
+    mesh_op(&w, MESH_OP_ACCEPT, "", 0);
+    mesh_op(&w, MESH_OP_HELLO, "\x01\x0a", 2);
+    mesh_op(&w, MESH_OP_WELCOME, "\x01", 1);
+    save("mesh", "refused", bytes, writer_used(&w));
+    w = writer_over(bytes, sizeof bytes);
+    write_u8(&w, 1);
+    mesh_op(&w, MESH_OP_STEP, "\x01", 1);
+    mesh_op(&w, MESH_OP_DIALLED, "\0", 1);
+    mesh_op(&w, MESH_OP_HELLO, "\0\x01", 2);
+    mesh_op(&w, MESH_OP_WELCOME, "\0", 1);
+    mesh_op(&w, MESH_OP_FRAME, "\0\x05\x02", 3); /* the book */
+    mesh_op(&w, MESH_OP_ROOM, "\0\0", 2);
+    mesh_op(&w, MESH_OP_STEP, "\x07", 1);
+    save("mesh", "gate", bytes, writer_used(&w));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -699,5 +756,6 @@ main(int argc, char **argv)
     make_documents();
     make_envelopes();
     make_requests();
+    make_mesh();
     return 0;
 }
