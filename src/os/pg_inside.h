@@ -162,7 +162,9 @@ struct pg_store {
 /* pg_store.c */
 void pg_report(struct pg_store *store, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void pg_call_answer(struct pg_store *store, struct pg_call *call, enum store_result result,
+/* group: whose result holds what a get or a scan found; NULL: nothing. The call stays the caller's.
+ */
+void pg_call_answer(struct pg_store *store, const struct pg_call *call, enum store_result result,
                     const struct pg_group *group);
 
 /* pg_queue, in pg_group.c */

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "os/pg_inside.h"
 #include "os/process.h"
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -143,11 +144,12 @@ group_answer(struct pg_line *line, struct pg_group *group, const enum store_resu
     for (uint32_t i = 0; i < group->count; i++) {
         struct pg_call *call = group->calls[i];
         enum store_result result = all != NULL ? *all : call->result;
+        pg_call_answer(store, call, result, group);
         if (call->kind == PG_CALL_COMMIT && result == STORE_OK) {
             written += call->count;
             pg_hints_add(store, call);
         }
-        pg_call_answer(store, call, result, group);
+        free(call);
     }
     store->stats.documents += written;
     PQclear(group->result);

@@ -142,7 +142,7 @@ commit_count(struct pg_store *store, enum store_result result)
 }
 
 void
-pg_call_answer(struct pg_store *store, struct pg_call *call, enum store_result result,
+pg_call_answer(struct pg_store *store, const struct pg_call *call, enum store_result result,
                const struct pg_group *group)
 {
     CHECK(store->under_way > 0 && store->queued_bytes >= call->bytes);
@@ -167,7 +167,6 @@ pg_call_answer(struct pg_store *store, struct pg_call *call, enum store_result r
         store->done.committed(store->done.ctx, call->token, result);
         break;
     }
-    free(call);
 }
 
 /* ---- the port ---- */
@@ -330,8 +329,11 @@ wait_us(const struct pg_store *store, const struct pg_queue *queue)
 static void
 queue_expire(struct pg_store *store, struct pg_queue *queue, int64_t now_us)
 {
-    while (queue->first != NULL && now_us - queue->first->asked_us >= wait_us(store, queue))
-        pg_call_answer(store, pg_queue_take(queue), STORE_UNAVAILABLE, NULL);
+    while (queue->first != NULL && now_us - queue->first->asked_us >= wait_us(store, queue)) {
+        struct pg_call *call = pg_queue_take(queue);
+        pg_call_answer(store, call, STORE_UNAVAILABLE, NULL);
+        free(call);
+    }
 }
 
 static void

@@ -416,6 +416,24 @@ cut_at_every_point_nothing_is_told_that_is_not_so(void **state)
 
 /* ---- several ---- */
 
+/* Nodes that start together find nothing there, each of them. */
+static void
+several_make_the_tables_at_once(void **state)
+{
+    (void)state;
+    struct side *sides[4];
+    pg_fixture_query(&server, "DROP SCHEMA seom CASCADE");
+    for (uint32_t i = 0; i < 4; i++)
+        sides[i] = side_open(server.address, (struct pg_store_options){0});
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(put(sides[i], "0001/a/1", i, "x"), STORE_OK);
+        assert_int_equal(sides[i]->warnings, 1); /* the server of tests has its fsync off */
+    }
+    assert_int_equal(pg_fixture_query(&server, "SELECT count(*) FROM seom.format"), 1);
+    for (uint32_t i = 0; i < 4; i++)
+        side_close(sides[i]);
+}
+
 static void
 a_commit_is_told_to_who_watches_elsewhere(void **state)
 {
@@ -520,6 +538,7 @@ main(void)
         CASE(who_does_not_answer_in_time_is_left),
         CASE(without_a_server_everything_is_unavailable),
         CASE(cut_at_every_point_nothing_is_told_that_is_not_so),
+        CASE(several_make_the_tables_at_once),
         CASE(a_commit_is_told_to_who_watches_elsewhere),
         CASE(groups_of_several_engines_do_not_block_each_other),
     };
