@@ -521,6 +521,7 @@ resume(struct home *h, struct reader *in)
     struct link_enter *e = &m.as.enter;
     const struct session *s = session(h, in);
     e->flags = read_u8(in);
+    e->sent_ms = read_u8(in) < 200 ? e->sent_ms : (int64_t)extreme_u64(in);
     e->session_epoch = read_u8(in) < 200 ? s->epoch : extreme_u64(in);
     e->island = extreme_u32(in);
     e->look = (uint8_t)extreme_u32(in);

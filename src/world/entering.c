@@ -237,6 +237,13 @@ standing(const struct stand *s, int64_t now_ms)
     return still;
 }
 
+/* sent_ms is whatever the gate says. */
+static bool
+is_old(int64_t now_ms, int64_t sent_ms)
+{
+    return sent_ms < now_ms - ENTER_VALID_MS;
+}
+
 /* The connection of a client, as all homes call it. */
 static uint64_t
 claimant_of(const struct world *w, const struct entering *e)
@@ -295,7 +302,7 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         e->stand = avatar_stand(a);
     }
     e->target = home_of(w, e, player);
-    if (now_ms > e->valid_until_ms) {
+    if (is_old(now_ms, e->sent_ms)) {
         e->code = SEOM__CODE__RETRY_AFTER;
         e->target = 0;
     }
@@ -574,7 +581,7 @@ step_aside(struct world *w, struct entering *older, uint32_t gate, const struct 
     older->conn = enter->conn;
     older->flags = enter->flags;
     older->known_epoch = enter->session_epoch;
-    older->valid_until_ms = enter->sent_ms + ENTER_VALID_MS;
+    older->sent_ms = enter->sent_ms;
 }
 
 /* Each new guest is a document for good: how many come in a second has a limit. */
@@ -607,7 +614,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
         refuse(w, gate, enter->conn, SEOM__CODE__SERVER_STOPS);
         return;
     }
-    if (env_world_ms(w->env) > enter->sent_ms + ENTER_VALID_MS) {
+    if (is_old(env_world_ms(w->env), enter->sent_ms)) {
         refuse(w, gate, enter->conn, SEOM__CODE__RETRY_AFTER);
         return;
     }
@@ -624,7 +631,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
     struct entering wanted = {.gate = gate,
                               .conn = enter->conn,
                               .flags = enter->flags,
-                              .valid_until_ms = enter->sent_ms + ENTER_VALID_MS,
+                              .sent_ms = enter->sent_ms,
                               .known_epoch = enter->session_epoch,
                               .player = t.player,
                               .island_wish = enter->island};
