@@ -217,6 +217,7 @@ all_are_up(struct cluster *c, int64_t now_us)
     }
     c->phase = CLUSTER_RUNNING;
     c->was_up = true;
+    cluster_page_write(c, now_us); /* whoever was told that all is up finds it so */
     output_progress("all is up (%.1f s)", seconds);
     tell_where(c, page, gates);
     json_t *told = json_pack("{s:s, s:s, s:o, s:f, s:i}", "data", c->data, "http", page, "gates",

@@ -118,13 +118,14 @@ keeper_died(struct keeper *k, const char *cause)
     k->member.failures = lived_us >= SUPERVISE_LIVED_US ? 0 : k->member.failures + 1;
     int64_t pause_us = backoff_us(k->member.failures);
     keeper_move(k, MEMBER_WAITS, now_us + pause_us);
+    char *log = log_path(k);
     if (k->member.failures < FAILURES_TOLD) {
-        keeper_tell(k, "%s died (%s) after %.1f s; it is started again", k->member.name, cause,
-                    seconds(lived_us));
+        keeper_tell(k, "%s died (%s) after %.1f s; it is started again; %s", k->member.name, cause,
+                    seconds(lived_us), log);
+        free(log);
         return;
     }
     char last[SUPERVISE_TEXT_MAX / 2];
-    char *log = log_path(k);
     launch_log_tail(log, last, sizeof last);
     keeper_tell(k, "%s dies at once, %u times in a row (%s), next try in %.1f s; %s ends with: %s",
                 k->member.name, k->member.failures, cause, seconds(pause_us), log, last);

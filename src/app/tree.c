@@ -1,5 +1,5 @@
 /* `seom tree`: the world as it runs, in its three words: world, host, node, and what each node
- * does. It asks the node's own /status; more nodes join the picture when worlds have more.
+ * does. It asks the node's own /status, and whoever keeps a cluster for /nodes.json as well.
  */
 #include "app/commands.h"
 #include "app/output.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_BYTES_MAX 8192
+#define ANSWER_BYTES_MAX 262144
 #define ANSWER_WAIT_MS   3000
 #define DEFAULT_HTTP     "127.0.0.1:7780"
 
@@ -56,31 +56,56 @@ read_answer(int fd, char *out, size_t max)
     return used;
 }
 
-/* The body of GET /status, or NULL with errno. */
+/* The body of GET path, or NULL with errno; nothing of that kind there: NULL and errno 0. */
 static json_t *
-ask_status(const struct address *address)
+ask(const struct address *address, const char *path)
 {
-    static const char request[] = "GET /status HTTP/1.0\r\nHost: seom\r\nConnection: close\r\n\r\n";
-    char answer[ANSWER_BYTES_MAX + 1];
+    char request[128];
+    char *answer = malloc(ANSWER_BYTES_MAX + 1);
+    CHECK(answer != NULL);
+    int bytes = snprintf(request, sizeof request,
+                         "GET %s HTTP/1.0\r\nHost: seom\r\nConnection: close\r\n\r\n", path);
     int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return NULL;
-    }
     size_t used = 0;
-    if (connect(fd, (const struct sockaddr *)&address->socket, address->socket_bytes) == 0 &&
-        write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1) {
+    errno = 0;
+    if (fd >= 0 &&
+        connect(fd, (const struct sockaddr *)&address->socket, address->socket_bytes) == 0 &&
+        write(fd, request, (size_t)bytes) == bytes) {
         used = read_answer(fd, answer, ANSWER_BYTES_MAX);
     }
     int error = errno;
-    close(fd);
-    errno = error;
+    if (fd >= 0) {
+        close(fd);
+    }
     answer[used] = 0;
     const char *body = strstr(answer, "\r\n\r\n");
-    return body == NULL ? NULL : json_loads(body + 4, 0, NULL);
+    json_t *object = body == NULL ? NULL : json_loads(body + 4, 0, NULL);
+    free(answer);
+    errno = error;
+    return object;
+}
+
+/* Of a cluster: its nodes below the host, instead of the one that answered. */
+static void
+tell_nodes(const json_t *nodes)
+{
+    size_t i;
+    const json_t *node;
+    json_array_foreach(nodes, i, node)
+    {
+        const char *name = "", *role = "", *state = "";
+        int shard = 1, players = 0;
+        if (json_unpack((json_t *)(uintptr_t)node, "{s:s, s:s, s:s, s:i, s?i}", "name", &name,
+                        "role", &role, "state", &state, "shard", &shard, "players",
+                        &players) == 0) {
+            fprintf(stderr, "    node %-10s %-6s shard %d   %6d players   %s\n", name, role, shard,
+                    players, state);
+        }
+    }
 }
 
 static int
-tell(const struct tree_options *o, json_t *status)
+tell(const struct tree_options *o, json_t *status, json_t *nodes)
 {
     int world = 0, players = 0, bots = 0, islands = 0;
     const char *node, *host, *version, *play;
@@ -90,13 +115,18 @@ tell(const struct tree_options *o, json_t *status)
         fprintf(stderr, "seom tree: what answers at %s is no node of seom\n", o->http);
         return 1;
     }
-    fprintf(stderr,
-            "world %d   %d islands\n  host %s\n    node %s   gate, home   %d players (%d bots)   "
-            "%s   seom %s\n",
-            world, islands, host, node, players, bots, play, version);
-    json_t *out = json_pack("{s:[{s:i,s:[{s:s,s:[{s:s,s:[ss],s:i,s:s,s:s}]}]}]}", "worlds", "world",
-                            world, "hosts", "host", host, "nodes", "node", node, "roles", "gate",
-                            "home", "players", players, "play", play, "version", version);
+    fprintf(stderr, "world %d   %d islands   %d players (%d bots)   seom %s\n  host %s\n", world,
+            islands, players, bots, version, host);
+    json_t *list = json_incref(json_object_get(nodes, "nodes"));
+    if (list != NULL) {
+        tell_nodes(list);
+    } else {
+        fprintf(stderr, "    node %s   gate, home   %s\n", node, play);
+        list = json_pack("[{s:s,s:[ss],s:i,s:s,s:s}]", "node", node, "roles", "gate", "home",
+                         "players", players, "play", play, "version", version);
+    }
+    json_t *out = json_pack("{s:[{s:i,s:[{s:s,s:o}]}]}", "worlds", "world", world, "hosts", "host",
+                            host, "nodes", list);
     CHECK(out != NULL);
     return output_result(&out);
 }
@@ -114,14 +144,16 @@ tree_command(int argc, char **argv)
         .doc = "Print the hierarchy of a running world: world, hosts, nodes."};
     struct tree_options o = {.http = DEFAULT_HTTP};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    json_t *status = ask_status(&o.address);
+    json_t *status = ask(&o.address, "/status");
     if (status == NULL) {
         fprintf(stderr,
                 "seom tree: nobody answers at %s (%s); is a world running there? See --http.\n",
                 o.http, errno != 0 ? strerror(errno) : "no answer in time");
         return 1;
     }
-    int code = tell(&o, status);
+    json_t *nodes = ask(&o.address, "/nodes.json");
+    int code = tell(&o, status, nodes);
+    json_decref(nodes);
     json_decref(status);
     return code;
 }
