@@ -17,10 +17,12 @@
 #include "wire/code.h"
 #include <string.h>
 
-#define ASK_US          2000000 /* for an answer, of a resume */
-#define PAUSE_US        200000  /* before another is asked */
-#define PAUSE_US_MAX    5000000 /* whatever a home asks for */
-#define RESUME_MAX_US   30000000
+#define ASK_US        2000000 /* for an answer, of a resume */
+#define PAUSE_US      200000  /* before another is asked */
+#define PAUSE_US_MAX  5000000 /* whatever a home asks for */
+#define RESUME_MAX_US 30000000
+/* Who was asked in vain may claim the session for so long. */
+#define STRAY_US        (ENTER_VALID_MS * INT64_C(1000) + 5000000)
 #define TRIES_MAX       8 /* to enter */
 #define TRIES_UNDECIDED 3 /* to resume by asking who decides; then whoever is asked is to */
 #define COME_BACK_MS    2000
@@ -77,6 +79,16 @@ try_later(struct gate *g, uint32_t conn, int64_t pause_us)
     c->way.decided = resumes && c->way.tries >= TRIES_UNDECIDED;
 }
 
+/* Whoever was asked said nothing. It may have claimed the session all the same, or still do so. */
+static void
+ask_in_vain(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    c->way.refused = c->way.asked;
+    c->way.strays_us = env_mono_us(g->env) + STRAY_US;
+    try_later(g, conn, 0);
+}
+
 static void
 ask(struct gate *g, uint32_t conn)
 {
@@ -107,6 +119,7 @@ enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     c->way.tries = 0;
     c->way.decided = false;
     c->way.node = 0;
+    c->way.strays_us = 0;
     c->way.since_us = env_mono_us(g->env);
     conn_move_state(g, conn, CONN_ENTERING);
     ask(g, conn);
@@ -128,6 +141,20 @@ look_for_home(struct gate *g, uint32_t conn, int64_t pause_us)
     c->way.node = 0;
     c->way.since_us = env_mono_us(g->env);
     c->way.due_us = c->way.since_us + pause_us;
+}
+
+/* Its home says that somebody else has the session. If that may be one that was asked in vain, the
+ * next one that is asked will know. */
+bool
+enter_doubts_end(struct gate *g, uint32_t conn)
+{
+    struct conn *c = &g->conns[conn];
+    if (env_mono_us(g->env) >= c->way.strays_us) {
+        return false;
+    }
+    look_for_home(g, conn, 0);
+    c->home = HOME_NONE;
+    return true;
 }
 
 static bool
@@ -341,8 +368,7 @@ enter_home_down(struct gate *g, uint8_t home, bool dead)
         if (state == CONN_PLAYING && c->home == home) {
             look_for_home(g, i, 0);
         } else if (state != CONN_PLAYING && c->way.asked == home) {
-            try_later(g, i, 0);
-            c->way.refused = home;
+            ask_in_vain(g, i);
         }
         if (dead && state != CONN_ENTERING && c->home == home) {
             c->home = HOME_NONE;
@@ -384,8 +410,7 @@ look(struct gate *g, uint32_t conn, int64_t now_us)
     } else if (!resumes && c->way.tries >= TRIES_MAX) {
         conn_close(g, conn, SEOM__CODE__RETRY_AFTER, COME_BACK_MS);
     } else if (now_us >= c->way.due_us && c->way.asked != HOME_NONE && resumes) {
-        c->way.refused = c->way.asked;
-        try_later(g, conn, 0);
+        ask_in_vain(g, conn);
     } else if (now_us >= c->way.due_us && c->way.asked == HOME_NONE && !waits && may_ask(g)) {
         ask(g, conn);
     }

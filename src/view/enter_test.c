@@ -468,6 +468,46 @@ test_tries_end(void **state)
     assert_int_equal(s->clients[0].code, SEOM__CODE__REPLACED);
 }
 
+/* B is asked in vain, C takes the session, then B claims it after all and C is told. The client was
+ * replaced by nobody but its own gate, and plays on. */
+static void
+test_a_stray_claim(void **state)
+{
+    struct scene *s = *state;
+    const struct link_self end = {
+        .player = ME, .session_epoch = 2, .kind = SELF_END, .code = SEOM__CODE__REPLACED};
+    play_at_a(s);
+    scene_home_up(s, C, NODE_C);
+    gate_home_state(s->gate, C, false, 200);
+    s->drawn = UINT64_C(1) << 32;
+    scene_home_down(s, A, true);
+    scene_run(s, 110);
+    assert_int_equal(s->enter_home, B);
+    scene_run(s, 2200);
+    assert_int_equal(s->enter_home, C);
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    assert_int_equal(state_of(s, 0), CONN_PLAYING);
+    uint32_t enters = s->enters;
+    scene_self_from(s, C, &end);
+    assert_int_equal(state_of(s, 0), CONN_RESUMING);
+    scene_run(s, 110);
+    assert_int_equal(s->enters, enters + 1);
+    assert_int_equal(s->enter.session_epoch, 2);
+    struct link_message m = scene_home_message(s->enter.conn, ME, 3, scene_in(s, 5, 5));
+    scene_hear_from(s, B, &m);
+    assert_int_equal(state_of(s, 0), CONN_PLAYING);
+    assert_int_equal(s->gate->conns[0].home, s->gate->home_by_peer[B]);
+    for (uint32_t second = 0; second < 11; second++) {
+        scene_ping(s, 0);
+        scene_run(s, 1000);
+    }
+    scene_self_from(
+        s, B,
+        &(struct link_self){
+            .player = ME, .session_epoch = 3, .kind = SELF_END, .code = SEOM__CODE__REPLACED});
+    assert_int_equal(s->clients[0].code, SEOM__CODE__REPLACED); /* nobody strays any more */
+}
+
 static void
 test_nobody_takes_it(void **state)
 {
@@ -659,6 +699,7 @@ main(void)
         TEST(test_a_home_that_drains_gives_it_away),
         TEST(test_nobody_speaks_for_another),
         TEST(test_tries_end),
+        TEST(test_a_stray_claim),
         TEST(test_nobody_takes_it),
         TEST(test_resumes_are_paced),
         TEST(test_a_drain_is_paced),

@@ -568,6 +568,9 @@ session_self(struct gate *g, uint8_t home, const struct link_self *self)
                       self->number);
         break;
     case SELF_END:
+        if (self->code == SEOM__CODE__REPLACED && enter_doubts_end(g, conn)) {
+            break;
+        }
         g->conns[conn].session_epoch = 0; /* the home ended it and need not be told */
         conn_close(g, conn, code_is_known(self->code) ? self->code : SEOM__CODE__RETRY_AFTER,
                    self->number);

@@ -183,10 +183,11 @@ struct conn {
         uint8_t asked;   /* its answer is waited for; HOME_NONE: nobody's */
         uint8_t refused; /* the last one that did not want it */
         uint8_t tries;
-        bool decided;     /* somebody chose: who is asked now is to claim */
-        uint64_t node;    /* who was chosen; 0: any */
-        int64_t due_us;   /* to ask, or to wait no longer */
-        int64_t since_us; /* when it began */
+        bool decided;      /* somebody chose: who is asked now is to claim */
+        uint64_t node;     /* who was chosen; 0: any */
+        int64_t due_us;    /* to ask, or to wait no longer */
+        int64_t since_us;  /* when it began */
+        int64_t strays_us; /* until then a home that was asked in vain may claim the session */
     } way;
 
     uint8_t ticket_bytes; /* said by Hello, then as its home wrote it */
@@ -403,6 +404,8 @@ void gate_homes_turn(struct gate *g);
 void enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *hello);
 void enter_go(struct gate *g, uint8_t home, const struct link_go *go);
 void enter_home(struct gate *g, uint8_t home, const struct link_home *said);
+/* The session was replaced, says its home: perhaps by ourselves. true: that is being asked. */
+bool enter_doubts_end(struct gate *g, uint32_t conn);
 void enter_home_up(struct gate *g, uint8_t home);
 void enter_home_down(struct gate *g, uint8_t home, bool dead);
 void enter_home_forgotten(struct gate *g, uint8_t home); /* nobody waits for it any longer */
