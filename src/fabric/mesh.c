@@ -99,7 +99,8 @@ mesh_lane(struct slice head)
     if (head.at[0] >= KIND_REQUESTS) {
         return MESH_LANE_REQUEST;
     }
-    bool is_data = head.at[0] == LINK_BATCH || head.at[0] == LINK_DENSITY;
+    bool is_data =
+        head.at[0] == LINK_BATCH || head.at[0] == LINK_DENSITY || head.at[0] == LINK_SAID;
     if (head.at[0] == LINK_INPUT && head.bytes > INPUT_KIND_AT) {
         uint8_t kind = head.at[INPUT_KIND_AT];
         is_data =

@@ -1,6 +1,7 @@
-/* The mesh: links to all nodes of the own shard (gates to homes, homes to each other and to gates;
- * gates not to gates), over the lines of env/transport.h. It dials whoever stands in the book,
- * shakes hands, keeps the heart-beats, carries messages in lanes, and decides who is dead.
+/* The mesh: links to all nodes of the own shard (homes to each other, to gates and to relays; gates
+ * not to gates) and from relay to relay of all shards (mesh_nodes_link() is the rule), over the
+ * lines of env/transport.h. It dials whoever stands in the book, shakes hands, keeps the
+ * heart-beats, carries messages in lanes, and decides who is dead.
  *
  *   message (wire/link.h) -> lane -> frames, batched per turn -> line -> frames -> message
  *
@@ -90,6 +91,10 @@ enum err mesh_alloc(const struct mesh_options *options, const struct env *env,
  * the kernel. */
 void mesh_free(struct mesh **mesh);
 struct transport_events mesh_transport_events(struct mesh *mesh);
+
+/* Whether two nodes are to have a link: in a shard homes with homes, gates and relays; between
+ * shards relays with relays, those of one shard too. */
+bool mesh_nodes_link(const struct node *a, const struct node *b);
 
 enum mesh_lane { MESH_LANE_CONTROL, MESH_LANE_REQUEST, MESH_LANE_DATA };
 

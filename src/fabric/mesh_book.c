@@ -22,7 +22,7 @@ put_node(struct mesh *mesh, struct writer *w, const struct node *node)
 static size_t
 compose(struct mesh *mesh)
 {
-    const struct book *book = mesh->options.book;
+    const struct book *book = mesh_book(mesh);
     struct writer w = writer_over(mesh->scratch, sizeof mesh->scratch);
     uint16_t count = 1;
     write_u16(&w, 0);
@@ -49,14 +49,14 @@ compose(struct mesh *mesh)
 void
 mesh_book_tell(struct mesh *mesh, uint32_t p)
 {
-    CHECK(mesh->peers[p].state == PEER_UP && mesh->options.book != NULL);
+    CHECK(mesh->peers[p].state == PEER_UP && mesh->self.role == NODE_HOME);
     mesh_say(mesh, mesh->peers[p].line, MESH_FRAME_BOOK, mesh->scratch, compose(mesh));
 }
 
 void
 mesh_book_turn(struct mesh *mesh, int64_t now_us)
 {
-    if (!mesh->book_stale || mesh->self.role != NODE_HOME || mesh->options.book == NULL) {
+    if (!mesh->book_stale || mesh->self.role != NODE_HOME) {
         return;
     }
     if (now_us < mesh->book_told_us + BOOK_PAUSE_US) {
@@ -125,7 +125,8 @@ is_unlisted(const struct mesh *mesh, const struct mesh_listing *listing)
 enum err
 mesh_book_heard(struct mesh *mesh, uint32_t from, struct slice body)
 {
-    if (mesh->own_book == NULL || mesh->peers[from].node.role != NODE_HOME) {
+    bool is_gate = mesh->self.role == NODE_GATE && mesh->own_book != NULL;
+    if (!is_gate || mesh->peers[from].node.role != NODE_HOME) {
         return ERR_FORMAT;
     }
     struct reader r = reader_over(body.at, body.bytes);

@@ -49,6 +49,7 @@ mesh_declare_dead(struct mesh *mesh, uint32_t p, const char *why)
     CHECK(!peer->dead && peer->state != PEER_FREE && node.role != NODE_GATE);
     env_log(&mesh->env, LOG_WARN, "mesh.dead", "%s, epoch %llu: %s", node.name,
             (unsigned long long)node.epoch, why);
+    env_trace(&mesh->env, "mesh.dead", p, node.epoch);
     mesh_bury(mesh, node.epoch);
     mesh->stats.deaths++;
     mesh->book_stale = true;

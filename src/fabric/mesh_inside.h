@@ -164,6 +164,7 @@ struct mesh {
     struct node self;
     struct mesh_stats stats;
     struct mesh_peer peers[PEERS_MAX];
+    uint64_t epochs[PEERS_MAX]; /* of the peers, 0 = free: they are looked for often */
     struct mesh_line lines[LINES_MAX];
     struct node hellos[LINES_MAX];
     struct mesh_seed seeds[SEEDS_MAX];
@@ -210,7 +211,6 @@ void mesh_lines_turn(struct mesh *mesh, int64_t now_us);
 
 /* mesh_peers.c */
 int64_t mesh_backoff_us(struct mesh *mesh, uint32_t failures);
-bool mesh_nodes_link(const struct node *a, const struct node *b);
 bool mesh_peer_is_ours(const struct mesh *mesh, const struct node *node);
 void mesh_peer_move(struct mesh_peer *peer, enum peer_state to);
 uint32_t mesh_peer_find(const struct mesh *mesh, uint64_t epoch);   /* NO_PEER */

@@ -247,8 +247,9 @@ adopt_seed(struct mesh *mesh, uint32_t n)
     return true;
 }
 
-/* Somebody asks whether we live, as the link broke for him: perhaps it did for us, too. He is told
- * WELCOME like others, since a refusal is something that he must hear of. */
+/* Somebody asks whether we live, as the link broke for him. Then it is broken, unless it came up
+ * after he asked. He is told WELCOME like others, since a refusal is something that he must hear
+ * of. */
 static void
 probed(struct mesh *mesh, uint64_t epoch)
 {
@@ -257,8 +258,9 @@ probed(struct mesh *mesh, uint64_t epoch)
         return;
     }
     struct mesh_peer *peer = &mesh->peers[p];
-    if (peer->state == PEER_UP) {
-        mesh_ping(mesh, p);
+    if (peer->state == PEER_UP && mesh_now(mesh) - peer->up_at_us > ACCEPT_DEADLINE_US) {
+        mesh_line_close(mesh, peer->line);
+        mesh_peer_broke(mesh, p, true);
     } else if (peer->state == PEER_IDLE && mesh_peer_is_ours(mesh, &peer->node)) {
         peer->dial_at_us = 0;
         mesh_due(mesh, 0);

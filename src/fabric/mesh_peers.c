@@ -64,8 +64,9 @@ dial_at(struct mesh *mesh, struct mesh_peer *peer, int64_t at_us)
 uint32_t
 mesh_peer_find(const struct mesh *mesh, uint64_t epoch)
 {
-    for (uint32_t p = 0; p < PEERS_MAX; p++) {
-        if (mesh->peers[p].state != PEER_FREE && mesh->peers[p].node.epoch == epoch) {
+    for (uint32_t p = 0; p < PEERS_MAX && epoch != 0; p++) {
+        if (mesh->epochs[p] == epoch) {
+            CHECK(mesh->peers[p].state != PEER_FREE);
             return p;
         }
     }
@@ -80,6 +81,7 @@ mesh_peer_add(struct mesh *mesh, const struct node *node)
         if (peer->state == PEER_FREE) {
             *peer = (struct mesh_peer){.node = *node, .line = NO_LINE, .dial_at_us = NEVER};
             mesh_peer_move(peer, PEER_IDLE);
+            mesh->epochs[p] = node->epoch;
             if (mesh_peer_is_ours(mesh, node)) {
                 dial_at(mesh, peer, 0);
             }
@@ -100,6 +102,7 @@ mesh_peer_free(struct mesh *mesh, uint32_t p)
         mesh->stats.peers--;
     }
     mesh_peer_move(peer, PEER_FREE);
+    mesh->epochs[p] = 0;
     mesh_set_put(&mesh->unsent, p, false);
 }
 
@@ -138,6 +141,7 @@ mesh_peer_up(struct mesh *mesh, uint32_t p, uint32_t line)
     mesh->stats.peers++;
     env_log(&mesh->env, LOG_INFO, "mesh.up", "%s, epoch %llu, version %s", peer->node.name,
             (unsigned long long)peer->node.epoch, peer->node.version);
+    env_trace(&mesh->env, "mesh.up", p, peer->node.epoch);
     mesh_answer_askers(mesh, p, true);
     if (peer->node.role == NODE_GATE && mesh->self.role == NODE_HOME) {
         mesh_book_tell(mesh, p);
@@ -171,6 +175,7 @@ mesh_peer_broke(struct mesh *mesh, uint32_t p, bool soon)
         dial_at(mesh, peer, at_once ? 0 : now_us + mesh_backoff_us(mesh, peer->breaks));
     }
     mesh_forget_witness(mesh, p);
+    env_trace(&mesh->env, "mesh.down", p, node.epoch);
     env_log(&mesh->env, LOG_INFO, "mesh.down", "%s, epoch %llu", node.name,
             (unsigned long long)node.epoch);
     mesh->options.events.down(mesh->options.events.ctx, p, &node, false);
@@ -431,13 +436,15 @@ up_turn(struct mesh *mesh, uint32_t p, int64_t now_us)
 {
     struct mesh_peer *peer = &mesh->peers[p];
     bool is_silent = now_us - peer->heard_us >= SILENCE_US;
+    if (peer->is_cut) {
+        mesh->stats.cut++;
+        env_log(&mesh->env, LOG_WARN, "mesh.cut", "%s does not take what it must hear of",
+                peer->node.name);
+    } else if (is_silent) {
+        env_log(&mesh->env, LOG_WARN, "mesh.silent", "%s has missed %u beats", peer->node.name,
+                (unsigned)((now_us - peer->heard_us) / MESH_BEAT_US));
+    }
     if (peer->is_cut || is_silent) {
-        mesh->stats.cut += peer->is_cut;
-        env_log(&mesh->env, LOG_WARN, is_silent ? "mesh.silent" : "mesh.cut",
-                is_silent ? "%s has missed %u beats"
-                          : "%s does not take what it must hear of "
-                            "(%u beats missed)",
-                peer->node.name, (unsigned)((now_us - peer->heard_us) / MESH_BEAT_US));
         mesh_line_close(mesh, peer->line);
         mesh_peer_broke(mesh, p, is_silent);
         return;

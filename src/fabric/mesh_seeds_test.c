@@ -18,6 +18,7 @@
 #define LEASE_US  (10 * SECOND)
 #define FAULTS_US (60 * SECOND)
 #define CALM_US   (30 * SECOND)
+#define KILLS     30
 
 static uint64_t seeds_count = 80;
 
@@ -289,6 +290,37 @@ everything_comes_to_rest(void **state)
     seeds(PLAN_ALL);
 }
 
+/* One of thirty is killed every 2 s and comes back: nobody else dies, and all are linked again
+ * before the next. */
+static void
+thirty_nodes_stand_the_death_of_each(void **state)
+{
+    (void)state;
+    static struct meshes f;
+    struct rand rand;
+    rand_seed(&rand, 30);
+    meshes_open(&f, &(struct meshes_options){.seed = 30, .only_dead_die = true});
+    for (uint16_t i = 0; i < 24; i++) {
+        meshes_start(&f, meshes_add(&f, NODE_HOME, i));
+    }
+    for (uint16_t i = 0; i < 6; i++) {
+        meshes_start(&f, meshes_add(&f, NODE_GATE, i));
+    }
+    meshes_run(&f, 2 * SECOND);
+    for (uint32_t kill = 0; kill < KILLS; kill++) {
+        uint32_t n = rand_below(&rand, 30);
+        meshes_kill(&f, n, SIM_KILLED);
+        meshes_run(&f, 1000 * (int64_t)(1 + rand_below(&rand, 700)));
+        meshes_start(&f, n);
+        meshes_run(&f, SECOND);
+        for (uint32_t i = 0; i < 30; i++) {
+            assert_int_equal(f.nodes[i].dead_selfs, 0);
+            assert_int_equal(meshes_stats(&f, i)->peers, i < 24 ? 29 : 24);
+        }
+    }
+    meshes_close(&f);
+}
+
 static void
 a_seed_is_one_history(void **state)
 {
@@ -313,6 +345,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_dead_are_buried),
         cmocka_unit_test(everything_comes_to_rest),
+        cmocka_unit_test(thirty_nodes_stand_the_death_of_each),
         cmocka_unit_test(a_seed_is_one_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

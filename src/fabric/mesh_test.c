@@ -282,6 +282,9 @@ a_broken_line_is_no_death(void **state)
     (void)state;
     static struct meshes f;
     open_linked(&f, 3, 1, &(struct meshes_options){.seed = 13});
+    assert_true(sim_lines_break(f.lines, 0, 1) > 0);
+    assert_true(meshes_await(&f, 0, 1, false, SECOND));
+    assert_true(meshes_await(&f, 0, 1, true, 3000)); /* a break is followed by a dial at once */
     for (uint32_t i = 0; i < 10; i++) {
         assert_true(sim_lines_break(f.lines, 0, 1) > 0);
         assert_true(sim_lines_break(f.lines, 3, 1) > 0);
@@ -309,7 +312,7 @@ one_who_cannot_see_it_buries_nobody(void **state)
         assert_int_equal(meshes_stats(&f, n)->deaths, 0);
     }
     meshes_cut(&f, 0, 1, false);
-    assert_true(meshes_await(&f, 0, 1, true, 7 * SECOND));
+    assert_true(meshes_await(&f, 0, 1, true, 6 * SECOND));
     meshes_close(&f);
 }
 

@@ -9,7 +9,7 @@
 #include "sim/events.h"
 #include "sim/lines.h"
 
-#define MESHES_MAX 16
+#define MESHES_MAX 32
 
 struct meshes;
 
