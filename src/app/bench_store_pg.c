@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "os/pg_store.h"
 #include "os/process.h"
+#include "store/place.h"
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -15,9 +16,8 @@
 #define FILL_GROUP    512
 #define WAIT_MS       100
 #define PAGES         1024
-#define PAGE_BYTES    4096
+#define PAGES_DRAWN   64
 #define PAGES_FLIGHT  64
-#define PAGE_PLAYERS  64
 #define SETTLE_US     200000 /* of a round, before anything is counted */
 #define CHILDREN_TEXT 4096
 #define POSTMASTER    "/proc/%ld/task/%ld/children"
@@ -46,6 +46,7 @@ struct bench {
     int64_t from_us, until_us;
     uint64_t answered;
     struct hist latency_us;
+    uint8_t pages[PAGES_DRAWN][PLACE_PAGE_BYTES];
     bool failed;
 };
 
@@ -102,21 +103,35 @@ commit_send(struct bench *b, uint32_t slot)
         bench_fail(b, "a commit was refused");
 }
 
-/* A page of places, and nobody else writes it. */
+/* Pages of 64 people who walk on one island. */
+static void
+pages_draw(struct bench *b)
+{
+    struct rand *r = &b->documents.rand;
+    for (uint32_t page = 0; page < PAGES_DRAWN; page++)
+        for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
+            struct stand stand = {.player = UINT64_C(1) << 48 | (page * PLACE_PAGE_SLOTS + slot),
+                                  .island = 1,
+                                  .motion = {.since_ms = 1000000 + rand_below(r, 1000),
+                                             .lasts_ms = (uint16_t)rand_below(r, 5000),
+                                             .x_mm = (int32_t)rand_below(r, 8000000),
+                                             .y_mm = (int32_t)rand_below(r, 8000000),
+                                             .vx = (int16_t)rand_below(r, 700),
+                                             .vy = (int16_t)rand_below(r, 700)}};
+            place_page_write(b->pages[page], slot, &stand);
+        }
+}
+
+/* Nobody else writes it. */
 static void
 page_send(struct bench *b, uint32_t slot)
 {
-    static uint8_t page[PAGE_BYTES];
-    uint32_t number = rand_below(&b->documents.rand, PAGES);
-    for (size_t i = 0; i < sizeof page; i += sizeof(uint64_t)) {
-        uint64_t noise = rand_next(&b->documents.rand);
-        memcpy(page + i, &noise, sizeof noise);
-    }
-    struct key key = key_make(1, "place", number);
+    struct rand *r = &b->documents.rand;
+    struct key key = key_make(1, "place", rand_below(r, PAGES));
     struct store_write write = {.key = key_slice(&key),
                                 .expected_version = STORE_ANY_VERSION,
                                 .op = STORE_PUT,
-                                .value = {page, sizeof page}};
+                                .value = {b->pages[rand_below(r, PAGES_DRAWN)], PLACE_PAGE_BYTES}};
     if (b->port.commit(b->port.ctx, slot, &write, 1) != OK)
         bench_fail(b, "a commit was refused");
 }
@@ -279,6 +294,8 @@ bench_open(struct bench *b, const char *address)
                    .ctx = b, .got = on_got, .committed = on_committed, .scanned = on_scanned});
     error = bench_documents_init(&b->documents, DOCUMENTS, 1);
     struct slice none = {0};
+    if (error == OK)
+        pages_draw(b);
     error = error == OK ? b->port.scan(b->port.ctx, 0, none, none, 1) : error;
     return error == OK ? bench_wait(b) : error;
 }
@@ -353,7 +370,7 @@ report(struct figure figures[KINDS][BENCH_LEVELS])
     figure_print(t, kind_names[KIND_PAGE], PAGES_FLIGHT, page);
     json_object_set_new(all, kind_names[KIND_PAGE], figure_json(page));
     json_object_set_new(all, "place_us_per_player_s",
-                        json_real((page->client_cpu_us + page->server_cpu_us) / PAGE_PLAYERS));
+                        json_real((page->client_cpu_us + page->server_cpu_us) / PLACE_PAGE_SLOTS));
     output_table_print(t, stderr);
     output_table_free(&t);
     return all;

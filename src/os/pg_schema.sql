@@ -8,14 +8,22 @@ CREATE SCHEMA IF NOT EXISTS seom;
 CREATE TABLE IF NOT EXISTS seom.format (number int NOT NULL);
 INSERT INTO seom.format SELECT 1 WHERE NOT EXISTS (SELECT FROM seom.format);
 
--- Keys are in the order of their bytes. Values stay beside them up to nearly a page, as a page of places is 4 KiB and
--- is written every second. The room left in each page lets a new version stay there and leave the index alone.
+-- Keys are in the order of their bytes. The room left in each page lets a new version stay there and leave the index
+-- alone.
 CREATE TABLE IF NOT EXISTS seom.document (
     key text COLLATE "C" PRIMARY KEY,
     version bigint NOT NULL,
     value bytea -- NULL: deleted
-) WITH (fillfactor = 75, toast_tuple_target = 8160);
-ALTER TABLE seom.document ALTER COLUMN value SET STORAGE EXTERNAL;
+) WITH (fillfactor = 75);
+-- Values of more than 2 KB are compressed and stay beside their keys as long as they fit into a page: a page of places
+-- is 4 KiB, half of it zeroes, and is written every second. A server without lz4 takes them as they are.
+DO $$
+BEGIN
+    ALTER TABLE seom.document ALTER COLUMN value SET COMPRESSION lz4, ALTER COLUMN value SET STORAGE MAIN;
+EXCEPTION WHEN feature_not_supported THEN
+    ALTER TABLE seom.document SET (toast_tuple_target = 8160), ALTER COLUMN value SET STORAGE EXTERNAL;
+END
+$$;
 
 -- A group of commits: document by document in the order of keys, none twice; commits[n] says whose it is. Answers the
 -- commits that are refused because a version is another; all others have happened.
