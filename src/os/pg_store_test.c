@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -343,6 +345,35 @@ who_does_not_answer_in_time_is_left(void **state)
     side_close(s);
 }
 
+/* A socket where somebody listens and nobody serves: the connection is being made for seconds,
+ * which is a matter of another thread. */
+static void
+who_waits_for_a_connection_is_answered_all_the_same(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/seom-silent-XXXXXX", address[128];
+    assert_non_null(mkdtemp(directory));
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    snprintf(name.sun_path, sizeof name.sun_path, "%s/.s.PGSQL.5432", directory);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    snprintf(address, sizeof address, "postgresql://seom@/postgres?host=%s&connect_timeout=2",
+             directory);
+    struct side *s = side_open(address, (struct pg_store_options){.deadline_ms = DEADLINE_MS});
+    uint32_t read = token_take(s);
+    assert_int_equal(s->port.get(s->port.ctx, read, slice_of("0001/a/1")), OK);
+    assert_int_equal(put(s, "0001/a/1", 0, "x"), STORE_UNAVAILABLE);
+    assert_int_equal(answer_wait(s, read), STORE_UNAVAILABLE);
+    struct pg_store_stats stats;
+    pg_store_stats(s->store, &stats);
+    assert_int_equal(stats.connects + stats.connects_failed, 0); /* not even that is decided */
+    side_close(s);
+    close(fd);
+    unlink(name.sun_path);
+    rmdir(directory);
+}
+
 static void
 without_a_server_everything_is_unavailable(void **state)
 {
@@ -536,6 +567,7 @@ main(void)
         CASE(rows_are_believed_only_at_the_end_of_the_transaction),
         CASE(a_commit_that_a_standby_may_not_have_is_unknown),
         CASE(who_does_not_answer_in_time_is_left),
+        CASE(who_waits_for_a_connection_is_answered_all_the_same),
         CASE(without_a_server_everything_is_unavailable),
         CASE(cut_at_every_point_nothing_is_told_that_is_not_so),
         CASE(several_make_the_tables_at_once),
