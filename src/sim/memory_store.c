@@ -64,7 +64,7 @@ struct memory_store {
     struct memory_watches watches;
     struct pool connections, calls, hints;
     struct memory_connection *single; /* of memory_store_port() */
-    uint32_t calls_max, commit_max;
+    uint32_t calls_max, commit_max, groups;
     bool away;
 };
 
@@ -528,6 +528,22 @@ writes_copy(struct memory_store *store, struct call *call, const struct store_wr
     }
 }
 
+static uint32_t
+port_group(void *ctx, struct slice key)
+{
+    const struct memory_connection *c = ctx;
+    return (uint32_t)(memory_key_make(key).hash % c->store->groups);
+}
+
+static enum err
+groups_check(struct memory_connection *c, const struct store_write *writes, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (port_group(c, writes[i].key) != port_group(c, writes[0].key))
+            return ERR_RANGE;
+    return OK;
+}
+
 static enum err
 port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_t count)
 {
@@ -536,6 +552,8 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
     struct call *call;
     uint64_t handle;
     enum err error = store_commit_check(writes, count, STORE_VALUE_ENGINE_MAX, store->commit_max);
+    if (error == OK && store->groups > 1)
+        error = groups_check(c, writes, count);
     if (error == OK)
         error = call_make(c, CALL_COMMIT, token, &call, &handle);
     if (error != OK)
@@ -577,7 +595,8 @@ memory_connection_port(struct memory_connection *connection)
                               .get = port_get,
                               .commit = port_commit,
                               .scan = port_scan,
-                              .watch = port_watch};
+                              .watch = port_watch,
+                              .group = connection->store->groups > 1 ? port_group : NULL};
 }
 
 /* The connection is gone already. Of what was not tried yet, half is lost on the way. */
@@ -657,6 +676,7 @@ memory_store_alloc(const struct memory_store_options *options)
     store->schedule = options->schedule;
     store->calls_max = options->calls_max ? options->calls_max : CALLS_DEFAULT;
     store->commit_max = options->commit_max ? options->commit_max : STORE_COMMIT_MAX;
+    store->groups = options->groups ? options->groups : 1;
     store->knobs = (struct memory_store_knobs){
         .get_us_min = 50, .get_us_max = 500, .commit_us_min = 200, .commit_us_max = 5000};
     memory_documents_init(&store->documents,

@@ -31,6 +31,8 @@ struct memory_store_options {
     uint32_t documents_max; /* 1 << 20 */
     uint32_t calls_max;     /* of one connection without an answer; 8192 */
     uint32_t commit_max;    /* STORE_COMMIT_MAX; 1: an engine used one key at a time */
+    uint32_t groups;        /* 1; more: as many servers, each with its share of the documents; a
+                               commit across them is ERR_RANGE */
 };
 
 /* Everything may be changed at any time; probabilities in parts of a million. All 0 but the

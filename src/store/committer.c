@@ -17,10 +17,13 @@
 #define TO(state) (1U << OP_##state)
 
 static const uint32_t moves[OP_STATES] = {
-    [OP_READ] = TO(READ) | TO(RECORD) | TO(WRITE) | TO(COMMIT) | TO(ABORT) | TO(CLEAN),
+    [OP_READ] =
+        TO(READ) | TO(RECORD) | TO(WRITE) | TO(TOGETHER) | TO(COMMIT) | TO(ABORT) | TO(CLEAN),
     [OP_RECORD] = TO(RECORD) | TO(READ) | TO(HELP_ABORT) | TO(ABORT) | TO(CLEAN),
     [OP_HELP_ABORT] = TO(READ) | TO(RECORD),
     [OP_WRITE] = TO(READ) | TO(COMMIT) | TO(ABORT) | TO(CLEAN),
+    [OP_TOGETHER] = TO(READ) | TO(TOGETHER_LOOK),
+    [OP_TOGETHER_LOOK] = TO(READ) | TO(TOGETHER) | TO(TOGETHER_LOOK),
     [OP_BEGIN] = TO(BEGIN) | TO(READ),
     [OP_COMMIT] =
         TO(COMMIT) | TO(COMMIT_LOOK) | TO(SETTLE_READ) | TO(SETTLE_WRITE) | TO(ABORT) | TO(CLEAN),
@@ -73,7 +76,7 @@ op_wait(struct committer *c, struct op *op, int64_t pause_us)
     alarms_set(&c->alarms, env_mono_us(c->options.env) + pause_us, op->handle);
 }
 
-static void
+void
 op_refused(struct committer *c, struct op *op, enum err error)
 {
     CHECK(error != OK);
@@ -108,7 +111,9 @@ op_go(struct committer *c, struct op *op)
     switch (op->state) {
     case OP_READ:
     case OP_JUDGE:
+    case OP_TOGETHER_LOOK:
     case OP_SETTLE_READ: op_get(c, op, &op_piece(op)->key); return;
+    case OP_TOGETHER: together_go(c, op); return;
     case OP_RECORD:
         key = record_key(c->options.world, op->other);
         op_get(c, op, &key);
@@ -124,9 +129,10 @@ op_go(struct committer *c, struct op *op)
     case OP_WRITE:
     case OP_SETTLE_WRITE:
     case OP_HELP_ABORT:
+    case OP_PLAIN:
     case OP_STATES: break;
     }
-    CHECK(false); /* those are sent by whoever has just read what they write */
+    CHECK(false); /* those are sent by whoever has just read what they write, or was asked */
 }
 
 void
@@ -225,6 +231,15 @@ op_end(struct committer *c, struct op *op, enum store_result result)
 /* ---- what the engine answers ---- */
 
 static void
+plain_got(struct committer *c, struct op *op, enum store_result result, const struct store_doc *doc)
+{
+    uint64_t token = op->token;
+    op_unowe(c, op);
+    op_free(c, op);
+    c->done.got(c->done.ctx, token, result, doc);
+}
+
+static void
 on_got(void *ctx, uint64_t token, enum store_result result, const struct store_doc *doc)
 {
     struct committer *c = ctx;
@@ -237,8 +252,11 @@ on_got(void *ctx, uint64_t token, enum store_result result, const struct store_d
     case OP_COMMIT_LOOK: commit_look_got(c, op, result, doc); return;
     case OP_JUDGE: judge_got(c, op, result, doc); return;
     case OP_SETTLE_READ: settle_got(c, op, result, doc); return;
+    case OP_TOGETHER_LOOK: together_look_got(c, op, result, doc); return;
+    case OP_PLAIN: plain_got(c, op, result, doc); return;
     case OP_HELP_ABORT:
     case OP_WRITE:
+    case OP_TOGETHER:
     case OP_BEGIN:
     case OP_COMMIT:
     case OP_ABORT:
@@ -270,10 +288,13 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
     case OP_ABORT: abort_done(c, op, result); return;
     case OP_SETTLE_WRITE: settle_written(c, op, result); return;
     case OP_CLEAN: clean_done(c, op, result); return;
+    case OP_TOGETHER: together_done(c, op, result); return;
+    case OP_PLAIN: op_end(c, op, result); return;
     case OP_READ:
     case OP_RECORD:
     case OP_COMMIT_LOOK:
     case OP_JUDGE:
+    case OP_TOGETHER_LOOK:
     case OP_SETTLE_READ:
     case OP_STATES: break;
     }
@@ -325,6 +346,33 @@ key_copy(struct slice from)
     return key;
 }
 
+static bool
+key_is_of(struct slice key, const char *class)
+{
+    size_t bytes = strlen(class);
+    return key.bytes > bytes + 6 && key.at[4] == '/' && key.at[5 + bytes] == '/' &&
+           memcmp(key.at + 5, class, bytes) == 0;
+}
+
+/* Pages of places have no envelopes: each has one writer, who writes them at any version, and no
+ * commit ever holds one beside a document of value. */
+bool
+committer_is_plain(struct slice key)
+{
+    return key_is_of(key, KEY_CLASS_PLACE);
+}
+
+static enum err
+plain_asked(struct committer *c, struct op *op, enum err error)
+{
+    if (error == OK)
+        return OK;
+    c->stats.refused += error == ERR_FULL;
+    op_unowe(c, op);
+    op_free(c, op);
+    return error;
+}
+
 static enum err
 port_get(void *ctx, uint64_t token, struct slice key)
 {
@@ -336,6 +384,10 @@ port_get(void *ctx, uint64_t token, struct slice key)
     if (error != OK)
         return error;
     c->stats.gets++;
+    if (committer_is_plain(key)) {
+        op->state = OP_PLAIN;
+        return plain_asked(c, op, c->engine.get(c->engine.ctx, op->handle, key));
+    }
     op->first.key = key_copy(key);
     op_go(c, op);
     return OK;
@@ -395,12 +447,58 @@ op_copy_writes(struct committer *c, struct op *op, const struct store_write *wri
     return OK;
 }
 
-/* The records are the committer's own. */
-static bool
-is_record(struct slice key)
+/* The records are the committer's own, and what is plain does not mix. */
+static enum err
+keys_check(const struct store_write *writes, uint32_t count)
 {
-    static const char class[] = "/" KEY_CLASS_RECORD "/";
-    return key.bytes > 4 + sizeof class - 1 && memcmp(key.at + 4, class, sizeof class - 1) == 0;
+    bool plain = committer_is_plain(writes[0].key);
+    for (uint32_t i = 0; i < count; i++)
+        if (key_is_of(writes[i].key, KEY_CLASS_RECORD) ||
+            committer_is_plain(writes[i].key) != plain)
+            return ERR_DENIED;
+    return OK;
+}
+
+static bool
+live_together(const struct committer *c, const struct store_write *writes, uint32_t count)
+{
+    const struct env_store *e = &c->engine;
+    if (e->commit_max < count)
+        return false;
+    for (uint32_t i = 1; i < count && e->group != NULL; i++)
+        if (e->group(e->ctx, writes[i].key) != e->group(e->ctx, writes[0].key))
+            return false;
+    return true;
+}
+
+static enum err
+plain_commit(struct committer *c, uint64_t token, const struct store_write *writes, uint32_t count)
+{
+    struct op *op;
+    if (!live_together(c, writes, count))
+        return ERR_RANGE;
+    enum err error = user_op(c, OP_PLAIN_WRITE, token, &op);
+    if (error != OK)
+        return error;
+    op->state = OP_PLAIN;
+    return plain_asked(c, op, c->engine.commit(c->engine.ctx, op->handle, writes, count));
+}
+
+static void
+op_begin(struct committer *c, struct op *op)
+{
+    switch (op->kind) {
+    case OP_TOGETHER_ALL: together_begin(c, op); return;
+    case OP_MANY: many_begin(c, op); return;
+    case OP_ONE:
+        c->stats.single++;
+        op_go(c, op);
+        return;
+    case OP_GET:
+    case OP_PLAIN_WRITE:
+    case OP_JANITOR: break;
+    }
+    CHECK(false);
 }
 
 static enum err
@@ -409,11 +507,13 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
     struct committer *c = ctx;
     struct op *op;
     enum err error = store_commit_check(writes, count, STORE_VALUE_MAX, COMMITTER_DOCUMENTS_MAX);
-    for (uint32_t i = 0; error == OK && i < count; i++)
-        if (is_record(writes[i].key))
-            error = ERR_DENIED;
-    if (error == OK)
-        error = user_op(c, count > 1 ? OP_MANY : OP_ONE, token, &op);
+    error = error == OK ? keys_check(writes, count) : error;
+    if (error == OK && committer_is_plain(writes[0].key))
+        return plain_commit(c, token, writes, count);
+    enum op_kind kind = OP_ONE;
+    if (count > 1 && !committer_is(c, COMMITTER_MUTANT_NAIVE))
+        kind = live_together(c, writes, count) ? OP_TOGETHER_ALL : OP_MANY;
+    error = error == OK ? user_op(c, kind, token, &op) : error;
     if (error != OK)
         return error;
     error = op_copy_writes(c, op, writes, count);
@@ -423,13 +523,7 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
         op_free(c, op);
         return error;
     }
-    if (count > 1 && !committer_is(c, COMMITTER_MUTANT_NAIVE)) {
-        many_begin(c, op);
-    } else {
-        op->kind = OP_ONE;
-        c->stats.single++;
-        op_go(c, op);
-    }
+    op_begin(c, op);
     return OK;
 }
 
@@ -448,10 +542,17 @@ port_watch(void *ctx, struct slice key, bool on)
     return c->engine.watch(c->engine.ctx, key, on);
 }
 
+static uint32_t
+port_group(void *ctx, struct slice key)
+{
+    const struct committer *c = ctx;
+    return c->engine.group(c->engine.ctx, key);
+}
+
 struct env_store
 committer_port(struct committer *c, struct store_done done)
 {
-    CHECK(done.got != NULL && done.committed != NULL);
+    CHECK(done.got != NULL && done.committed != NULL && c->engine.get != NULL);
     c->done = done;
     return (struct env_store){.ctx = c,
                               .value_max = STORE_VALUE_MAX,
@@ -459,7 +560,8 @@ committer_port(struct committer *c, struct store_done done)
                               .get = port_get,
                               .commit = port_commit,
                               .scan = port_scan,
-                              .watch = port_watch};
+                              .watch = port_watch,
+                              .group = c->engine.group == NULL ? NULL : port_group};
 }
 
 /* ---- life ---- */
@@ -500,6 +602,7 @@ committer_free(struct committer **committer)
     struct committer *c = *committer;
     CHECK(c != NULL);
     scan_free(c);
+    free(c->together);
     alarms_fini(&c->alarms);
     buffers_fini(&c->buffers);
     pool_fini(&c->ops);
@@ -521,8 +624,10 @@ void
 committer_connect(struct committer *c, const struct env_store *engine)
 {
     CHECK(engine->get != NULL && engine->commit != NULL && engine->scan != NULL &&
-          engine->watch != NULL && engine->value_max >= ENVELOPE_MAX);
+          engine->watch != NULL && engine->value_max >= ENVELOPE_MAX && engine->commit_max > 0);
     c->engine = *engine;
+    if (c->together == NULL && engine->commit_max > 1)
+        c->together = together_room_alloc();
 }
 
 static void

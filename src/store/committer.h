@@ -1,6 +1,6 @@
-/* Commits over several documents for engines that are used one key at a time, or pairs of engines
- * without common transactions: the whole store port, over a store port of which only gets, commits
- * of one document, and scans for recovery are used.
+/* Commits over several documents for engines that are used one key at a time, or for several
+ * engines without common transactions: the whole store port, over a store port of which only gets,
+ * commits of documents that live together, and scans for recovery are used.
  *
  * A commit of several documents, which are d1 < d2 < ... in the order of their keys:
  *
@@ -32,6 +32,12 @@
  *   STORE_UNKNOWN is answered only when others have written over it twice meanwhile, or the engine
  *   cannot be read for doubt_ms; STORE_UNAVAILABLE only when nothing has happened and nothing will.
  *   (The table of all states and results stands in committer_many.c.)
+ *
+ * Several documents that live together in an engine that can write them at once (env_store.group,
+ * commit_max above 1) need no record: each is read, pends in the way are decided as above, and all
+ * envelopes are one commit of the engine, upon the very versions that were read
+ * (committer_together.c). Pages of places have no envelopes and are handed through; so a commit of
+ * them must lie in one group (ERR_RANGE), and not mix with others (ERR_DENIED).
  *
  * Differences from an engine: commit_max is COMMITTER_DOCUMENTS_MAX; a document that was only ever
  * checked or staged stays in the engine with version 0, which nobody sees; in a scan by tools the
@@ -66,6 +72,8 @@ enum committer_mutant {
     COMMITTER_MUTANT_ACK_EARLY,           /* OK before the commit point */
     COMMITTER_MUTANT_ADOPT_RECORD, /* takes a record whose insert nobody confirmed for its own */
     COMMITTER_MUTANT_SAME_NONCE,   /* an insert that may be lost is sent again */
+    COMMITTER_MUTANT_OVER_PEND,    /* a commit of those together does not wait for a live pend */
+    COMMITTER_MUTANT_TOGETHER_UNKNOWN, /* of it, UNKNOWN counts as failed */
     COMMITTER_MUTANTS
 };
 
@@ -85,6 +93,7 @@ struct committer_options {
 
 struct committer_stats {
     uint64_t gets, single, begun;           /* asked; of several documents, each nonce counts */
+    uint64_t together;                      /* commits of several that live together, asked */
     uint64_t committed, conflicts, aborted; /* commits of several documents */
     uint64_t blocked;                       /* pauses before a live pend */
     uint64_t resolves;                      /* records asked because of somebody's pend */

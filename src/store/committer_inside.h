@@ -10,6 +10,11 @@
  *    v
  *   WRITE                                 the single write, or the pend of a commit
  *
+ *   READ, each document -> TOGETHER <-> TOGETHER_LOOK      those that live together
+ *     ^________________________|______________|
+ *
+ *   PLAIN                                 handed through: what has no envelope
+ *
  *   BEGIN -> READ <-> WRITE, each document -> COMMIT -> SETTLE_WRITE, each document -> CLEAN
  *                |                            |  ^           |  ^
  *                v                            v  |           v  |
@@ -35,13 +40,16 @@
 #define JANITOR_TOKEN     1 /* of its scans; the user's scan has another */
 #define SCAN_TOKEN        2
 
-enum op_kind { OP_GET, OP_ONE, OP_MANY, OP_JANITOR };
+enum op_kind { OP_GET, OP_ONE, OP_TOGETHER_ALL, OP_MANY, OP_PLAIN_WRITE, OP_JANITOR };
 
 enum op_state {
     OP_READ,
     OP_RECORD,
     OP_HELP_ABORT,
     OP_WRITE,
+    OP_TOGETHER,
+    OP_TOGETHER_LOOK,
+    OP_PLAIN,
     OP_BEGIN,
     OP_COMMIT,
     OP_COMMIT_LOOK,
@@ -65,6 +73,7 @@ struct piece {
     uint64_t base;           /* what users saw when this was written or staged */
     struct txid base_writer; /* of base */
     uint64_t staged;         /* the engine's version with our pend; 0: not known */
+    uint64_t raw_version;    /* of those together: the engine's, which the commit expects */
 };
 
 struct op {
@@ -90,6 +99,7 @@ struct op {
 
     bool in_doubt; /* a write was answered UNKNOWN: the commit point, or the single write */
     uint64_t doubt_version, doubt_base;
+    bool outrun; /* what is in doubt does not fit its documents any more */
     int64_t doubt_until_us;
 
     bool forward; /* settling: apply, otherwise unstage */
@@ -124,6 +134,7 @@ struct committer {
     struct janitor janitor;
     struct scan *scan; /* owned, made for the first scan; the only one at a time */
     struct committer_stats stats;
+    uint8_t *together; /* owned: the envelopes of one commit; NULL: one key at a time */
     uint8_t scratch[ENVELOPE_MAX];
 };
 
@@ -164,6 +175,9 @@ struct store_write op_envelope(struct committer *c, struct slice key, uint64_t v
 struct store_write op_record(struct committer *c, const struct key *key, uint64_t version,
                              const struct commit_record *record);
 enum err op_take(struct committer *c, struct op **op);
+/* The engine refused the op's call, which is sent again later. */
+void op_refused(struct committer *c, struct op *op, enum err error);
+bool committer_is_plain(struct slice key);
 enum err committer_get_for_scan(struct committer *c, uint64_t token, struct slice key);
 
 /* committer_read.c: documents and the pends in their way */
@@ -173,6 +187,20 @@ void record_got(struct committer *c, struct op *op, enum store_result result,
                 const struct store_doc *doc);
 void help_abort_done(struct committer *c, struct op *op, enum store_result result);
 void one_written(struct committer *c, struct op *op, enum store_result result);
+/* Somebody else was faster: reads again, after a pause when that happened often; in the end the
+ * answer is UNAVAILABLE, of an OP_MANY another attempt. */
+void read_again(struct committer *c, struct op *op);
+
+/* committer_together.c: commits of documents that live together */
+uint8_t *together_room_alloc(void);
+void together_begin(struct committer *c, struct op *op);
+/* The document at hand as it was read; verdict: what became of the pend that stood there. */
+void together_read(struct committer *c, struct op *op, const struct store_doc *raw,
+                   const struct envelope *envelope, enum verdict verdict);
+void together_go(struct committer *c, struct op *op);
+void together_done(struct committer *c, struct op *op, enum store_result result);
+void together_look_got(struct committer *c, struct op *op, enum store_result result,
+                       const struct store_doc *doc);
 
 /* committer_many.c: commits of several documents */
 void many_anew(struct committer *c, struct op *op); /* another attempt, after a pause */

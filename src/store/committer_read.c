@@ -26,8 +26,7 @@ read_failed(struct committer *c, struct op *op)
         op_end(c, op, STORE_UNAVAILABLE);
 }
 
-/* Somebody else was faster, again. */
-static void
+void
 read_again(struct committer *c, struct op *op)
 {
     op->verdict = VERDICT_NONE;
@@ -95,7 +94,8 @@ static void
 record_is_pending(struct committer *c, struct op *op, uint64_t version,
                   const struct commit_record *record)
 {
-    if (gets_only(op)) {
+    bool over = op->kind == OP_TOGETHER_ALL && committer_is(c, COMMITTER_MUTANT_OVER_PEND);
+    if (gets_only(op) || over) {
         op->verdict = VERDICT_LEAVE;
         op_move_go(c, op, OP_READ);
     } else if (env_world_ms(c->options.env) <= record->deadline_ms) {
@@ -279,10 +279,12 @@ read_got(struct committer *c, struct op *op, enum store_result result, const str
     switch (op->kind) {
     case OP_GET: get_answer(c, op, doc, &e, verdict); return;
     case OP_ONE: one_write(c, op, doc, &e, verdict); return;
+    case OP_TOGETHER_ALL: together_read(c, op, doc, &e, verdict); return;
     case OP_MANY:
         c->stats.helper_forward += verdict == VERDICT_FORWARD;
         many_stage(c, op, doc, &e);
         return;
+    case OP_PLAIN_WRITE:
     case OP_JANITOR: break;
     }
     CHECK(false);

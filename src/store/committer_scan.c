@@ -141,7 +141,10 @@ entry_take(struct committer *c, const struct store_found *found)
     struct envelope e;
     if (record_key_parse(found->key, &id) == OK)
         return true;
-    if (envelope_read(&found->doc, &e) != OK) {
+    if (committer_is_plain(found->key)) {
+        e = (struct envelope){
+            .version = found->doc.version, .exists = true, .body = found->doc.value};
+    } else if (envelope_read(&found->doc, &e) != OK) {
         c->stats.malformed++;
         return false;
     }

@@ -418,7 +418,7 @@ a_document_that_cannot_be_read_is_not_touched(void **state)
 {
     (void)state;
     struct fixture *f = with_documents();
-    fixture_raw_put(f, (struct slice){(const uint8_t *)A, strlen(A)}, "not ours", 8);
+    fixture_raw_put(f, (struct slice){(const uint8_t *)A, strlen(A)}, "\x07not ours", 9);
     struct store_write writes[2] = {fixture_put(A, STORE_ANY_VERSION, "x"), fixture_put(B, 1, "x")};
     assert_int_equal(fixture_get(f, 0, A)->result, STORE_UNAVAILABLE);
     assert_int_equal(fixture_commit(f, 0, writes, 1), STORE_UNAVAILABLE);
@@ -532,7 +532,7 @@ scans_show_what_users_see(void **state)
     assert_int_equal(f->found_count, 1);
     assert_int_equal(scan(f, "0001/tx/", "", 64), STORE_OK);
     assert_int_equal(f->found_count, 0);
-    fixture_raw_put(f, (struct slice){(const uint8_t *)C, strlen(C)}, "not ours", 8);
+    fixture_raw_put(f, (struct slice){(const uint8_t *)C, strlen(C)}, "\x07not ours", 9);
     assert_int_equal(scan(f, "", "", 64), STORE_UNAVAILABLE);
     fixture_free(f);
 }

@@ -72,6 +72,7 @@ engine_open(void *ctx, bool fresh)
         .env = &e->env, .world = 1, .node_epoch = ++e->epoch, .calls_max = CALLS_MAX};
     e->committer = committer_alloc(&options);
     struct env_store engine = lmdb_store_port(e->store, committer_done(e->committer));
+    engine.commit_max = 1; /* as if it had no transactions */
     committer_connect(e->committer, &engine);
 }
 

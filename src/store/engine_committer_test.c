@@ -1,5 +1,6 @@
-/* The conformance suite against the committer, over the simulator's engine used one key at a time,
- * on virtual time. */
+/* The conformance suite against the committer, on virtual time, over the simulator's engine: used
+ * one key at a time; one that takes whole commits ("1"); one whose documents live in three groups
+ * ("3"). */
 #include "sim/events.h"
 #include "sim/memory_store.h"
 #include "store/committer.h"
@@ -19,6 +20,7 @@ struct committer_engine {
     struct memory_store *memory; /* stays over a close: that is what is on the disk */
     struct committer *committer;
     uint64_t epoch;
+    uint32_t groups; /* 0: one key at a time */
 };
 
 static void
@@ -32,7 +34,9 @@ engine_open(void *ctx, bool fresh)
         }
         events_init(&e->schedule, 11);
         struct memory_store_options options = {.schedule = events_port(&e->schedule),
-                                               .calls_max = 2 * CALLS_MAX};
+                                               .calls_max = 2 * CALLS_MAX,
+                                               .commit_max = e->groups > 0 ? 0 : 1,
+                                               .groups = e->groups};
         e->memory = memory_store_alloc(&options);
         e->env.clock = events_clock(&e->schedule);
     }
@@ -84,10 +88,12 @@ engine_faults(void *ctx, bool on)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-    struct committer_engine e = {0};
-    struct conformance_engine engine = {.name = "engine_committer",
+    static const char *const names[] = {"engine_committer", "engine_committer_1",
+                                        "engine_committer_2", "engine_committer_3"};
+    struct committer_engine e = {.groups = argc > 1 ? (uint32_t)(argv[1][0] - '0') : 0};
+    struct conformance_engine engine = {.name = names[e.groups % 4],
                                         .ctx = &e,
                                         .open = engine_open,
                                         .close = engine_close,

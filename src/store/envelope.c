@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define FORMAT      1
+#define BARE_FIRST  8 /* the least first byte of a message */
 #define FLAG_EXISTS 1
 #define PEND_SHIFT  1
 #define TXID_BYTES  12
@@ -35,15 +36,28 @@ txid_store(uint8_t *at, struct txid id)
     store_u48(at + 6, id.count);
 }
 
+static enum err
+bare_read(const struct store_doc *raw, struct envelope *out)
+{
+    bool fits = !raw->exists || raw->value.bytes <= STORE_VALUE_MAX;
+    if (!fits || raw->version == STORE_ANY_VERSION)
+        return ERR_FORMAT;
+    out->version = raw->version;
+    out->exists = raw->exists;
+    if (raw->exists)
+        out->body = raw->value;
+    return OK;
+}
+
 enum err
 envelope_read(const struct store_doc *raw, struct envelope *out)
 {
-    *out = (struct envelope){0};
-    if (!raw->exists)
-        return OK;
     const uint8_t *at = raw->value.at;
     size_t bytes = raw->value.bytes;
-    if (bytes > 0 && at[0] > FORMAT)
+    *out = (struct envelope){0};
+    if (!raw->exists || bytes == 0 || at[0] >= BARE_FIRST)
+        return bare_read(raw, out);
+    if (at[0] > FORMAT)
         return ERR_NEWER;
     if (bytes < ENVELOPE_HEAD_BYTES || at[0] != FORMAT || at[1] >> PEND_SHIFT > PEND_FORGET)
         return ERR_FORMAT;

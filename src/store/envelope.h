@@ -10,6 +10,11 @@
  * pend: its writer likewise, then its body up to the end. A new field goes before the body with a
  * new format number; a node reads its own format and the one before it. Pure values; reading
  * allocates and copies nothing.
+ *
+ * A document without an envelope is one that was written while all documents lay in one engine,
+ * which needs none: it is what its bytes are, at the engine's version, by nobody known. It is told
+ * by its first byte: our documents are messages of protobuf, in which that is the key of a field
+ * and so at least 8; formats of envelopes stay below.
  */
 #ifndef SEOM_STORE_ENVELOPE_H
 #define SEOM_STORE_ENVELOPE_H
@@ -37,7 +42,8 @@ struct envelope {
     struct slice pend_body; /* borrowed */
 };
 
-/* A document that the engine does not have is an envelope of version 0. ERR_FORMAT; ERR_NEWER: of a
+/* A document that the engine does not have is an envelope of the engine's version, which is 0
+ * unless it was deleted. ERR_FORMAT; ERR_NEWER: of a
  * format that is not known here. */
 enum err envelope_read(const struct store_doc *raw, struct envelope *out);
 /* The bytes written. The slices must not point into out. */

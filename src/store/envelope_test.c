@@ -66,9 +66,34 @@ what_the_engine_does_not_have_is_version_0(void **state)
 {
     (void)state;
     struct envelope e = sample;
-    struct store_doc gone = {.version = 3};
-    assert_int_equal(envelope_read(&gone, &e), OK);
+    struct store_doc never = {.version = 0};
+    assert_int_equal(envelope_read(&never, &e), OK);
     assert_true(e.version == 0 && !e.exists && e.pend == PEND_NONE);
+}
+
+/* As it was written when all documents lay in one engine. */
+static void
+a_document_without_an_envelope_is_its_bytes(void **state)
+{
+    (void)state;
+    struct envelope e = sample;
+    static uint8_t large[STORE_VALUE_MAX + 1] = {8};
+    struct store_doc raw = {.version = 7, .exists = true, .value = text("\x0a\x01x")};
+    assert_int_equal(envelope_read(&raw, &e), OK);
+    assert_true(e.version == 7 && e.exists && e.pend == PEND_NONE && e.writers[0].count == 0);
+    assert_same(e.body, raw.value);
+    raw.value = text("");
+    assert_int_equal(envelope_read(&raw, &e), OK);
+    assert_true(e.version == 7 && e.exists && e.body.bytes == 0);
+    raw.value = (struct slice){large, STORE_VALUE_MAX};
+    assert_int_equal(envelope_read(&raw, &e), OK);
+    raw.value.bytes++;
+    assert_int_equal(envelope_read(&raw, &e), ERR_FORMAT);
+    struct store_doc deleted = {.version = 8};
+    assert_int_equal(envelope_read(&deleted, &e), OK);
+    assert_true(e.version == 8 && !e.exists);
+    envelope_advance(&e, STORE_PUT, text("y"), (struct txid){1, 1});
+    assert_int_equal(e.version, 9);
 }
 
 static void
@@ -81,11 +106,13 @@ shortened_or_changed_bytes_do_no_harm(void **state)
     e.pend_body = text("");
     struct store_doc raw = raw_of(&e, bytes);
     size_t whole = raw.value.bytes;
-    for (raw.value.bytes = 0; raw.value.bytes < whole; raw.value.bytes++)
+    for (raw.value.bytes = 1; raw.value.bytes < whole; raw.value.bytes++)
         assert_int_equal(envelope_read(&raw, &back), ERR_FORMAT);
     raw.value.bytes = whole;
     bytes[0] = 2;
     assert_int_equal(envelope_read(&raw, &back), ERR_NEWER);
+    bytes[0] = 0;
+    assert_int_equal(envelope_read(&raw, &back), ERR_FORMAT);
     bytes[0] = 1;
     struct rand r;
     rand_seed(&r, 1);
@@ -249,6 +276,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(envelopes_come_back),
         cmocka_unit_test(what_the_engine_does_not_have_is_version_0),
+        cmocka_unit_test(a_document_without_an_envelope_is_its_bytes),
         cmocka_unit_test(shortened_or_changed_bytes_do_no_harm),
         cmocka_unit_test(versions_grow_by_one_and_remember_two_writers),
         cmocka_unit_test(a_pend_goes_forward_or_back),
