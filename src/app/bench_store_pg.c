@@ -108,7 +108,7 @@ static void
 pages_draw(struct bench *b)
 {
     struct rand *r = &b->documents.rand;
-    for (uint32_t page = 0; page < PAGES_DRAWN; page++)
+    for (uint32_t page = 0; page < PAGES_DRAWN; page++) {
         for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
             struct stand stand = {.player = UINT64_C(1) << 48 | (page * PLACE_PAGE_SLOTS + slot),
                                   .island = 1,
@@ -120,6 +120,7 @@ pages_draw(struct bench *b)
                                              .vy = (int16_t)rand_below(r, 700)}};
             place_page_write(b->pages[page], slot, &stand);
         }
+    }
 }
 
 /* Nobody else writes it. */

@@ -38,8 +38,8 @@ static int
 socket_make(const char *path, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    CHECK(strlen(path) < sizeof address->sun_path);
-    strcpy(address->sun_path, path);
+    int n = snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
+    CHECK(n > 0 && (size_t)n < sizeof address->sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(fd >= 0);
     return fd;
@@ -132,11 +132,12 @@ fds_collect(const struct pg_proxy *p, struct pollfd *fds, uint32_t *numbers)
     uint32_t count = 0;
     fds[count++] = (struct pollfd){.fd = p->listen_fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = p->wake_fd, .events = POLLIN};
-    for (uint32_t i = 0; i < PAIRS_MAX; i++)
+    for (uint32_t i = 0; i < PAIRS_MAX; i++) {
         for (uint32_t side = 0; p->pairs[i].open && side < 2; side++) {
             numbers[count] = i * 2 + side;
             fds[count++] = (struct pollfd){.fd = p->pairs[i].fds[side], .events = POLLIN};
         }
+    }
     return count;
 }
 
@@ -169,7 +170,7 @@ pg_proxy_start(const struct pg_fixture *server)
 {
     struct pg_proxy *p = calloc(1, sizeof *p);
     CHECK(p != NULL);
-    strcpy(p->directory, "/tmp/seom-proxy-XXXXXX");
+    snprintf(p->directory, sizeof p->directory, "/tmp/seom-proxy-XXXXXX");
     CHECK(mkdtemp(p->directory) != NULL);
     snprintf(p->path, sizeof p->path, "%s/.s.PGSQL.5432", p->directory);
     snprintf(p->server_path, sizeof p->server_path, "%s/.s.PGSQL.5432", server->directory);

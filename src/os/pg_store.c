@@ -26,8 +26,6 @@
 void
 pg_report(struct pg_store *store, enum log_level level, const char *format, ...)
 {
-    if (store->options.log == NULL)
-        return;
     char text[REPORT_MAX];
     va_list arguments;
     va_start(arguments, format);
@@ -37,7 +35,8 @@ pg_report(struct pg_store *store, enum log_level level, const char *format, ...)
     for (char *c = text; *c != '\0'; c++)
         if (*c == '\n' || *c == '\t')
             *c = ' ';
-    store->options.log(store->options.log_ctx, level, "store.engine", text);
+    if (store->options.log != NULL)
+        store->options.log(store->options.log_ctx, level, "store.engine", text);
 }
 
 /* ---- calls ---- */
@@ -273,7 +272,7 @@ static void
 dialler_hear(struct pg_store *store)
 {
     struct pg_dialler *d = &store->dialler;
-    PGconn *made[PG_CONNECTIONS_MAX];
+    PGconn *made[PG_CONNECTIONS_MAX] = {NULL};
     char text[PG_STORE_WHY_MAX] = "";
     pthread_mutex_lock(&d->lock);
     for (uint32_t i = 0; i < store->options.connections; i++) {

@@ -528,11 +528,12 @@ groups_of_several_engines_do_not_block_each_other(void **state)
     uint32_t results[STORE_UNAVAILABLE + 1] = {0};
     for (uint32_t round = 0; round < MIXED_ROUNDS; round++) {
         uint32_t tokens[MIXED_SIDES][4];
-        for (uint32_t n = 0; n < 4; n++)
+        for (uint32_t n = 0; n < 4; n++) {
             for (uint32_t i = 0; i < MIXED_SIDES; i++) {
                 tokens[i][n] = mixed_send(sides[i], &r, versions);
                 (void)pg_store_deliver(sides[i]->store);
             }
+        }
         for (uint32_t i = 0; i < MIXED_SIDES; i++)
             for (uint32_t n = 0; n < 4; n++)
                 results[answer_wait(sides[i], tokens[i][n])]++;
