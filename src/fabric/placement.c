@@ -11,9 +11,8 @@ placement_region(uint32_t island, struct place at)
     return (uint64_t)island << 32 | (ry & UINT16_MAX) << 16 | (rx & UINT16_MAX);
 }
 
-/* What a home may have at most to be given more. */
-static uint64_t
-full_at(const struct placement_home *homes, uint32_t count)
+uint32_t
+placement_full_at(const struct placement_home *homes, uint32_t count)
 {
     uint64_t players = 0, open = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -22,7 +21,9 @@ full_at(const struct placement_home *homes, uint32_t count)
             open++;
         }
     }
-    return open == 0 ? 0 : players * PLACEMENT_FULL_PERCENT / (open * 100) + PLACEMENT_FULL_PEOPLE;
+    uint64_t full =
+        open == 0 ? 0 : players * PLACEMENT_FULL_PERCENT / (open * 100) + PLACEMENT_FULL_PEOPLE;
+    return full < UINT32_MAX ? (uint32_t)full : UINT32_MAX;
 }
 
 /* Whether a comes before b in the order of a region; no two nodes have the same name. */
@@ -39,7 +40,7 @@ placement_choose(const struct placement_home *homes, uint32_t count, uint64_t re
 {
     CHECK(count <= PLACEMENT_HOMES_MAX);
     bool passed[PLACEMENT_HOMES_MAX] = {false};
-    uint64_t full = full_at(homes, count);
+    uint32_t full = placement_full_at(homes, count);
     uint32_t chosen = PLACEMENT_NONE;
     for (uint32_t round = 0; round < (share == 0 ? 1 : share); round++) {
         uint32_t next = PLACEMENT_NONE;

@@ -25,6 +25,8 @@ struct placement_home {
     bool draining; /* takes nobody */
 };
 
+/* How many a home may have: who has more is passed over. 0: nobody takes people. */
+uint32_t placement_full_at(const struct placement_home *homes, uint32_t count);
 uint64_t placement_region(uint32_t island, struct place at);
 /* The place in homes of the one that somebody in the region goes to; PLACEMENT_NONE: nobody takes
  * people. share: homes that share a region, 0 = 1. */

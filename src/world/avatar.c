@@ -267,6 +267,7 @@ avatar_drop(struct world *w, uint32_t index)
     value_left(w, a);
     w->stats.players--;
     w->stats.lingering -= a->lingering;
+    w->given -= a->given_ms != 0;
     w->stats.leaves++;
     struct game_player gp = {.entity = a->id,
                              .island = island_id(a->island),

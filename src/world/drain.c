@@ -1,14 +1,16 @@
-/* Drain: a home that is going to end gives everybody to other homes. Each session is handed to the
- * gate with the node that placement drew (GO); from then on nothing of it is heeded here, the gate
- * keeps what its client says until the new home answers. The avatar stands until the new home's
- * claim is seen, or DRAIN_STANDS_MS have passed. Lingering ones are saved and go, and whoever waits
- * for the answer to a command goes once it came. Paced, so that the claims of many do not wait for
- * each other.
+/* Drain: a home that is going to end gives everybody to other homes; one that has far more people
+ * than the others, as when a home joins, gives away what is too much, slowly. Each session is
+ * handed to the gate with the node that placement drew (GO); from then on nothing of it is heeded
+ * here, the gate keeps what its client says until the new home answers. The avatar stands until the
+ * new home's claim is seen, or DRAIN_STANDS_MS have passed. Lingering ones are saved and go, and
+ * whoever waits for the answer to a command goes once it came. Paced, so that the claims of many do
+ * not wait for each other.
  */
 #include "base/check.h"
 #include "world/state.h"
 
 #define DRAIN_PER_TICK  200
+#define RELIEF_PER_TICK 10
 #define DRAIN_STANDS_MS 2000
 
 /* false: the link had no room, or nobody takes people: once more at the next tick. */
@@ -17,25 +19,38 @@ give(struct world *w, struct avatar *a, int64_t now_ms)
 {
     struct stand stand = avatar_stand(a);
     uint64_t node = peers_choose(w, &stand);
-    if (node == 0 || !home_send(w, a->gate,
-                                &(struct link_message){.kind = LINK_GO,
-                                                       .as.go = {.player = a->id,
-                                                                 .session_epoch = a->session_epoch,
-                                                                 .node = node}})) {
+    if (node == 0 || node == w->options.node_epoch ||
+        !home_send(
+            w, a->gate,
+            &(struct link_message){
+                .kind = LINK_GO,
+                .as.go = {.player = a->id, .session_epoch = a->session_epoch, .node = node}})) {
         return false;
     }
     a->given_ms = now_ms;
+    w->given++;
     w->stats.given++;
     return true;
+}
+
+/* At most so many in this tick. */
+static uint32_t
+to_give(const struct world *w)
+{
+    if (w->draining) {
+        return DRAIN_PER_TICK;
+    }
+    uint32_t surplus = peers_surplus(w);
+    return surplus < RELIEF_PER_TICK ? surplus : RELIEF_PER_TICK;
 }
 
 void
 drain_turn(struct world *w, int64_t now_ms)
 {
-    if (!w->draining || w->stopping) {
+    uint32_t left = to_give(w);
+    if (w->stopping || (!w->draining && left == 0 && w->given == 0)) {
         return;
     }
-    uint32_t left = DRAIN_PER_TICK;
     for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
          i = pool_next(&w->avatars, i)) {
         struct avatar *a = pool_at(&w->avatars, i);
@@ -44,9 +59,10 @@ drain_turn(struct world *w, int64_t now_ms)
         if (busy) {
             continue;
         }
-        if (a->given_ms != 0 ? now_ms - a->given_ms >= DRAIN_STANDS_MS : a->lingering) {
+        if (a->given_ms != 0 ? now_ms - a->given_ms >= DRAIN_STANDS_MS
+                             : a->lingering && w->draining) {
             home_left(w, i);
-        } else if (a->given_ms == 0 && left > 0) {
+        } else if (a->given_ms == 0 && !a->lingering && left > 0) {
             left = give(w, a, now_ms) ? left - 1 : 0;
         }
     }

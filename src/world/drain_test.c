@@ -188,15 +188,41 @@ test_nobody_is_given_to_nobody(void **state)
     assert_true(stands_at(c, 0, who.player, &p) && p.given);
 }
 
+/* A home joined and has nobody yet: what is too much for one goes there, no more. */
+static void
+test_what_is_too_much_goes(void **state)
+{
+    struct cluster *c = *state;
+    struct crowd crowd = {0};
+    struct world *w = c->homes[0].world;
+    gather(c, &crowd);
+    run(c, &crowd, 1000);
+    assert_int_equal(world_stats(w)->given, 0); /* both have few */
+    /* As if it had 150 more: of 180, 1.25 x 90 + 50 are for one home. */
+    w->stats.players += 150;
+    run(c, &crowd, 1500);
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < CROWD; i++) {
+        given += crowd.people[i].arrived;
+    }
+    assert_int_equal(given, 18);
+    w->stats.players -= 150;
+    run(c, &crowd, 3000);
+    assert_int_equal(w->given, 0);
+    assert_int_equal(world_stats(w)->players + world_stats(c->homes[1].world)->players, CROWD);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        assert_int_equal(homes_of(c, crowd.people[i].who.player), 1);
+    }
+}
+
 int
 main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, cluster_open, cluster_close)
     const struct CMUnitTest tests[] = {
-        CASE(test_everybody_moves),
-        CASE(test_what_is_said_meanwhile_is_not_heeded),
-        CASE(test_who_comes_is_sent_on),
-        CASE(test_nobody_is_given_to_nobody),
+        CASE(test_everybody_moves),       CASE(test_what_is_said_meanwhile_is_not_heeded),
+        CASE(test_who_comes_is_sent_on),  CASE(test_nobody_is_given_to_nobody),
+        CASE(test_what_is_too_much_goes),
     };
 #undef CASE
     return cmocka_run_group_tests_name("drain", tests, NULL, NULL);

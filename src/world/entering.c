@@ -175,6 +175,7 @@ take_over(struct world *w, uint32_t index, uint32_t avatar_index)
     a->session_epoch = e->session_epoch;
     a->versions[0] = e->version;
     a->last_move_no = 0;
+    w->given -= a->given_ms != 0;
     a->given_ms = 0;
     avatar_owned(w, a);
 }

@@ -62,9 +62,10 @@ list_homes(const struct world *w, struct placement_home homes[PLACEMENT_HOMES_MA
            uint32_t peers[PLACEMENT_HOMES_MAX])
 {
     uint32_t count = 0;
-    homes[count] = (struct placement_home){.node = w->options.node_epoch,
-                                           .players = w->stats.players + w->entering.used,
-                                           .draining = w->draining};
+    homes[count] =
+        (struct placement_home){.node = w->options.node_epoch,
+                                .players = w->stats.players + w->entering.used - w->given,
+                                .draining = w->draining};
     peers[count++] = PEER_NONE;
     for (uint32_t i = 0; i < w->peers_end && count < PLACEMENT_HOMES_MAX; i++) {
         const struct peer *p = &w->peers[i];
@@ -75,6 +76,16 @@ list_homes(const struct world *w, struct placement_home homes[PLACEMENT_HOMES_MA
         }
     }
     return count;
+}
+
+uint32_t
+peers_surplus(const struct world *w)
+{
+    struct placement_home homes[PLACEMENT_HOMES_MAX];
+    uint32_t peers[PLACEMENT_HOMES_MAX];
+    uint32_t count = list_homes(w, homes, peers);
+    uint32_t full = placement_full_at(homes, count);
+    return count > 1 && homes[0].players > full ? homes[0].players - full : 0;
 }
 
 uint64_t

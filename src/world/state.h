@@ -208,6 +208,7 @@ struct world {
     struct players leavers; /* operations of those who leave: never many, entering goes first */
     struct pool leaving;    /* struct leaving of home.c */
     bool stopping, draining;
+    uint32_t given; /* avatars that stand until another home has them */
 
     /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
     struct commands *commands; /* owned */
@@ -260,6 +261,8 @@ struct stand spawn_stand(const struct world *w, uint32_t wish, uint64_t draw);
 
 /* peers.c: the home that somebody is to have who stands there; 0: nobody takes people. */
 uint64_t peers_choose(struct world *w, const struct stand *stand);
+/* How many more we have than placement gives anybody, compared with the other homes. */
+uint32_t peers_surplus(const struct world *w);
 
 /* drain.c */
 void drain_turn(struct world *w, int64_t now_ms);
