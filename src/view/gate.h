@@ -40,9 +40,10 @@ enum gate_mutant {
     GATE_MUTANT_HEAL_FORGOTTEN,    /* who fell behind the log is not given a snapshot */
     GATE_MUTANT_QUEUE_UNBOUNDED,   /* what cannot be sent is queued without limit */
     GATE_MUTANT_GONE_LOST,         /* the end of a session is told once, refused or not */
-    GATE_MUTANT_EPOCH_IGNORED,     /* session_epochs are not compared */
+    GATE_MUTANT_EPOCH_IGNORED,     /* session_epochs are not compared: whoever speaks is believed */
     GATE_MUTANT_STEWARD_IGNORED,   /* steward_epochs are not compared */
-    GATE_MUTANT_SUBSCRIBE_DROPPED, /* a change of the set that a link refused is forgotten */
+    GATE_MUTANT_SUBSCRIBE_DROPPED, /* a change of the set that a link refused is forgotten, and so
+                                      is what homes answer */
 };
 
 struct gate_options {

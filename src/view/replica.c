@@ -217,9 +217,10 @@ struct told {
 };
 
 static bool
-is_told_by(const struct seen_entity *e, const struct told *by)
+is_told_by(const struct gate *g, const struct seen_entity *e, const struct told *by)
 {
-    return e->tended ? by->tends : e->publisher == by->home;
+    return e->tended ? by->tends
+                     : e->publisher == by->home || g->options.mutant == GATE_MUTANT_EPOCH_IGNORED;
 }
 
 static bool
@@ -232,8 +233,7 @@ is_tended(const struct record *r)
 static bool
 takes_over(const struct gate *g, struct seen_entity *e, const struct told *by, uint64_t owned)
 {
-    if (owned <= e->owned && g->homes[e->publisher].state == HOME_UP &&
-        g->options.mutant != GATE_MUTANT_EPOCH_IGNORED) {
+    if (owned <= e->owned && g->homes[e->publisher].state == HOME_UP) {
         return false;
     }
     e->publisher = by->home;
@@ -262,7 +262,7 @@ apply_owned(struct gate *g, struct told *by, const struct record *r)
 static bool
 speaks_of(struct gate *g, struct seen_entity *e, const struct told *by)
 {
-    if (is_told_by(e, by)) {
+    if (is_told_by(g, e, by)) {
         return true;
     }
     if (e->tended) {
@@ -406,7 +406,7 @@ apply_leave(struct gate *g, const struct told *by, const struct record *r)
         return;
     }
     const struct seen_entity *e = pool_at(&g->entities, index);
-    if (!is_told_by(e, by)) {
+    if (!is_told_by(g, e, by)) {
         g->stats.records_foreign += !e->tended;
         g->stats.things_stale += e->tended;
         return;
@@ -467,7 +467,7 @@ begin_snapshot(struct gate *g, const struct told *by, uint64_t steward_epoch)
             t->chunks[i] == POOL_NONE ? NULL : pool_at(&g->chunks, t->chunks[i]);
         for (uint32_t e = c == NULL ? POOL_NONE : c->members; e != POOL_NONE;) {
             struct seen_entity *known = pool_at(&g->entities, e);
-            known->listed = known->listed && !is_told_by(known, by);
+            known->listed = known->listed && !is_told_by(g, known, by);
             e = known->next;
         }
     }
@@ -483,7 +483,7 @@ remove_unlisted(struct gate *g, const struct told *by)
         for (uint32_t e = c == NULL ? POOL_NONE : c->members; e != POOL_NONE;) {
             const struct seen_entity *known = pool_at(&g->entities, e);
             uint32_t next = known->next;
-            if (is_told_by(known, by) && !known->listed) {
+            if (is_told_by(g, known, by) && !known->listed) {
                 tell_left(g, e, t->chunks[i]);
                 remove_entity(g, e);
             }

@@ -232,7 +232,7 @@ subscribe_heard(struct gate *g, uint8_t home, const struct link_subscribed *s)
     struct told_set *set = &g->homes[home].sets[s->wakes];
     bool ours = s->epoch == g->subscribe_epoch;
     set->unheard -= set->unheard > 0;
-    if (set->state != SET_TOLD) {
+    if (set->state != SET_TOLD || g->options.mutant == GATE_MUTANT_SUBSCRIBE_DROPPED) {
         return; /* it does not know all of it yet */
     }
     if (ours && (int32_t)(set->version - s->version) > 0 && set->unheard > 0) {
