@@ -82,6 +82,9 @@ struct seom_events {
                   struct slice attributes); /* a thing, as it stands now */
     void (*gone)(void *ctx, uint64_t entity);
     void (*said)(void *ctx, uint64_t entity, struct slice text);
+    /* Said in a channel of the whole world, by somebody who need not be in sight. */
+    void (*line)(void *ctx, uint32_t channel, uint64_t player, struct slice name,
+                 struct slice text);
     void (*corrected)(void *ctx, const struct motion *truth);
     void (*ended)(
         void *ctx, uint32_t code,
@@ -132,6 +135,9 @@ bool seom_client_is_dead(const struct seom_client *c, int64_t mono_us);
 enum err seom_client_move(struct seom_client *c, const struct motion *m, uint8_t look,
                           uint32_t *move_no) MUST_USE; /* since in world ms */
 enum err seom_client_say(struct seom_client *c, struct slice text, uint32_t *number) MUST_USE;
+/* To the whole world; channel SEOM_CHANNEL_WORLD. About one line a second is passed on. */
+enum err seom_client_say_in(struct seom_client *c, uint32_t channel, struct slice text,
+                            uint32_t *number) MUST_USE;
 enum err seom_client_look(struct seom_client *c, uint64_t entity, uint32_t *number) MUST_USE;
 enum err seom_client_camera(struct seom_client *c, uint32_t island, struct place corner,
                             uint32_t w_mm, uint32_t h_mm) MUST_USE;

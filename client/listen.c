@@ -173,6 +173,20 @@ take_goodbye(struct seom_client *c, const Seom__Goodbye *g)
     return ERR_CLOSED;
 }
 
+static struct slice
+text_of(const char *text)
+{
+    return (struct slice){.at = (const uint8_t *)text, .bytes = strlen(text)};
+}
+
+static void
+take_line(const struct seom_client *c, const Seom__Said *s)
+{
+    if (c->events.line != NULL) {
+        c->events.line(c->events.ctx, s->channel, s->player, text_of(s->name), text_of(s->text));
+    }
+}
+
 static enum err
 take_message(struct seom_client *c, struct slice frame)
 {
@@ -196,6 +210,7 @@ take_message(struct seom_client *c, struct slice frame)
         }
         return OK;
     case SEOM__SERVER_MESSAGE__WHAT_LOBBY: return take_lobby(c, m->lobby);
+    case SEOM__SERVER_MESSAGE__WHAT_SAID: take_line(c, m->said); return OK;
     case SEOM__SERVER_MESSAGE__WHAT_CHANGED:
         if (c->events.changed != NULL) {
             c->events.changed(c->events.ctx, (uint32_t)m->changed->what);

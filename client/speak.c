@@ -149,17 +149,24 @@ queue_request(struct seom_client *c, Seom__Request *request, uint32_t frame_max,
 enum err
 seom_client_say(struct seom_client *c, struct slice text, uint32_t *number)
 {
+    return seom_client_say_in(c, 0, text, number);
+}
+
+enum err
+seom_client_say_in(struct seom_client *c, uint32_t channel, struct slice text, uint32_t *number)
+{
     char line[SAY_BYTES_MAX + 1];
     if (text.bytes > SAY_BYTES_MAX) {
         return ERR_TOO_LARGE;
     }
-    if (text.bytes == 0 || memchr(text.at, 0, text.bytes) != NULL) {
+    if (channel > UINT8_MAX || text.bytes == 0 || memchr(text.at, 0, text.bytes) != NULL) {
         return ERR_RANGE;
     }
     memcpy(line, text.at, text.bytes);
     line[text.bytes] = 0;
     Seom__Say say = SEOM__SAY__INIT;
     say.text = line;
+    say.channel = channel;
     Seom__Request request = SEOM__REQUEST__INIT;
     request.what_case = SEOM__REQUEST__WHAT_SAY;
     request.say = &say;

@@ -34,7 +34,6 @@
 #define QUEUE_SAMPLES     64
 #define RETRY_AFTER_MS    1000
 #define SEEDS_MAX         16
-#define GATES_MAX         16 /* addresses that clients are told */
 #define HANDOVER_MS       5000
 #define TOPICS_PER_PLAYER 12
 #define CHUNKS_PER_PLAYER 32

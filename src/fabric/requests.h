@@ -38,7 +38,7 @@
 enum request_kind {
     REQUEST_COMMAND = 1, /* a command on things whose steward is there (world/forward.c) */
     REQUEST_LOOK = 2,    /* name and look of a player who is at home there */
-    REQUEST_SAY = 3,     /* a line of a channel of the whole world, by relays */
+    REQUEST_NOTE = 3,    /* a line of a channel of the whole world and the like (notes.h) */
     REQUEST_TEST = 4,    /* benches and tests: comes back as it is */
     REQUEST_KINDS
 };

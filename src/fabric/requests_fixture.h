@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#ifndef TALK_NODES
 #define TALK_NODES 3
+#endif
 
 struct talk;
 

@@ -141,7 +141,7 @@ test_refusals(void **state)
     struct scene *s = *state;
     s->manner = REFUSES;
     assert_int_equal(ask(s, 0, "x", REQUEST_ONE_US), OK);
-    assert_int_equal(requests_ask(s->asker, 1, REQUEST_SAY, TEXT("nobody serves that"),
+    assert_int_equal(requests_ask(s->asker, 1, REQUEST_NOTE, TEXT("nobody serves that"),
                                   REQUEST_ONE_US, answered, s, 1),
                      OK);
     talk_run(s->talk, 2);

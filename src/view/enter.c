@@ -282,6 +282,7 @@ begins(struct gate *g, uint32_t conn, uint8_t slot, const struct link_home *home
     memcpy(c->ticket, home->ticket, TICKET_BYTES);
     conn_move_state(g, conn, CONN_PLAYING);
     c->island_pending = g->hot[conn].urgent = true;
+    lines_begin(g, conn);
     session_welcome(g, conn, home);
     if (g->hot[conn].state == CONN_PLAYING) {
         interest_moved(g, conn);
@@ -302,6 +303,10 @@ refused(struct gate *g, uint32_t conn, uint8_t slot, const struct link_home *hom
     struct conn *c = &g->conns[conn];
     if (home->code == SEOM__CODE__UNREADABLE) {
         session_lobby(g, conn, home->code, home->retry_after_ms);
+        return;
+    }
+    if (home->gates.bytes > 0) {
+        conn_lead(g, conn, home->gates);
         return;
     }
     if (g->hot[conn].state == CONN_ENTERING || !is_passing(home->code)) {

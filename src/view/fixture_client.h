@@ -7,6 +7,7 @@
 #include "client/replica.h"
 #include "wire/batch.h"
 #include "wire/frame.h"
+#include "wire/limits.h"
 #include "wire/message.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,10 @@ struct scene_client {
     uint32_t selfs, islands, forgets, motions, leaves, says, ranges, things, densities;
     uint32_t code, retry_ms; /* of the good-bye */
     uint32_t answer_number, answer_code, result_code;
+    uint32_t lines; /* of channels of the whole world; and the last: */
+    char line[SAY_BYTES_MAX + 1], line_name[NAME_BYTES_MAX + 1];
+    uint32_t goodbye_gates;
+    char goodbye_gate[GATE_BYTES_MAX + 1]; /* the first */
     uint32_t lobbies, lobby_code, lobby_retry_ms, changes, changed_what;
     size_t shown_bytes; /* of the last answer */
     uint64_t entity;
@@ -135,10 +140,18 @@ scene_client_message(struct scene_client *c, struct slice frame)
         c->goodbyes++;
         c->code = m->goodbye->code;
         c->retry_ms = m->goodbye->retry_after_ms;
+        c->goodbye_gates = (uint32_t)m->goodbye->n_gates;
+        if (c->goodbye_gates > 0) {
+            strcpy(c->goodbye_gate, m->goodbye->gates[0]);
+        }
     } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_LOBBY) {
         c->lobbies++;
         c->lobby_code = m->lobby->code;
         c->lobby_retry_ms = m->lobby->retry_after_ms;
+    } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_SAID) {
+        c->lines++;
+        strcpy(c->line, m->said->text);
+        strcpy(c->line_name, m->said->name);
     } else if (m->what_case == SEOM__SERVER_MESSAGE__WHAT_CHANGED) {
         c->changes++;
         c->changed_what = m->changed->what;

@@ -76,6 +76,7 @@ gate_alloc(const struct gate_options *options, const struct env *env, struct gat
     g->hot = calloc(options->conns_max, sizeof *g->hot);
     g->book = malloc(BOOK_BYTES);
     chart_init(&g->chart);
+    lines_init(g);
     g->slices = calloc(SLICES_MAX, sizeof *g->slices);
     g->sorting = calloc(options->entities_max, sizeof *g->sorting);
     g->farewells = calloc(options->conns_max, sizeof *g->farewells);
@@ -122,6 +123,7 @@ gate_free(struct gate **gate)
         pool_fini(pools[i]);
     }
     chart_fini(&g->chart);
+    lines_fini(g);
     map_fini(&g->conn_by_player);
     map_fini(&g->topic_by_id);
     map_fini(&g->entity_by_id);
@@ -293,17 +295,11 @@ conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m)
 /* A full buffer costs the client its good-bye, and a dead line needs none. Over WebSocket a close
  * frame follows, always the normal one: the reason stands in the good-bye. */
 static void
-say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+say_goodbye(struct gate *g, uint32_t conn, Seom__Goodbye *goodbye)
 {
-    Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
-    goodbye.code = (Seom__Code)code;
-    goodbye.retry_after_ms = retry_after_ms;
-    char *gates[GATES_MAX];
-    goodbye.gates = gates;
-    goodbye.n_gates = gate_list(g, gates);
     Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
     m.what_case = SEOM__SERVER_MESSAGE__WHAT_GOODBYE;
-    m.goodbye = &goodbye;
+    m.goodbye = goodbye;
     enum err e = write_message(g, conn, &m);
     uint8_t close[FRAME_HEAD_MAX];
     size_t close_bytes = frame_close(g->conns[conn].framing.kind, CLOSE_NORMAL, close);
@@ -312,23 +308,71 @@ say_goodbye(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_m
         e = conn_send(g, conn, &piece, 1, close_bytes);
     }
     if (e != OK) {
-        env_trace(g->env, "gate.goodbye_lost", conn, code);
+        env_trace(g->env, "gate.goodbye_lost", conn, (uint64_t)goodbye->code);
     }
 }
 
-void
-conn_close(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+static void
+close_with(struct gate *g, uint32_t conn, Seom__Goodbye *goodbye)
 {
+    uint32_t code = (uint32_t)goodbye->code;
     CHECK(code < GATE_CODES && g->hot[conn].state != CONN_FREE);
     g->stats.closed_by_code[code]++;
     enum frame_kind kind = g->conns[conn].framing.kind;
     bool closing = g->conns[conn].framing.closing; /* nothing may follow our close frame */
     if ((kind == FRAME_TCP || kind == FRAME_WEBSOCKET) && !closing) {
-        say_goodbye(g, conn, code, retry_after_ms);
+        say_goodbye(g, conn, goodbye);
     }
     session_ended(g, conn, code == SEOM__CODE__LEFT ? INPUT_LEFT : INPUT_GONE);
     release(g, conn);
     g->env->conns.close(g->env->conns.ctx, conn);
+}
+
+void
+conn_close(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+{
+    Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
+    char *gates[GATES_MAX];
+    goodbye.code = (Seom__Code)code;
+    goodbye.retry_after_ms = retry_after_ms;
+    goodbye.gates = gates;
+    goodbye.n_gates = gate_list(g, gates);
+    close_with(g, conn, &goodbye);
+}
+
+/* The gates of another shard, from a random one on. */
+static uint32_t
+list_others(const struct gate *g, struct slice addresses, char texts[][GATE_BYTES_MAX + 1],
+            char *out[GATES_MAX])
+{
+    uint32_t count = 0;
+    const uint8_t *at = addresses.at, *end = addresses.at + addresses.bytes;
+    while (at < end && count < GATES_MAX) {
+        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+        size_t bytes = (size_t)((stop != NULL ? stop : end) - at);
+        if (bytes > 0 && bytes <= GATE_BYTES_MAX) {
+            memcpy(texts[count], at, bytes);
+            texts[count++][bytes] = '\0';
+        }
+        at += bytes + 1;
+    }
+    uint32_t first = count > 0 ? (uint32_t)(env_random(g->env) % count) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = texts[(first + i) % count];
+    }
+    return count;
+}
+
+void
+conn_lead(struct gate *g, uint32_t conn, struct slice addresses)
+{
+    Seom__Goodbye goodbye = SEOM__GOODBYE__INIT;
+    char texts[GATES_MAX][GATE_BYTES_MAX + 1], *gates[GATES_MAX];
+    goodbye.code = SEOM__CODE__RETRY_AFTER;
+    goodbye.gates = gates;
+    goodbye.n_gates = list_others(g, addresses, texts, gates);
+    g->stats.led++;
+    close_with(g, conn, &goodbye);
 }
 
 void
@@ -510,6 +554,7 @@ gate_message(struct gate *g, uint32_t peer, const uint8_t *bytes, size_t n)
     case LINK_SUBSCRIBED: subscribe_heard(g, home, &m.as.subscribed); break;
     case LINK_BATCH: replica_batch(g, home, &m.as.batch); break;
     case LINK_DENSITY: chart_density(g, home, &m.as.density); break;
+    case LINK_SAID: lines_said(g, &m.as.said); break;
     case LINK_ENTER:
     case LINK_INPUT:
     case LINK_SUBSCRIBE: g->stats.records_bad++; break;
@@ -582,6 +627,7 @@ gate_turn(struct gate *g)
         for (int64_t s = from + 1; s <= slot; s++) {
             enter_slot(g, (uint32_t)(s % GATE_SLOTS));
             feed_slot(g, (uint32_t)(s % GATE_SLOTS));
+            lines_slot(g, (uint32_t)(s % GATE_SLOTS));
         }
         g->slot = slot;
     }

@@ -85,6 +85,10 @@ struct gate_stats {
     uint64_t records_foreign;          /* of entities that another home publishes */
     uint64_t things_stale;             /* told by a former steward */
     uint64_t reaped;                   /* entities of homes that are gone */
+    uint64_t lines;                    /* of channels of the whole world, told to all */
+    uint64_t lines_again;              /* that came by a second way */
+    uint64_t lines_dropped;            /* beyond what clients are told in a second */
+    uint64_t led;                      /* clients sent to gates of another shard */
     uint32_t connections, players, spectators, lobby;
     uint32_t resuming;          /* of the players: without a home, now */
     uint32_t homes, homes_down; /* up; gone, and not forgotten yet */

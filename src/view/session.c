@@ -61,6 +61,7 @@ hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     c->framing.frame_max = FRAME_AFTER_HELLO_MAX;
     if (h->spectator) {
         conn_move_state(g, conn, CONN_SPECTATOR);
+        lines_begin(g, conn);
         if (g->stats.spectators == 1) {
             interest_density(g, true);
         }
@@ -229,6 +230,7 @@ request(struct gate *g, uint32_t conn, const Seom__Request *r)
     struct link_message m = input_of(g, c, INPUT_SAY);
     m.as.input.number = r->number;
     if (r->what_case == SEOM__REQUEST__WHAT_SAY && plays) {
+        m.as.input.look = (uint8_t)r->say->channel;
         m.as.input.bytes =
             (struct slice){.at = (const uint8_t *)r->say->text, .bytes = strlen(r->say->text)};
         send_input(g, c, &m);

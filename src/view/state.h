@@ -10,6 +10,7 @@
  *   subscribe.c which topics every home is told to publish
  *   crowd.c     cells and rotation of crowded chunks
  *   chart.c     people per cell, for spectators
+ *   lines.c     what is said in channels of the whole world
  *   feed.c      one gathered send per client and tick
  */
 #ifndef SEOM_VIEW_STATE_H
@@ -17,6 +18,7 @@
 
 #include "base/bucket.h"
 #include "base/map.h"
+#include "base/once.h"
 #include "base/pool.h"
 #include "seom.pb-c.h"
 #include "view/gate.h"
@@ -170,6 +172,7 @@ struct conn {
     uint32_t out_buffer, out_from, out_used;
     int64_t budget_us; /* when budget_bytes was right */
     int32_t budget_bytes;
+    uint32_t line; /* of gate.lines: told up to here */
 
     uint64_t player, entity, session_epoch;
     uint32_t island;      /* entering: where it wishes to be */
@@ -330,6 +333,23 @@ struct crowd_entry {
     uint32_t index;
 };
 
+/* What is said in channels of the whole world: the last lines as frames that all clients are sent.
+ * Counted on; a client has been told those before its cursor. */
+#define LINES_KEPT     16 /* above LINES_BURST: nobody misses one by being told it a tick late */
+#define LINE_FRAME_MAX 320
+#define LINES_PER_S    5 /* that any client is told */
+#define LINES_BURST    10
+#define LINES_KNOWN    1024 /* ids */
+
+struct world_lines {
+    struct once known;
+    struct bucket bucket;
+    uint32_t end;
+    uint32_t slots_left; /* until nobody is told of the last one any more */
+    uint16_t bytes[LINES_KEPT];
+    uint8_t frames[LINES_KEPT][LINE_FRAME_MAX];
+};
+
 struct gate {
     struct gate_options options;
     const struct env *env; /* borrowed */
@@ -369,12 +389,15 @@ struct gate {
     int64_t book_tick;
     struct crowd_entry *sorting; /* owned, entities_max */
     struct chart chart;
+    struct world_lines lines;
     uint8_t scratch[32768];
 };
 
 /* gate.c */
 void conn_close(struct gate *g, uint32_t conn, uint32_t code,
                 uint32_t retry_after_ms); /* says good-bye, counts, closes */
+/* The good-bye names these gates, a line each, of another shard, instead of our own. */
+void conn_lead(struct gate *g, uint32_t conn, struct slice addresses);
 void conn_send_message(struct gate *g, uint32_t conn, const Seom__ServerMessage *m);
 void conn_move_state(struct gate *g, uint32_t conn, enum conn_state to);
 /* What it saw and who it was; call it before its state moves on. */
@@ -479,6 +502,13 @@ void crowd_near(struct gate *g, uint32_t conn); /* the 3 x 3 cells around the av
 void crowd_trim(struct gate *g, int64_t before_us);
 const struct slice_of_crowd *crowd_slice(struct gate *g, struct crowd *crowd, uint64_t from);
 uint8_t cell_of(int32_t x_mm, int32_t y_mm);
+
+/* lines.c: what is said in channels of the whole world */
+void lines_init(struct gate *g);
+void lines_fini(struct gate *g);
+void lines_said(struct gate *g, const struct link_said *said);
+void lines_begin(struct gate *g, uint32_t conn); /* from here on it is told */
+void lines_slot(struct gate *g, uint32_t slot);
 
 /* feed.c */
 void feed_slot(struct gate *g, uint32_t slot);

@@ -297,6 +297,13 @@ tell_server(struct text *t, const Seom__ServerMessage *m)
         end(t);
         break;
     case SEOM__SERVER_MESSAGE__WHAT_LOBBY: tell_lobby(t, m->lobby); break;
+    case SEOM__SERVER_MESSAGE__WHAT_SAID:
+        begin(t, "said");
+        add(t, " channel=%u player=%" PRIu64, m->said->channel, m->said->player);
+        add_string(t, "name", m->said->name);
+        add_string(t, "text", m->said->text);
+        end(t);
+        break;
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }

@@ -27,6 +27,7 @@
 #define GATES_MAX             8
 #define GATE_BYTES_MAX        64
 #define SPEEDS_MAX            16
+#define CHANNEL_WORLD         1 /* of Say: the whole world hears it; 0: whoever is near */
 #define WORLD_MS_MAX          ((INT64_C(1) << 53) - 1) /* a browser's numbers are whole up to here */
 
 #endif

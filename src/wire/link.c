@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "wire/limits.h"
 #include "wire/little.h"
+#include "wire/text.h"
 #include <string.h>
 
 #define MOTION_BYTES       22
@@ -14,6 +15,8 @@
 #define SUBSCRIBED_BYTES   18
 #define BATCH_HEAD_BYTES   36
 #define DENSITY_HEAD_BYTES 5
+#define SAID_HEAD_BYTES    19
+#define HOME_GATES_MAX     (GATES_MAX * (GATE_BYTES_MAX + 1))
 #define TOPIC_BYTES        8
 
 static bool
@@ -97,7 +100,7 @@ go_head(const struct link_go *g, uint8_t *at)
 static size_t
 home_head(const struct link_home *h, uint8_t *at)
 {
-    CHECK(h->conn != 0);
+    CHECK(h->conn != 0 && h->gates.bytes <= HOME_GATES_MAX);
     store_u64(at + 1, h->conn);
     at[9] = h->code;
     store_u32(at + 10, h->retry_after_ms);
@@ -200,6 +203,18 @@ density_head(const struct link_density *d, uint8_t *at)
     return DENSITY_HEAD_BYTES;
 }
 
+static size_t
+said_head(const struct link_said *s, uint8_t *at)
+{
+    CHECK(s->id != 0 && s->name_bytes <= NAME_BYTES_MAX && s->text.bytes <= SAY_BYTES_MAX);
+    store_u64(at + 1, s->id);
+    store_u64(at + 9, s->player);
+    at[17] = s->channel;
+    at[18] = s->name_bytes;
+    memcpy(at + SAID_HEAD_BYTES, s->name, s->name_bytes);
+    return SAID_HEAD_BYTES + (size_t)s->name_bytes;
+}
+
 size_t
 link_head(const struct link_message *m, uint8_t out[LINK_HEAD_MAX])
 {
@@ -214,6 +229,7 @@ link_head(const struct link_message *m, uint8_t out[LINK_HEAD_MAX])
     case LINK_SUBSCRIBED: return subscribed_head(&m->as.subscribed, out);
     case LINK_BATCH: return batch_head(&m->as.batch, out);
     case LINK_DENSITY: return density_head(&m->as.density, out);
+    case LINK_SAID: return said_head(&m->as.said, out);
     }
     check_failed(__FILE__, __LINE__, __func__, "a kind of link.h");
 }
@@ -227,9 +243,10 @@ link_tail(const struct link_message *m)
     case LINK_SUBSCRIBE: return m->as.subscribe.topics;
     case LINK_BATCH: return m->as.batch.records;
     case LINK_DENSITY: return m->as.density.record;
+    case LINK_HOME: return m->as.home.gates;
+    case LINK_SAID: return m->as.said.text;
     case LINK_ENTER:
     case LINK_GO:
-    case LINK_HOME:
     case LINK_SUBSCRIBED: break;
     }
     return (struct slice){NULL, 0};
@@ -285,8 +302,12 @@ go_read(const uint8_t *at, struct link_go *g)
 }
 
 static enum err
-home_read(const uint8_t *at, struct link_home *h)
+home_read(const uint8_t *at, struct slice tail, struct link_home *h)
 {
+    if (tail.bytes > HOME_GATES_MAX || !text_is_utf8(tail)) {
+        return ERR_FORMAT;
+    }
+    h->gates = tail;
     h->conn = load_u64(at + 1);
     h->code = at[9];
     h->retry_after_ms = load_u32(at + 10);
@@ -297,8 +318,8 @@ home_read(const uint8_t *at, struct link_home *h)
     h->island = load_u32(at + 46);
     h->look = at[50];
     memcpy(h->ticket, at + 73, TICKET_BYTES);
-    if (h->player != 0 && (h->entity == 0 || !island_is_sound(h->island))) {
-        return ERR_RANGE; /* whoever plays is somebody and somewhere */
+    if (h->player != 0 && (h->entity == 0 || !island_is_sound(h->island) || tail.bytes > 0)) {
+        return ERR_RANGE; /* whoever plays is somebody and somewhere, and in this shard */
     }
     return h->conn != 0 ? load_motion(at + 51, &h->motion) : ERR_FORMAT;
 }
@@ -411,21 +432,42 @@ density_read(const uint8_t *at, struct slice tail, struct link_density *d)
     return whole && record.as.density.island == d->island ? OK : ERR_FORMAT;
 }
 
+/* A gate hands name and text on, so both must be what a client may read. */
+static enum err
+said_read(const uint8_t *at, struct slice tail, struct link_said *s)
+{
+    s->id = load_u64(at + 1);
+    s->player = load_u64(at + 9);
+    s->channel = at[17];
+    s->name_bytes = at[18];
+    if (s->id == 0 || s->channel == 0 || s->name_bytes > NAME_BYTES_MAX ||
+        s->name_bytes > tail.bytes || tail.bytes - s->name_bytes > SAY_BYTES_MAX) {
+        return ERR_FORMAT;
+    }
+    struct slice name = {tail.at, s->name_bytes};
+    s->text = (struct slice){tail.at + s->name_bytes, tail.bytes - s->name_bytes};
+    if (name.bytes > 0) {
+        memcpy(s->name, name.at, name.bytes);
+    }
+    return text_is_utf8(name) && s->text.bytes > 0 && text_is_line(s->text) ? OK : ERR_FORMAT;
+}
+
 struct link_form {
     size_t head_bytes;
     bool tail; /* something may follow */
 };
 
-static const struct link_form forms[LINK_DENSITY + 1] = {
+static const struct link_form forms[LINK_SAID + 1] = {
     [LINK_ENTER] = {ENTER_HEAD_BYTES, true},
     [LINK_GO] = {GO_BYTES, false},
-    [LINK_HOME] = {HOME_BYTES, false},
+    [LINK_HOME] = {HOME_BYTES, true},
     [LINK_INPUT] = {INPUT_HEAD_BYTES, true},
     [LINK_SELF] = {SELF_HEAD_BYTES, true},
     [LINK_SUBSCRIBE] = {SUBSCRIBE_BYTES, true},
     [LINK_SUBSCRIBED] = {SUBSCRIBED_BYTES, false},
     [LINK_BATCH] = {BATCH_HEAD_BYTES, true},
     [LINK_DENSITY] = {DENSITY_HEAD_BYTES, true},
+    [LINK_SAID] = {SAID_HEAD_BYTES, true},
 };
 
 enum err
@@ -434,7 +476,7 @@ link_read(const uint8_t *bytes, size_t n, struct link_message *out)
     if (n == 0) {
         return ERR_SHORT;
     }
-    if (bytes[0] < LINK_ENTER || bytes[0] > LINK_DENSITY) {
+    if (bytes[0] < LINK_ENTER || bytes[0] > LINK_SAID) {
         return ERR_FORMAT;
     }
     struct link_form form = forms[bytes[0]];
@@ -449,13 +491,14 @@ link_read(const uint8_t *bytes, size_t n, struct link_message *out)
     switch (out->kind) {
     case LINK_ENTER: return enter_read(bytes, tail, &out->as.enter);
     case LINK_GO: return go_read(bytes, &out->as.go);
-    case LINK_HOME: return home_read(bytes, &out->as.home);
+    case LINK_HOME: return home_read(bytes, tail, &out->as.home);
     case LINK_INPUT: return input_read(bytes, tail, &out->as.input);
     case LINK_SELF: return self_read(bytes, tail, &out->as.self);
     case LINK_SUBSCRIBE: return subscribe_read(bytes, tail, &out->as.subscribe);
     case LINK_SUBSCRIBED: return subscribed_read(bytes, &out->as.subscribed);
     case LINK_BATCH: return batch_read(bytes, tail, &out->as.batch);
     case LINK_DENSITY: return density_read(bytes, tail, &out->as.density);
+    case LINK_SAID: return said_read(bytes, tail, &out->as.said);
     }
     return ERR_FORMAT;
 }

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "wire/batch.h"
+#include "wire/limits.h"
 #include "wire/motion.h"
 #include "wire/ticket.h"
 #include <stdint.h>
@@ -36,6 +37,7 @@ enum link_kind {
     LINK_SUBSCRIBED = 7, /* publisher -> gate: version acknowledged */
     LINK_BATCH = 8,      /* publisher -> gate: records of one topic; a snapshot replaces all */
     LINK_DENSITY = 9,    /* home -> gate: people per cell of one island */
+    LINK_SAID = 10,      /* home -> gate: a line of a channel of the whole world, for everybody */
 };
 
 /* One topic: a block of 4 x 4 chunks of an island. Packed: island 32 bit | bx 16 | by 16; never 0
@@ -79,6 +81,7 @@ struct link_go {
     uint64_t node; /* node_epoch */
 };
 
+/* Who is refused because the island belongs to another shard is told where its gates are. */
 struct link_home {
     uint64_t conn;
     uint8_t code; /* FINE, or why not (SEOM__CODE__...) */
@@ -88,6 +91,7 @@ struct link_home {
     uint8_t look;
     struct motion motion;
     uint8_t ticket[TICKET_BYTES];
+    struct slice gates; /* addresses, a line each; empty: this shard is the right one */
 };
 
 enum input_kind {
@@ -106,7 +110,7 @@ struct link_input {
     enum input_kind kind;
     uint32_t number;      /* move_no, request number */
     uint64_t seq;         /* command */
-    uint8_t look;         /* move; show: what */
+    uint8_t look;         /* move; show: what; say: the channel */
     struct motion motion; /* move */
     uint64_t entity;      /* look; show: id */
     struct slice bytes;   /* say: text; command: body; points into the message */
@@ -168,6 +172,15 @@ struct link_density {
     struct slice record; /* one whole DENSITY record, ready for a client */
 };
 
+/* May come by two ways: each id is told once. */
+struct link_said {
+    uint64_t id, player;
+    uint8_t channel; /* never 0, which is whoever is near */
+    uint8_t name_bytes;
+    uint8_t name[NAME_BYTES_MAX];
+    struct slice text; /* one line */
+};
+
 struct link_message {
     enum link_kind kind;
 
@@ -181,6 +194,7 @@ struct link_message {
         struct link_subscribed subscribed;
         struct link_batch batch;
         struct link_density density;
+        struct link_said said;
     } as;
 };
 

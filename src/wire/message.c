@@ -92,7 +92,8 @@ static enum err
 check_request(const Seom__Request *r)
 {
     switch (r->what_case) {
-    case SEOM__REQUEST__WHAT_SAY: return check_text(r->say->text, SAY_BYTES_MAX);
+    case SEOM__REQUEST__WHAT_SAY:
+        return r->say->channel <= UINT8_MAX ? check_text(r->say->text, SAY_BYTES_MAX) : ERR_RANGE;
     case SEOM__REQUEST__WHAT_CAMERA: return check_camera(r->camera);
     case SEOM__REQUEST__WHAT_LOOK: return OK;
     case SEOM__REQUEST__WHAT_SHOW: return check_show_kind(r->show->what);
@@ -186,6 +187,16 @@ check_result(const Seom__CommandResult *r)
 }
 
 static enum err
+check_said(const Seom__Said *s)
+{
+    if (s->channel == 0 || s->channel > UINT8_MAX) {
+        return ERR_RANGE;
+    }
+    enum err error = check_text(s->name, NAME_BYTES_MAX);
+    return error != OK ? error : check_text(s->text, SAY_BYTES_MAX);
+}
+
+static enum err
 check_server(const Seom__ServerMessage *m)
 {
     switch (m->what_case) {
@@ -197,6 +208,7 @@ check_server(const Seom__ServerMessage *m)
         return m->pong->world_ms >= 0 && m->pong->world_ms <= WORLD_MS_MAX ? OK : ERR_RANGE;
     case SEOM__SERVER_MESSAGE__WHAT_CHANGED: return check_show_kind(m->changed->what);
     case SEOM__SERVER_MESSAGE__WHAT_LOBBY: return check_code(m->lobby->code);
+    case SEOM__SERVER_MESSAGE__WHAT_SAID: return check_said(m->said);
     case SEOM__SERVER_MESSAGE__WHAT__NOT_SET:
     case _SEOM__SERVER_MESSAGE__WHAT__CASE_IS_INT_SIZE: break;
     }

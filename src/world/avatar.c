@@ -225,7 +225,7 @@ avatar_add(struct world *w, const struct entering *e, uint32_t *out)
     a->crossing = (struct timer){.kind = TIMER_CROSSING, .owner = *out};
     a->linger = (struct timer){.kind = TIMER_LINGER, .owner = *out};
     if (!put_on_land(w, a, &e->stand, now_ms)) {
-        struct stand spawn = spawn_stand(w, e->island_wish, env_random(w->env));
+        struct stand spawn = spawn_stand(w, e->stand.island, env_random(w->env));
         CHECK(put_on_land(w, a, &spawn, now_ms));
     }
     struct place at = motion_at(&a->mover.motion, now_ms);
@@ -233,6 +233,7 @@ avatar_add(struct world *w, const struct entering *e, uint32_t *out)
     join_chunk(w, a, t, topic_chunk_of(at));
     w->stats.players++;
     value_came(w, a);
+    channel_came(w, a);
     avatar_owned(w, a);
     avatar_save(w, a);
     struct game_player gp = {.entity = a->id,
@@ -320,8 +321,12 @@ input_move(struct world *w, struct avatar *a, const struct link_input *input)
 }
 
 static void
-input_say(struct world *w, const struct avatar *a, const struct link_input *input)
+input_say(struct world *w, struct avatar *a, const struct link_input *input)
 {
+    if (input->look != 0) {
+        channel_say(w, a, input);
+        return;
+    }
     if (input->bytes.bytes == 0 || input->bytes.bytes > SAY_BYTES_MAX ||
         !text_is_line(input->bytes)) {
         w->stats.says_refused++;

@@ -120,6 +120,38 @@ send_on(struct world *w, uint32_t gate, uint64_t conn, uint64_t node)
               &(struct link_message){.kind = LINK_GO, .as.go = {.conn = conn, .node = node}});
 }
 
+/* ---- of which shard ---- */
+
+/* 0: the island is ours. A home takes nobody in whose island belongs to another shard: may_claim()
+ * asks this in the moment of every claim, and nothing else decides it. */
+static uint16_t
+other_shard(const struct world *w, uint32_t island)
+{
+    const struct shards *shards = w->options.shards;
+    return shards == NULL || shards_owns(shards, island) ? 0 : shards_of_island(shards, island);
+}
+
+/* Where its gates are, if they were heard of. */
+static void
+lead(struct world *w, uint32_t gate, uint64_t conn, uint16_t shard)
+{
+    struct slice gates = shards_gates(w->options.shards, shard);
+    w->stats.led++;
+    home_send(w, gate,
+              &(struct link_message){.kind = LINK_HOME,
+                                     .as.home = {.conn = conn,
+                                                 .code = SEOM__CODE__RETRY_AFTER,
+                                                 .retry_after_ms = RETRY_AFTER_MS,
+                                                 .gates = gates}});
+}
+
+static bool
+may_claim(const struct world *w, struct entering *e)
+{
+    e->shard = other_shard(w, e->stand.island);
+    return e->shard == 0;
+}
+
 /* ---- the end of the way ---- */
 
 /* A full ring loses the answer, and then nobody plays: the avatar lingers until its ticket comes
@@ -302,6 +334,10 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
     if (a != NULL) {
         e->stand = avatar_stand(a);
     }
+    e->target = 0;
+    if (!may_claim(w, e)) {
+        return false;
+    }
     e->target = home_of(w, e, player);
     if (is_old(now_ms, e->sent_ms)) {
         e->code = SEOM__CODE__RETRY_AFTER;
@@ -331,6 +367,9 @@ failed(struct world *w, uint32_t index, enum err why)
     }
     if (why == ERR_DENIED && e->target != 0) {
         send_on(w, e->gate, e->conn, e->target);
+        entering_end(w, e, index);
+    } else if (why == ERR_DENIED && e->shard != 0) {
+        lead(w, e->gate, e->conn, e->shard);
         entering_end(w, e, index);
     } else if (why == ERR_DENIED) {
         entering_fail(w, index, e->code);
@@ -506,7 +545,7 @@ create(struct world *w, uint32_t index)
                                .stood = standing(&e->stand, env_world_ms(w->env)),
                                .claimant = claimant_of(w, e)};
     entering_move(w, e, ENTERING_CREATE);
-    if (!take_slot(w, e, &home.slot) ||
+    if (!may_claim(w, e) || !take_slot(w, e, &home.slot) ||
         player_create(&w->players, e->player, (struct slice){0}, &home, claimed, w,
                       pool_handle(&w->entering, index)) != OK) {
         slots_give(&w->slots, e->player, &e->slot);
@@ -590,6 +629,10 @@ static bool
 guest_comes(struct world *w, struct entering *e)
 {
     e->stand = spawn_of(w, e);
+    if (!may_claim(w, e)) {
+        lead(w, e->gate, e->conn, e->shard);
+        return false;
+    }
     uint64_t here = w->options.node_epoch, node = here;
     if ((e->flags & ENTER_DECIDED) == 0 || w->draining) {
         node = peers_choose(w, &e->stand);

@@ -85,8 +85,12 @@ void
 hint_done(struct world *w, uint64_t initiator)
 {
     for (uint32_t i = 0; i < w->written_count; i++) {
-        if (w->written[i].player != initiator) {
-            mark_changed(w, w->written[i].player, w->written[i].what);
+        if (w->written[i].player == initiator) {
+            continue;
+        }
+        mark_changed(w, w->written[i].player, w->written[i].what);
+        if (w->written[i].what == VERSION_INBOX && avatar_find(w, w->written[i].player) == NULL) {
+            channel_mail(w, w->written[i].player);
         }
     }
     w->written_count = 0;
@@ -112,6 +116,16 @@ hint_versions(struct avatar *a, const uint64_t versions[2])
 }
 
 /* ---- by others ---- */
+
+void
+hint_mail(struct world *w, uint64_t player)
+{
+    struct avatar *a = w->commands == NULL ? NULL : avatar_find(w, player);
+    if (a != NULL) {
+        a->hinted |= 1U << VERSION_INBOX;
+        list(w, a);
+    }
+}
 
 /* Where changes can be missed, what stands there now is read, to know later what is new. */
 void

@@ -12,6 +12,14 @@ spawn_weight(const struct island *island)
     return 1 + (uint64_t)sqrt((double)island_land_tiles(island));
 }
 
+/* Those of our shard; if there is none, all: whoever is told that island is led to its shard. */
+static uint64_t
+weight_of(const struct world *w, const struct island *island, bool all)
+{
+    bool ours = w->options.shards == NULL || shards_owns(w->options.shards, island_id(island));
+    return all || ours ? spawn_weight(island) : 0;
+}
+
 /* Islands share new guests by the square root of their land: the small ones are not left empty. */
 static const struct island *
 choose_island(const struct world *w, uint32_t wish, uint64_t draw)
@@ -20,19 +28,22 @@ choose_island(const struct world *w, uint32_t wish, uint64_t draw)
     if (island != NULL) {
         return island;
     }
-    uint64_t total = 0;
+    uint64_t ours = 0, total = 0;
     uint32_t cursor = 0;
     while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
+        ours += weight_of(w, island, false);
         total += spawn_weight(island);
     }
     CHECK(total > 0);
-    uint64_t at = draw % total;
+    bool all = ours == 0;
+    uint64_t at = draw % (all ? total : ours);
     cursor = 0;
     while ((island = archipelago_next(w->options.islands, &cursor)) != NULL) {
-        if (at < spawn_weight(island)) {
+        uint64_t weight = weight_of(w, island, all);
+        if (at < weight) {
             return island;
         }
-        at -= spawn_weight(island);
+        at -= weight;
     }
     CHECK(!"an archipelago has at least one island");
     return NULL;

@@ -68,6 +68,7 @@ struct avatar {
     uint8_t changed, hinted; /* a bit per ShowKind: to be told; to be compared with the store */
     bool listed;             /* in world.hints */
     uint32_t shows;          /* under way */
+    struct bucket lines;     /* what it may say to the whole world */
     uint64_t versions[2];    /* of own player and inbox documents as last known; 0: not known */
     int64_t known_ms[2];     /* when that was so */
     char name[PLAYER_NAME_MAX + 1];
@@ -140,7 +141,8 @@ struct entering {
     uint32_t island_wish;
     struct stand stand;     /* where they are going to stand; island 0: not known yet */
     struct place_slot slot; /* taken for them */
-    uint64_t target;        /* home that was chosen; 0: none, for the reason of code */
+    uint64_t target;        /* home that was chosen; 0: none, for the reason of code, */
+    uint16_t shard;         /* or as the island belongs to that one; 0: it is ours */
     uint8_t code;
     char name[PLAYER_NAME_MAX + 1];
 };
@@ -209,6 +211,7 @@ struct world {
     struct pool leaving;    /* struct leaving of home.c */
     bool stopping, draining;
     uint32_t given; /* avatars that stand until another home has them */
+    uint64_t lines_said;
 
     /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
     struct commands *commands; /* owned */
@@ -255,6 +258,11 @@ uint8_t topic_chunk_of(struct place at);
 void home_enter(struct world *w, uint32_t gate, const struct link_enter *enter);
 void entering_turn(struct world *w); /* tries again what waits for an id */
 void entering_end_all(struct world *w, uint8_t code);
+
+/* channel.c: channels of the whole world */
+void channel_came(struct world *w, struct avatar *a);
+void channel_say(struct world *w, struct avatar *a, const struct link_input *input);
+void channel_mail(struct world *w, uint64_t player); /* who is not here was sent something */
 
 /* spawn.c */
 struct stand spawn_stand(const struct world *w, uint32_t wish, uint64_t draw);
@@ -369,6 +377,7 @@ void hint_versions(struct avatar *a, const uint64_t versions[2]); /* and what it
 void hint_came(struct world *w, struct avatar *a);
 void hint_watch(struct world *w, const struct avatar *a, bool on);
 void hint_heard(void *ctx, struct slice key);
+void hint_mail(struct world *w, uint64_t player); /* another node says so */
 void hints_turn(struct world *w);
 void hints_heal(struct world *w); /* each tick */
 

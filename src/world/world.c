@@ -122,6 +122,7 @@ world_message(struct world *w, uint32_t gate, const uint8_t *bytes, size_t n)
     case LINK_GO:
     case LINK_HOME:
     case LINK_SELF:
+    case LINK_SAID:
     case LINK_DENSITY: w->stats.malformed++; break; /* not for a home */
     }
 }

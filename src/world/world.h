@@ -12,7 +12,9 @@
 #include "base/hist.h"
 #include "env/env.h"
 #include "fabric/mesh.h"
+#include "fabric/notes.h"
 #include "fabric/requests.h"
+#include "fabric/shards.h"
 #include "store/commands.h"
 #include "store/place.h"
 #include "wire/code.h"
@@ -57,6 +59,8 @@ struct world_options {
     const struct book *book; /* borrowed; NULL: this home is alone in its world */
     struct requests *requests; /* borrowed; NULL: alone */
     uint32_t nodes_per_chunk;  /* homes that share the people of a region; 0 = 1 */
+    struct notes *notes;         /* borrowed; NULL: there are no other shards to tell */
+    const struct shards *shards; /* borrowed; NULL: all islands are ours */
     enum world_mutant mutant;
 };
 
@@ -72,6 +76,10 @@ struct world_stats {
     uint64_t messages, malformed;
     uint64_t topics_full, places_refused, says_refused, stale_inputs,
         controls_lost;             /* limits reached, input refused */
+    uint64_t lines, lines_heard;   /* of channels of the whole world: said here; of other shards */
+    uint64_t lines_lost;           /* that the link to a gate did not take */
+    uint64_t notes_untold;         /* that no relay took */
+    uint64_t led;                  /* who entered, to the gates of another shard */
     uint64_t results[CODE_COUNT];  /* told for commands */
     uint64_t commands_repeated;    /* that were under way already */
     uint64_t jobs, jobs_failed;    /* of chunks: asked, and not done this time */
@@ -110,6 +118,8 @@ void world_peer_load(struct world *w, uint32_t peer, bool draining, uint32_t pla
 
 /* A node whose link was down already will never be heard of again. */
 void world_node_died(struct world *w, uint64_t node_epoch);
+/* What another node told the whole world: a line, or that somebody has mail. */
+void world_note(struct world *w, const struct note *note);
 /* The book changed; a change that is not told is seen within a second. */
 void world_book_changed(struct world *w);
 
