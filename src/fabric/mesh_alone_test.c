@@ -296,6 +296,128 @@ nobody_who_listens_not_is_dead(void **state)
     alone_close(&a);
 }
 
+/* The line of a dial that the mesh has under way. */
+static uint32_t
+dial_of(const struct alone *a)
+{
+    for (uint32_t n = 0; n < ALONE_LINES; n++) {
+        if (a->lines[n].open && a->lines[n].dialled && !a->lines[n].told) {
+            return n;
+        }
+    }
+    return LINES_MAX;
+}
+
+/* A home in the book whose link is up, made by the mesh, and two friends. Returns its line. */
+static uint32_t
+open_with_friends(struct alone *a, const struct node *accused, uint32_t friends[2])
+{
+    alone_open(a, NODE_HOME);
+    for (uint16_t i = 0; i < 2; i++) {
+        struct node friend = alone_node(NODE_HOME, i, 3000 + i);
+        friends[i] = alone_link(a, &friend);
+    }
+    alone_list(a, accused);
+    alone_run(a, 1000);
+    uint32_t line = dial_of(a);
+    alone_dialled(a, line);
+    alone_hello(a, line, accused);
+    alone_frame(a, line, MESH_FRAME_WELCOME, NULL, 0);
+    assert_int_equal(a->ups, 3);
+    return line;
+}
+
+static void
+answer(struct alone *a, uint32_t friend, uint64_t epoch, enum mesh_sight sight)
+{
+    uint8_t body[MESH_HELLO_MAX];
+    size_t n = mesh_seen_write(&(struct mesh_seen){.epoch = epoch, .sight = sight}, body);
+    assert_int_equal(a->lines[friend].said[MESH_FRAME_ASK], 1);
+    alone_frame(a, friend, MESH_FRAME_SEEN, body, n);
+}
+
+/* Its line broke and nobody listens there, as far as we can tell. */
+static void
+one_who_sees_it_acquits(void **state)
+{
+    (void)state;
+
+    static const struct {
+        enum mesh_sight sights[2];
+        bool refused, dead;
+    } cases[] = {
+        {{SIGHT_NO, SIGHT_NO}, true, true},
+        {{SIGHT_NO, SIGHT_YES}, true, false},
+        {{SIGHT_YES, SIGHT_NO}, true, false},
+        {{SIGHT_NOT_MET, SIGHT_NOT_MET}, true, true}, /* what we know ourselves is enough */
+        {{SIGHT_NO, SIGHT_NO}, false, true},
+        {{SIGHT_NO, SIGHT_NOT_MET}, false, true},
+        {{SIGHT_NOT_MET, SIGHT_NOT_MET}, false, false},
+        {{SIGHT_NO, SIGHT_YES}, false, false},
+    };
+
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static struct alone a;
+        uint32_t friends[2];
+        struct node accused = alone_node(NODE_HOME, 9, 2000);
+        uint32_t line = open_with_friends(&a, &accused, friends);
+        alone_break(&a, line, false);
+        alone_run(&a, 1000);
+        line = dial_of(&a);
+        assert_int_not_equal(line, LINES_MAX);
+        if (cases[i].refused) {
+            alone_break(&a, line, true);
+        } else {
+            alone_dialled(&a, line);
+            alone_run(&a, SECOND / 2 + 1000); /* it accepts and says nothing */
+        }
+        alone_run(&a, 1000);
+        assert_int_equal(a.died, 0);
+        answer(&a, friends[0], 2000, cases[i].sights[0]);
+        answer(&a, friends[1], 2000, cases[i].sights[1]);
+        alone_run(&a, 1000);
+        assert_int_equal(a.died, cases[i].dead);
+        assert_int_equal(a.lines[friends[0]].said[MESH_FRAME_DEAD], cases[i].dead);
+        alone_close(&a);
+    }
+}
+
+static void
+a_dial_that_breaks_in_between_accuses_nobody(void **state)
+{
+    (void)state;
+    static struct alone a;
+    uint32_t friends[2];
+    struct node home = alone_node(NODE_HOME, 9, 2000);
+    uint32_t line = open_with_friends(&a, &home, friends);
+    alone_break(&a, line, false);
+    alone_run(&a, 1000);
+    line = dial_of(&a);
+    alone_dialled(&a, line);
+    alone_break(&a, line, false);
+    alone_run(&a, 1000);
+    assert_int_equal(mesh_stats(a.mesh)->suspicions, 0);
+    alone_close(&a);
+}
+
+/* Whoever was stopped hears nobody while he was, which says nothing of the others. */
+static void
+own_sleep_is_nobodys_silence(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node gate = alone_node(NODE_GATE, 1, 2000);
+    alone_link(&a, &gate);
+    alone_run(&a, SECOND);
+    a.now_us += 60 * SECOND;
+    alone_run(&a, 1000);
+    assert_int_equal(a.downs, 0);
+    alone_run(&a, 4 * SECOND);
+    assert_int_equal(a.downs, 1);
+    alone_close(&a);
+}
+
 /* One word about somebody to whom we have a link that beats is not believed. */
 static void
 an_obituary_of_the_living_is_disputed(void **state)
@@ -405,6 +527,9 @@ main(void)
         cmocka_unit_test(handshakes_are_paced),
         cmocka_unit_test(dials_are_paced),
         cmocka_unit_test(nobody_who_listens_not_is_dead),
+        cmocka_unit_test(one_who_sees_it_acquits),
+        cmocka_unit_test(a_dial_that_breaks_in_between_accuses_nobody),
+        cmocka_unit_test(own_sleep_is_nobodys_silence),
         cmocka_unit_test(an_obituary_of_the_living_is_disputed),
         cmocka_unit_test(a_refusal_is_believed_by_numbers),
         cmocka_unit_test(the_lane_follows_from_the_kind),
