@@ -17,6 +17,7 @@ int nodes_command(int argc, char **argv);
 int spof_command(int argc, char **argv);
 int home_command(int argc, char **argv);
 int gate_command(int argc, char **argv);
+int relay_command(int argc, char **argv);
 int bots_command(int argc, char **argv);
 int bench_limit_command(int argc, char **argv);
 int bench_world_command(int argc, char **argv);

@@ -5,6 +5,7 @@
  *   STORE (birth and time of the world) -> CLAIM (an epoch) -> SERVING -> DRAINING -> LEAVING
  */
 #include "app/commands.h"
+#include "app/home_notes.h"
 #include "app/node.h"
 #include "app/origin.h"
 #include "app/sea.h"
@@ -49,6 +50,7 @@ struct home_node {
     struct etcd_directory *etcd;
     struct directory *directory;
     struct world *world;
+    struct home_notes notes;
     struct recent ticks;
     int64_t patience_us, deadline_us;
     bool refused, left, leave_asked, rejoining;
@@ -84,16 +86,21 @@ static void
 peer_up(void *ctx, uint32_t peer, const struct node *node)
 {
     struct home_node *h = ctx;
-    world_peer_up(h->world, peer, node);
+    notes_peer_up(h->notes.notes, peer, node);
+    if (node->role != NODE_RELAY) { /* relays know of no world */
+        world_peer_up(h->world, peer, node);
+    }
 }
 
 static void
 peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
 {
     struct home_node *h = ctx;
-    (void)node;
+    notes_peer_down(h->notes.notes, peer);
     requests_peer_down(h->node.requests, peer);
-    world_peer_down(h->world, peer, dead);
+    if (node->role != NODE_RELAY) {
+        world_peer_down(h->world, peer, dead);
+    }
 }
 
 static void
@@ -108,7 +115,11 @@ static void
 message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
 {
     struct home_node *h = ctx;
-    if (!requests_message(h->node.requests, peer, bytes, n)) {
+    if (requests_message(h->node.requests, peer, bytes, n)) {
+        return;
+    }
+    const struct node *from = mesh_peer(h->node.mesh, peer);
+    if (from != NULL && from->role != NODE_RELAY) {
         world_message(h->world, peer, bytes, n);
     }
 }
@@ -143,7 +154,9 @@ open_world(struct home_node *h)
                                   .saved_world_ms = h->birth.saved_world_ms,
                                   .book = directory_book(h->directory),
                                   .requests = h->node.requests,
-                                  .nodes_per_chunk = (uint32_t)c->nodes_per_chunk};
+                                  .nodes_per_chunk = (uint32_t)c->nodes_per_chunk,
+                                  .notes = h->notes.notes,
+                                  .shards = &h->notes.shards};
     memcpy(world.ticket_key, h->ticket_key, sizeof world.ticket_key);
     enum err e = world_alloc(&world, &h->node.env, &h->world);
     if (e == OK) {
@@ -176,10 +189,12 @@ claimed(void *ctx, uint64_t epoch)
             (unsigned long long)epoch);
     if (h->world == NULL) {
         join_mesh(h);
+        home_notes_open(&h->notes);
         CHECK(open_world(h) == OK);
         home_move(h, HOME_SERVING);
     } else {
         world_renamed(h->world, epoch);
+        notes_renamed(h->notes.notes, epoch);
         mesh_self(h->node.mesh, &h->node.self);
         h->rejoining = false;
     }
@@ -218,6 +233,15 @@ book_changed(void *ctx)
     }
 }
 
+static void
+table_changed(void *ctx, enum directory_table table)
+{
+    struct home_node *h = ctx;
+    if (table == DIRECTORY_ISLANDS) {
+        home_notes_table(&h->notes, h->directory);
+    }
+}
+
 /* ---- control ---- */
 
 static json_t *
@@ -237,6 +261,7 @@ command_status(void *ctx, const json_t *request)
         json_object_set_new(status, "tick_p99_us",
                             json_integer((json_int_t)recent_quantile(&h->ticks, 0.99)));
     }
+    json_object_set_new(status, "notes", home_notes_status(&h->notes));
     json_object_set_new(status, "store_away", json_boolean(pg_store_is_away(h->pg)));
     struct directory_stats d = {0};
     if (h->directory != NULL) {
@@ -361,6 +386,7 @@ hang_up_figures(struct home_node *h, int64_t now_us)
             world_peer_load(h->world, peer, other->draining, mesh_peer_load(n->mesh, peer));
         }
     }
+    home_notes_turn(&h->notes, now_us);
     int64_t behind_ms = clock_behind_ms(&n->clock);
     if (behind_ms > CLOCK_BEHIND_MAX || behind_ms < -CLOCK_BEHIND_MAX) {
         env_log(&n->env, LOG_ERROR, "home.clock", "world time is %lld ms off the wall clock",
@@ -425,7 +451,8 @@ open_directory(struct home_node *h, char *why)
                                                    .refused = identity_refused,
                                                    .lost = entry_lost,
                                                    .left = left,
-                                                   .book_changed = book_changed}};
+                                                   .book_changed = book_changed,
+                                                   .table_changed = table_changed}};
     h->directory = directory_alloc(&options, &h->node.env);
     CHECK(h->directory != NULL);
     struct etcd_directory_options etcd = {
@@ -585,6 +612,7 @@ home_close(struct home_node *h)
     if (h->world != NULL) {
         world_free(&h->world);
     }
+    home_notes_close(&h->notes);
     node_close(&h->node);
     if (h->directory != NULL) {
         directory_free(&h->directory);
@@ -613,7 +641,15 @@ home_command(int argc, char **argv)
         free(h);
         return 1;
     }
+    e = home_notes_check(&h->input.config, why);
+    if (e != OK) {
+        fprintf(stderr, "seom home: %s\n", why);
+        sea_free(&h->sea);
+        free(h);
+        return 2;
+    }
     e = node_open(&h->node, &h->input.config, NODE_HOME, -1, why);
+    home_notes_init(&h->notes, &h->node, &h->world);
     recent_init(&h->ticks, h->node.started_us);
     e = e == OK ? node_serve(&h->node, commands, h, why) : e;
     e = e == OK ? open_store(h, why) : e;

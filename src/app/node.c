@@ -308,8 +308,7 @@ node_status(const struct node_process *n)
     uint32_t expected = 0;
     for (uint32_t i = 0; book != NULL && i < book->count; i++) {
         const struct node *other = &book->nodes[i];
-        bool gates = other->role == NODE_GATE && n->self.role == NODE_GATE;
-        expected += other->shard == n->self.shard && other->epoch != n->self.epoch && !gates &&
+        expected += other->epoch != n->self.epoch && mesh_nodes_link(other, &n->self) &&
                     mesh_peer_of(n->mesh, other->epoch) == PEERS_MAX;
     }
     expected += mesh->peers; /* and those that are there, which at homes includes gates */

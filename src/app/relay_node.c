@@ -1,0 +1,409 @@
+/* `seom relay`: a node of its shard through which notes (fabric/notes.h) go to other shards and
+ * come from them: linked with the homes of its shard and with all other relays. It knows no store
+ * and no world, keeps nothing, and passes nothing on but notes: whatever else is said to it is
+ * counted by its kind and dropped. Two or more of a shard do the same; none of them is needed for
+ * play.
+ *
+ *   CLAIM (an epoch of the directory) -> SERVING -> LEAVING
+ */
+#include "app/commands.h"
+#include "app/node.h"
+#include "app/version.h"
+#include "base/check.h"
+#include "fabric/directory.h"
+#include "fabric/notes.h"
+#include "os/etcd_directory.h"
+#include "os/process.h"
+#include "watch/gather.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FIGURES_US    1000000
+#define PATIENCE_US   5000000 /* between two lines that say what is waited for */
+#define STOP_US       3000000 /* for the directory's last answer */
+#define REFUSED_KINDS 256
+
+enum relay_state { RELAY_CLAIM, RELAY_SERVING, RELAY_LEAVING, RELAY_STATES };
+
+struct relay_node {
+    struct node_process node;
+    struct config_input input;
+    enum relay_state state;
+    struct etcd_directory *etcd;
+    struct directory *directory;
+    struct notes *notes;
+    uint64_t refused[REFUSED_KINDS]; /* messages that are no notes, by their kind */
+    int64_t patience_us;
+    bool has_time; /* of a home */
+    bool refused_identity, left, rejoining;
+    char why[NODE_WHY_MAX];
+};
+
+static const char *const state_names[RELAY_STATES] = {
+    [RELAY_CLAIM] = "waiting for the directory",
+    [RELAY_SERVING] = "serving",
+    [RELAY_LEAVING] = "leaving",
+};
+
+static void
+relay_move(struct relay_node *r, enum relay_state to)
+{
+    static const uint8_t moves[RELAY_STATES] = {
+        [RELAY_CLAIM] = 1 << RELAY_SERVING | 1 << RELAY_LEAVING,
+        [RELAY_SERVING] = 1 << RELAY_LEAVING,
+    };
+    CHECK(moves[r->state] >> to & 1);
+    env_log(&r->node.env, LOG_INFO, "relay.state", "%s", state_names[to]);
+    r->state = to;
+}
+
+/* ---- the mesh's events ---- */
+
+/* World time is the homes'; a relay needs none but tells one with its beats. */
+static void
+take_time(struct relay_node *r, uint32_t peer)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    int64_t world_ms = env_world_ms(&r->node.env) + mesh_peer_offset_ms(r->node.mesh, peer);
+    node_set_clock(&r->node, wall_ms - world_ms, 0);
+    r->has_time = true;
+}
+
+static void
+peer_up(void *ctx, uint32_t peer, const struct node *node)
+{
+    struct relay_node *r = ctx;
+    if (node->role == NODE_HOME && !r->has_time) {
+        take_time(r, peer);
+    }
+    notes_peer_up(r->notes, peer, node);
+}
+
+static void
+peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
+{
+    struct relay_node *r = ctx;
+    (void)node;
+    (void)dead;
+    notes_peer_down(r->notes, peer);
+    requests_peer_down(r->node.requests, peer);
+}
+
+static void
+node_died(void *ctx, const struct node *node)
+{
+    struct relay_node *r = ctx;
+    env_log(&r->node.env, LOG_WARN, "relay.died", "%s is dead", node->name);
+}
+
+static void
+message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
+{
+    struct relay_node *r = ctx;
+    if (!requests_message(r->node.requests, peer, bytes, n) && n > 0) {
+        r->refused[bytes[0]]++;
+    }
+}
+
+static void
+dead_self(void *ctx)
+{
+    struct relay_node *r = ctx;
+    if (!r->rejoining) {
+        env_log(&r->node.env, LOG_WARN, "relay.dead", "declared dead by the others: joining anew");
+        r->rejoining = true;
+        directory_rejoin(r->directory);
+    }
+}
+
+/* ---- the directory's events ---- */
+
+static void
+join_mesh(struct relay_node *r)
+{
+    struct mesh_options options = {.self = r->node.self,
+                                   .world = (uint16_t)r->input.config.world,
+                                   .book = directory_book(r->directory),
+                                   .events = {.ctx = r,
+                                              .up = peer_up,
+                                              .down = peer_down,
+                                              .died = node_died,
+                                              .message = message,
+                                              .dead_self = dead_self}};
+    struct notes_options notes = {.self = r->node.self};
+    node_join(&r->node, &options);
+    r->notes = notes_alloc(&notes, r->node.requests, &r->node.env);
+}
+
+static void
+claimed(void *ctx, uint64_t epoch)
+{
+    struct relay_node *r = ctx;
+    r->node.self.epoch = epoch;
+    if (r->notes == NULL) {
+        join_mesh(r);
+        relay_move(r, RELAY_SERVING);
+    } else {
+        notes_renamed(r->notes, epoch);
+        mesh_self(r->node.mesh, &r->node.self);
+        r->rejoining = false;
+    }
+    mesh_book_changed(r->node.mesh);
+}
+
+static void
+identity_refused(void *ctx, const char *why)
+{
+    struct relay_node *r = ctx;
+    snprintf(r->why, sizeof r->why, "%s", why);
+    r->refused_identity = true;
+}
+
+static void
+left(void *ctx)
+{
+    ((struct relay_node *)ctx)->left = true;
+}
+
+static void
+book_changed(void *ctx)
+{
+    struct relay_node *r = ctx;
+    if (r->node.mesh != NULL) {
+        mesh_book_changed(r->node.mesh);
+    }
+}
+
+static enum err
+open_directory(struct relay_node *r, char *why)
+{
+    if (r->input.config.directory[0] == '\0') {
+        snprintf(why, NODE_WHY_MAX,
+                 "a relay needs a directory in which the others find it: --directory "
+                 "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)");
+        return ERR_RANGE;
+    }
+    struct directory_options options = {.world = (uint32_t)r->input.config.world,
+                                        .node = r->node.self,
+                                        .installation = r->node.installation,
+                                        .events = {.ctx = r,
+                                                   .claimed = claimed,
+                                                   .refused = identity_refused,
+                                                   .left = left,
+                                                   .book_changed = book_changed}};
+    r->directory = directory_alloc(&options, &r->node.env);
+    CHECK(r->directory != NULL);
+    struct etcd_directory_options etcd = {.loop = r->node.loop,
+                                          .urls = r->input.config.directory,
+                                          .log_ctx = &r->node.log,
+                                          .log = log_write};
+    enum err e =
+        etcd_directory_open(&etcd, directory_done(r->directory), &r->etcd, why, NODE_WHY_MAX);
+    if (e != OK) {
+        return e;
+    }
+    struct env_directory port = etcd_directory_port(r->etcd);
+    directory_start(r->directory, &port);
+    return OK;
+}
+
+/* ---- control and figures ---- */
+
+static json_t *
+refused_json(const struct relay_node *r)
+{
+    json_t *out = json_object();
+    for (uint32_t kind = 0; kind < REFUSED_KINDS; kind++) {
+        if (r->refused[kind] > 0) {
+            char name[8];
+            snprintf(name, sizeof name, "%u", kind);
+            json_object_set_new(out, name, json_integer((json_int_t)r->refused[kind]));
+        }
+    }
+    return out;
+}
+
+static json_t *
+command_status(void *ctx, const json_t *request)
+{
+    struct relay_node *r = ctx;
+    const struct notes_stats none = {0};
+    const struct notes_stats *n = r->notes != NULL ? notes_stats(r->notes) : &none;
+    (void)request;
+    json_t *status = node_status(&r->node);
+    json_object_set_new(status, "state", json_string(state_names[r->state]));
+    json_object_set_new(
+        status, "notes",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lines",
+                  (json_int_t)n->heard[NOTE_LINE], "mails", (json_int_t)n->heard[NOTE_MAIL],
+                  "gates", (json_int_t)n->heard[NOTE_GATES], "passed", (json_int_t)n->passed,
+                  "again", (json_int_t)n->again, "lost", (json_int_t)n->lost, "limited",
+                  (json_int_t)n->limited, "refused", (json_int_t)n->refused));
+    json_object_set_new(status, "refused_kinds", refused_json(r));
+    return status;
+}
+
+static json_t *
+command_stop(void *ctx, const json_t *request)
+{
+    struct relay_node *r = ctx;
+    (void)request;
+    r->node.asked_to_stop = true;
+    return json_pack("{s:b}", "stopping", 1);
+}
+
+static json_t *
+command_metrics(void *ctx, const json_t *request)
+{
+    struct relay_node *r = ctx;
+    (void)request;
+    return node_metrics(&r->node);
+}
+
+static json_t *
+command_log_level(void *ctx, const json_t *request)
+{
+    struct relay_node *r = ctx;
+    return node_set_log_level(&r->node, request);
+}
+
+static const struct control_command commands[] = {
+    {"status", "what this node is and does", command_status},
+    {"drain", "ends in order: others of its shard do the same", command_stop},
+    {"metrics", "its figures, as Prometheus reads them", command_metrics},
+    {"log-level", "how much it tells: level", command_log_level},
+    {"stop", "ends in order", command_stop},
+    {0},
+};
+
+static void
+hang_up_figures(struct relay_node *r, int64_t now_us)
+{
+    struct node_process *n = &r->node;
+    struct log_stats log = log_stats(&n->log);
+    n->figures_us = now_us;
+    gather_begin(&n->metrics);
+    gather_log(&n->metrics, &log);
+    gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
+    struct status status = {.world = (uint16_t)r->input.config.world,
+                            .uptime_s = (now_us - n->started_us) / 1000000,
+                            .world_ms = env_world_ms(&n->env)};
+    snprintf(status.node, sizeof status.node, "%s", n->metrics.node);
+    snprintf(status.host, sizeof status.host, "%s", n->metrics.host);
+    snprintf(status.version, sizeof status.version, "%s", version_number());
+    board_put(n->board, &n->metrics, &status);
+}
+
+/* ---- the loop ---- */
+
+static int64_t
+sooner(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+static int64_t
+turn(struct relay_node *r)
+{
+    int64_t now_us = env_mono_us(&r->node.env);
+    int64_t next_us = sooner(now_us + FIGURES_US, directory_turn(r->directory));
+    next_us = sooner(next_us, node_end_turn(&r->node));
+    if (now_us - r->node.figures_us >= FIGURES_US) {
+        hang_up_figures(r, now_us);
+    }
+    if (r->state == RELAY_CLAIM && now_us >= r->patience_us) {
+        r->patience_us = now_us + PATIENCE_US;
+        env_log(&r->node.env, LOG_INFO, "relay.waits", "%s at %s", state_names[r->state],
+                r->input.config.directory);
+    }
+    return next_us;
+}
+
+static void
+leave(struct relay_node *r)
+{
+    relay_move(r, RELAY_LEAVING);
+    if (r->node.mesh != NULL) {
+        mesh_leave(r->node.mesh);
+    }
+    directory_leave(r->directory);
+    int64_t end_us = env_mono_us(&r->node.env) + STOP_US;
+    while (!r->left && env_mono_us(&r->node.env) < end_us) {
+        int64_t next_us = turn(r);
+        node_wait(&r->node, sooner(next_us, env_mono_us(&r->node.env) + 10000));
+    }
+}
+
+static enum err
+relay_run(struct relay_node *r, char *why)
+{
+    int64_t next_us = 0;
+    while (!r->node.asked_to_stop) {
+        node_wait(&r->node, next_us);
+        next_us = turn(r);
+        if (r->refused_identity) {
+            snprintf(why, NODE_WHY_MAX, "%s", r->why);
+            return ERR_EXISTS;
+        }
+    }
+    leave(r);
+    return OK;
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+static void
+relay_close(struct relay_node *r)
+{
+    if (r->etcd != NULL) {
+        etcd_directory_close(&r->etcd);
+    }
+    if (r->notes != NULL) {
+        notes_free(&r->notes);
+    }
+    if (r->node.loop != NULL) {
+        node_close(&r->node);
+    }
+    if (r->directory != NULL) {
+        directory_free(&r->directory);
+    }
+}
+
+int
+relay_command(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp argp = {
+        .parser = parse,
+        .children = children,
+        .doc = "Run one relay of a cluster: through it the homes of its shard tell other shards "
+               "what the whole world is to hear. It needs the directory (etcd) of the homes. "
+               "SIGTERM ends it in order. docs/shards.md tells more."};
+    struct relay_node *r = calloc(1, sizeof *r);
+    CHECK(r != NULL);
+    char why[NODE_WHY_MAX] = "";
+    argp_parse(&argp, argc, argv, 0, NULL, &r->input);
+    enum err e = node_open(&r->node, &r->input.config, NODE_RELAY, -1, why);
+    e = e == OK ? node_serve(&r->node, commands, r, why) : e;
+    e = e == OK ? open_directory(r, why) : e;
+    e = e == OK ? relay_run(r, why) : e;
+    if (e != OK) {
+        fprintf(stderr, "seom relay: %s\n", why);
+    }
+    relay_close(r);
+    free(r);
+    return e == OK ? 0 : 1;
+}
