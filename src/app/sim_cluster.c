@@ -8,6 +8,13 @@
 #define SEEDS_FOR_SOMETIMES 100
 
 static void
+tell(void *ctx, const char *line)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", line);
+}
+
+static void
 run(const struct sim_ask *ask, struct sim_report *out)
 {
     struct cluster_options options = {
@@ -15,7 +22,7 @@ run(const struct sim_ask *ask, struct sim_report *out)
         .nodes = ask->players,
         .seconds = ask->seconds,
         .mutant = ask->mutant != NULL ? cluster_mutant_find(ask->mutant) : NULL,
-        .trace = ask->trace};
+        .trace = ask->trace ? tell : NULL};
     struct cluster_result result;
     cluster_run(&options, &result);
     *out = (struct sim_report){

@@ -56,15 +56,16 @@ cluster_sometimes(struct cluster_model *m, enum cluster_sometimes what)
 void
 cluster_trace(const struct cluster_model *m, const char *format, ...)
 {
-    if (!m->options.trace) {
+    char line[512];
+    if (m->options.trace == NULL) {
         return;
     }
-    fprintf(stderr, "%9.3f  ", (double)cluster_now_us(m) / 1e6);
+    int n = snprintf(line, sizeof line, "%9.3f  ", (double)cluster_now_us(m) / 1e6);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(line + n, sizeof line - (size_t)n, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    m->options.trace(m->options.trace_ctx, line);
 }
 
 void

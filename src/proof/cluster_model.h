@@ -72,7 +72,9 @@ struct cluster_options {
     uint32_t nodes;                      /* 0: the seed draws 3 to 12 */
     uint32_t seconds;                    /* of virtual time with faults; 0: 45 */
     const struct cluster_mutant *mutant; /* NULL: none */
-    bool trace;                          /* tell each fault and each line of a log on stderr */
+    void (*trace)(void *ctx,
+                  const char *line); /* each fault, and each line of a log; may be NULL */
+    void *trace_ctx;
 };
 
 struct cluster_result {

@@ -277,22 +277,13 @@ is_old(int64_t now_ms, int64_t sent_ms)
     return sent_ms < now_ms - ENTER_VALID_MS;
 }
 
-/* The connection of a client, as all homes call it. */
-static uint64_t
-claimant_of(const struct world *w, const struct entering *e)
-{
-    uint64_t gate = e->gate == PEER_NONE ? 0 : w->peers[e->gate].node.epoch;
-    return rand_mix(gate, e->conn);
-}
-
 /* Somebody else's session is newer than the one that wants to go on. A newer one of the same
  * connection is a claim whose answer its gate never heard. */
 static bool
-is_outdated(const struct world *w, const struct entering *e, const struct player *player,
-            const struct avatar *a)
+is_outdated(const struct entering *e, const struct player *player, const struct avatar *a)
 {
     if ((e->flags & ENTER_RESUME) == 0 || player->session_epoch <= e->known_epoch ||
-        player->home.claimant == claimant_of(w, e)) {
+        player->home.claimant == e->claimant) {
         return false;
     }
     return a == NULL || (!a->lingering && !is_of_same_connection(e, a));
@@ -306,7 +297,7 @@ home_of(struct world *w, struct entering *e, const struct player *player)
     uint64_t here = w->options.node_epoch, node = here;
     bool elsewhere = player->home.node != here && is_home_elsewhere(w, player->home.node);
     bool decided = (e->flags & ENTER_DECIDED) != 0 && !w->draining;
-    bool outdated = is_outdated(w, e, player, a) && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED;
+    bool outdated = is_outdated(e, player, a) && w->options.mutant != WORLD_MUTANT_EPOCH_IGNORED;
     if (a == NULL && elsewhere && (!decided || outdated)) {
         return player->home.node;
     }
@@ -352,7 +343,7 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         return false;
     }
     home->stood = standing(&e->stand, now_ms);
-    home->claimant = claimant_of(w, e);
+    home->claimant = e->claimant;
     return true;
 }
 
@@ -418,7 +409,7 @@ claim(struct world *w, uint32_t index)
 static struct stand
 spawn_of(const struct world *w, const struct entering *e)
 {
-    return spawn_stand(w, e->island_wish, claimant_of(w, e));
+    return spawn_stand(w, e->island_wish, e->claimant);
 }
 
 /* What was saved before this process began is told as of the last saved world time, so that nobody
@@ -543,7 +534,7 @@ create(struct world *w, uint32_t index)
     struct entering *e = pool_at(&w->entering, index);
     struct player_home home = {.node = w->options.node_epoch,
                                .stood = standing(&e->stand, env_world_ms(w->env)),
-                               .claimant = claimant_of(w, e)};
+                               .claimant = e->claimant};
     entering_move(w, e, ENTERING_CREATE);
     if (!may_claim(w, e) || !take_slot(w, e, &home.slot) ||
         player_create(&w->players, e->player, (struct slice){0}, &home, claimed, w,
@@ -610,6 +601,13 @@ resumed(const struct world *w, const struct link_enter *enter, struct stand *sta
     return true;
 }
 
+/* The connection of a client, as all homes call it. */
+static uint64_t
+claimant_of(const struct world *w, uint32_t gate, uint64_t conn)
+{
+    return rand_mix(w->peers[gate].node.epoch, conn);
+}
+
 /* The newer connection wins over one that is still on its way. */
 static void
 step_aside(struct world *w, struct entering *older, uint32_t gate, const struct link_enter *enter)
@@ -619,6 +617,7 @@ step_aside(struct world *w, struct entering *older, uint32_t gate, const struct 
     }
     older->gate = gate;
     older->conn = enter->conn;
+    older->claimant = claimant_of(w, gate, enter->conn);
     older->flags = enter->flags;
     older->known_epoch = enter->session_epoch;
     older->sent_ms = enter->sent_ms;
@@ -674,6 +673,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
     }
     struct entering wanted = {.gate = gate,
                               .conn = enter->conn,
+                              .claimant = claimant_of(w, gate, enter->conn),
                               .flags = enter->flags,
                               .sent_ms = enter->sent_ms,
                               .known_epoch = enter->session_epoch,

@@ -132,6 +132,7 @@ struct entering {
     uint64_t conn;
     uint8_t flags;        /* enum enter_flag */
     int64_t sent_ms;      /* what grew old is not claimed: this process may have stood still */
+    uint64_t claimant;    /* their connection, as all homes call it */
     uint64_t known_epoch; /* of a session that goes on: the highest that its gate knows */
     uint64_t player;      /* 0 until minted */
     uint64_t session_epoch, last_seq;
