@@ -326,7 +326,7 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         e->stand = avatar_stand(a);
     }
     e->target = 0;
-    if (!may_claim(w, e)) {
+    if (e->gate == PEER_NONE || !may_claim(w, e)) { /* PEER_NONE: nobody waits for it any more */
         return false;
     }
     e->target = home_of(w, e, player);
