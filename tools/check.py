@@ -469,7 +469,7 @@ def all_checks(options):
         Check("torture", "people trade while their server and its disk fail in every way", torture(options)),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
-        Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 20)),
+        Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 22)),
         Check("build-clang", "clang -O0, warnings are errors", build("clang")),
         Check("unit-clang", "unit tests", unit("clang", "--suite", "unit")),
         Check("build-asan", "AddressSanitizer and UBSan", build("asan")),

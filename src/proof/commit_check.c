@@ -532,7 +532,10 @@ check_transaction(struct commit_model *m)
     commit_sometimes(m, t.count > 1 ? SOMETIMES_SEVERAL : SOMETIMES_ALONE);
     if (t.count > 1 && m->knobs.direct)
         commit_sometimes(m, SOMETIMES_DIRECT);
-    if (t.count > 1 && !m->knobs.direct && m->truth.committed == TRUTH_NONE)
+    bool together = t.count > 1 && !m->knobs.direct && m->truth.committed == TRUTH_NONE;
+    if (together && m->knobs.groups > 0)
+        commit_sometimes(m, SOMETIMES_TOGETHER);
+    else if (together)
         wrong(&t, COMMIT_WHOLE, "several documents change without a commit", t.count, 0);
     for (uint32_t i = 0; i < t.count && read && !m->over; i++) {
         if (t.change[i].doc->class == TRUTH_PLAYER)

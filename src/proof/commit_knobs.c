@@ -43,6 +43,7 @@ draw_nodes(struct commit_model *m)
     k->down_us_max = ONE_OF(m, 2000, 50000, 500000);
     k->stall_ppm = ONE_OF(m, 0, 1000, 10000);
     k->stall_us_max = 2 * k->deadline_ms * 1000 + ONE_OF(m, 1000, 100000);
+    k->cut_ppm = ONE_OF(m, 0, 2000, 20000);
     k->away_ppm = ONE_OF(m, 0, 0, 300);
     k->away_us_max = 200000;
 }
@@ -82,13 +83,16 @@ commit_draw_knobs(struct commit_model *m)
     const struct commit_mutant *mutant = m->options.mutant;
     k->nodes = 2 + commit_below(m, COMMIT_NODES_MAX - 1);
     k->direct = commit_below(m, 8) == 0;
+    k->groups = k->direct ? 0 : ONE_OF(m, 0, 0, 1, 2, 3);
     k->world_speed = ONE_OF(m, 600, 3000, 20000, 1000000);
     draw_engine(m);
     draw_nodes(m);
     draw_people(m);
     k->faults_us = (2 + (int64_t)commit_below(m, 9)) * 1000000;
-    if (mutant != NULL && mutant->committer != COMMITTER_MUTANT_NONE)
+    if (mutant != NULL && mutant->committer != COMMITTER_MUTANT_NONE) {
         k->direct = false;
+        k->groups = mutant->together ? 1 + commit_below(m, 3) : 0;
+    }
     if (mutant != NULL && mutant->engine_rolls_back)
         k->rollback_ppm = 20000;
     if (m->options.seconds > 0)

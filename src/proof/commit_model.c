@@ -147,6 +147,15 @@ stall_node(struct commit_node *node)
 }
 
 static void
+cut_node(struct commit_node *node)
+{
+    commit_sometimes(node->model, SOMETIMES_CUT);
+    commit_trace(node->model, "node %u loses its line to the engine", node->index);
+    node_cut(node);
+    note_fault(node->model, commit_now_us(node->model));
+}
+
+static void
 engine_back(void *arg, uint64_t n)
 {
     struct commit_model *m = arg;
@@ -180,6 +189,8 @@ tick(void *arg, uint64_t n)
             kill_node(node);
         if (node->up && commit_chance(m, m->knobs.stall_ppm))
             stall_node(node);
+        if (node->up && commit_chance(m, m->knobs.cut_ppm))
+            cut_node(node);
     }
     if (commit_chance(m, m->knobs.away_ppm)) {
         int64_t until_us = commit_now_us(m) + 1000 + commit_below(m, m->knobs.away_us_max);
@@ -262,7 +273,9 @@ model_init(struct commit_model *m)
     make_society(m);
     struct memory_store_options engine = {.schedule = events_port(&m->events),
                                           .documents_max = DOCUMENTS_MAX,
-                                          .commit_max = m->knobs.direct ? 0 : 1};
+                                          .commit_max =
+                                              m->knobs.direct || m->knobs.groups > 0 ? 0 : 1,
+                                          .groups = m->knobs.groups};
     m->engine = memory_store_alloc(&engine);
     truth_init(&m->truth, m);
     check_init(m);

@@ -1,7 +1,8 @@
 /* The model of value that the simulator runs: a few nodes with the server's own committer, commands
  * and deeds share one engine that is used one key at a time, and people send their commands to
- * several of them at once. Some seeds run the nodes on an engine with whole commits instead, so
- * that both ways are proved. The seed draws everything: people, clocks, deadlines, faults.
+ * several of them at once. Some seeds give the engine groups of documents that it commits together,
+ * as several servers do, and some run the nodes on an engine with whole commits, so that all ways
+ * are proved. The seed draws everything: people, clocks, deadlines, faults.
  *
  * Two phases: in the first everything breaks and nothing wrong may happen; then the faults stop,
  * everybody must be answered and nothing may be left in the middle. commit_check.c says after each
@@ -42,6 +43,7 @@
     X(SEVERAL, 16, "a commit of several documents")                                       \
     X(ALONE, 16, "a commit of one document")                                              \
     X(DIRECT, 64, "a commit on an engine that takes several documents at once")           \
+    X(TOGETHER, 32, "documents that live together were committed without a record")       \
     X(REFUSED, 16, "a refusal was written")                                               \
     X(AGAIN, 16, "a command was found done and answered from the document")               \
     X(STALE, 64, "a command of a session that is over was turned away")                   \
@@ -62,6 +64,7 @@
     X(CRASH_STAGED, 64, "a node died while a document was staged by it")                  \
     X(CRASH_COMMITTED, 128, "a node died between the commit point and the last document") \
     X(STALL, 16, "a node stood still longer than its deadline")                           \
+    X(CUT, 16, "a node lost its line to the engine under all that was under way")         \
     X(LATE, 16, "a write took effect long after its answer")                              \
     X(TWICE, 256, "a write arrived a second time and fitted")                             \
     X(ZOMBIE_WRITE, 256, "a write of a dead node took effect")                            \

@@ -35,6 +35,8 @@ static const struct commit_mutant mutants[] = {
      .committer = COMMITTER_MUTANT_ADOPT_RECORD},
     {"same-nonce", "an insert that may be lost is sent again under the same nonce", 300,
      .committer = COMMITTER_MUTANT_SAME_NONCE},
+    {"over-pend", "a commit of documents that live together does not wait for a live pend", 70,
+     .committer = COMMITTER_MUTANT_OVER_PEND, .together = true},
     {"unknown-is-failure", "UNKNOWN is told to the player as a refusal", 150,
      .commands = COMMANDS_MUTANT_UNKNOWN_IS_FAILURE},
     {"foreign-version", "of a commit only the version of the initiator's document is checked", 20,

@@ -16,6 +16,7 @@ struct commit_mutant {
     enum committer_mutant committer;
     enum commands_mutant commands;
     enum society_mutant society;
+    bool together; /* only on an engine with groups */
     bool engine_rolls_back;
 };
 

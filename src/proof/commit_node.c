@@ -200,6 +200,13 @@ node_stall(struct commit_node *node, int64_t us)
     memory_connection_stall(node->connection, us);
 }
 
+void
+node_cut(struct commit_node *node)
+{
+    CHECK(node->up);
+    memory_connection_cut(node->connection);
+}
+
 bool
 node_is_idle(const struct commit_node *node)
 {

@@ -52,7 +52,8 @@ enum commit_way {
 
 /* Probabilities in parts of a million. */
 struct commit_knobs {
-    bool direct; /* the engine takes whole commits; no committer */
+    bool direct;     /* the engine takes whole commits; no committer */
+    uint32_t groups; /* the engine takes commits of one of so many groups; 0: of one key */
     uint32_t nodes, persons, trees;
     uint32_t world_speed; /* world ms that pass in a ms */
     uint32_t deadline_ms, janitor_ms, backoff_us, doubt_ms;
@@ -60,6 +61,7 @@ struct commit_knobs {
     struct memory_store_knobs engine;
     uint32_t crash_ppm, stall_ppm, stall_us_max; /* per node and 10 ms */
     uint32_t down_us_max;
+    uint32_t cut_ppm;               /* of its line to the engine */
     uint32_t away_ppm, away_us_max; /* of the engine, per 10 ms */
     uint32_t rollback_ppm;          /* of the mutant, per 10 ms */
     uint32_t reply_lost_ppm, request_lost_ppm;
@@ -189,6 +191,7 @@ void node_init(struct commit_model *m, uint32_t index);
 void node_start(struct commit_node *node);
 void node_crash(struct commit_node *node);
 void node_stall(struct commit_node *node, int64_t us);
+void node_cut(struct commit_node *node);
 bool node_is_idle(const struct commit_node *node);
 /* Something came for it: it turns soon. */
 void node_wake(struct commit_node *node);

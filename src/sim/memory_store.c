@@ -364,7 +364,11 @@ static void
 commit_effect(struct memory_store *store, struct call *call, uint64_t handle)
 {
     if (call->happened)
-        return; /* it was hurried by a crash */
+        return;                            /* it was hurried by a crash */
+    if (call->fate == FATE_UNKNOWN_LOST) { /* its connection was cut */
+        call_plan(store, handle, on_answer, now_us(store) + draw_latency(store, CALL_COMMIT));
+        return;
+    }
     bool late = call->fate == FATE_UNKNOWN_LATE;
     bool orphan = connection_find(store, call->connection) == NULL;
     commit_happen(store, call, handle);
@@ -403,7 +407,8 @@ on_effect(void *argument, uint64_t handle)
         call_end_when_over(store, call, handle);
         return;
     }
-    call->result = store->away ? STORE_UNAVAILABLE : STORE_OK;
+    bool lost = store->away || call->fate == FATE_UNAVAILABLE;
+    call->result = lost ? STORE_UNAVAILABLE : STORE_OK;
     if (call->result != STORE_OK)
         call->count = 0;
     else if (call->kind == CALL_GET)
@@ -642,6 +647,31 @@ memory_connection_stall(struct memory_connection *connection, int64_t us)
     int64_t until_us = now_us(connection->store) + us;
     if (until_us > connection->stalled_until_us)
         connection->stalled_until_us = until_us;
+}
+
+static void
+call_cut(struct memory_store *store, struct call *call)
+{
+    if (call->kind != CALL_COMMIT) {
+        call->fate = FATE_UNAVAILABLE;
+        call->result = STORE_UNAVAILABLE;
+    } else if (call->fate == FATE_FINE) {
+        call->fate = call->happened || draw(store, 2) == 0 ? FATE_UNKNOWN_DONE : FATE_UNKNOWN_LOST;
+        call->result = STORE_UNKNOWN;
+    }
+}
+
+void
+memory_connection_cut(struct memory_connection *connection)
+{
+    struct memory_store *store = connection->store;
+    CHECK(store != NULL);
+    for (uint32_t i = pool_next(&store->calls, POOL_NONE); i != POOL_NONE;
+         i = pool_next(&store->calls, i)) {
+        struct call *call = pool_at(&store->calls, i);
+        if (call->connection == connection->handle)
+            call_cut(store, call);
+    }
 }
 
 uint32_t

@@ -84,6 +84,9 @@ void memory_connection_crash(struct memory_connection **connection);
 /* For so long from now, nothing arrives, neither what was asked nor what is answered; then all of
  * it comes at once, in the order in which it would have come. */
 void memory_connection_stall(struct memory_connection *connection, int64_t us);
+/* The line to the store is lost and made again, under everything that is under way: gets and scans
+ * are STORE_UNAVAILABLE, commits STORE_UNKNOWN, of which half take effect. */
+void memory_connection_cut(struct memory_connection *connection);
 /* Accepted and not yet answered. */
 uint32_t memory_connection_under_way(const struct memory_connection *connection);
 

@@ -636,6 +636,41 @@ one_key_at_a_time(void **state)
     events_fini(&schedule);
 }
 
+/* What was under way when a line is cut is answered, once, and nobody can say more of it. */
+static void
+a_cut_line_leaves_everything_unknown(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_alloc(8);
+    struct memory_connection *line = memory_store_connect(
+        f->store, (struct store_done){.ctx = f, .got = on_got, .committed = on_committed});
+    f->port = memory_connection_port(line);
+    for (uint32_t key = 0; key < 60; key++)
+        put(f, key, 0);
+    events_run(&f->schedule,
+               f->schedule.now_us + 3000); /* some are answered, some have happened, some not */
+    uint64_t get = f->next++;
+    assert_int_equal(f->port.get(f->port.ctx, get, text("k1")), OK);
+    uint32_t answered = 0, happened = 0, unknown = 0;
+    for (uint32_t key = 0; key < 60; key++)
+        answered += f->times[key];
+    memory_connection_cut(line);
+    settle(f);
+    assert_int_equal(f->results[get], STORE_UNAVAILABLE);
+    for (uint32_t key = 0; key < 60; key++) {
+        assert_int_equal(f->times[key], 1);
+        unknown += f->results[key] == STORE_UNKNOWN;
+        assert_true(f->results[key] == STORE_UNKNOWN || version(f, key) == 1);
+        happened += f->results[key] == STORE_UNKNOWN && version(f, key) == 1;
+    }
+    assert_int_equal(unknown, 60 - answered);
+    assert_true(answered > 0 && happened > 0 && happened < unknown);
+    uint64_t after = put(f, 61, 0);
+    settle(f);
+    assert_int_equal(f->results[after], STORE_OK);
+    fixture_free(f);
+}
+
 int
 main(void)
 {
@@ -655,6 +690,7 @@ main(void)
         cmocka_unit_test(effects_tell_every_change),
         cmocka_unit_test(a_rollback_takes_back_a_third),
         cmocka_unit_test(one_key_at_a_time),
+        cmocka_unit_test(a_cut_line_leaves_everything_unknown),
     };
     return cmocka_run_group_tests_name("memory_store", tests, NULL, NULL);
 }

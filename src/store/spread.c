@@ -40,6 +40,12 @@ struct spread {
     uint64_t generations;
 };
 
+static bool
+is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* The part of a key that says whose it is: behind the second '/', the id alone when there is one.
  */
 static struct slice
@@ -52,8 +58,7 @@ owner_of(struct slice key)
     }
     struct slice name = {key.at + at, key.bytes - at};
     size_t digits = 0;
-    while (digits < name.bytes && digits < ID_DIGITS &&
-           strchr("0123456789abcdef", name.at[digits]) != NULL) {
+    while (digits < name.bytes && digits < ID_DIGITS && is_hex(name.at[digits])) {
         digits++;
     }
     if (digits == ID_DIGITS && (name.bytes == ID_DIGITS || name.at[ID_DIGITS] == '-')) {
