@@ -140,6 +140,8 @@ cluster_link(struct cluster *c, uint32_t a, uint32_t b)
     struct node one = home_node(&c->homes[a]), other = home_node(&c->homes[b]);
     world_peer_up(c->homes[a].world, home_peer(&c->homes[b]), &other);
     world_peer_up(c->homes[b].world, home_peer(&c->homes[a]), &one);
+    peers_settle(c->homes[a].world, INT64_MAX); /* nobody counts as one who has just joined */
+    peers_settle(c->homes[b].world, INT64_MAX);
 }
 
 static inline void

@@ -215,14 +215,60 @@ test_what_is_too_much_goes(void **state)
     }
 }
 
+/* A home joins: it gets those whom placement sends there, once, and only when it has stayed. */
+static void
+test_a_home_that_joins_gets_its_share(void **state)
+{
+    struct cluster *c = *state;
+    struct crowd crowd = {0};
+    struct world *w = c->homes[0].world;
+    uint32_t share = 0;
+    gather(c, &crowd);
+    for (uint32_t i = 0; i < CROWD; i++) { /* all over the island */
+        struct place at = {15000 + (int32_t)(i % 6) * 110000, 15000 + (int32_t)(i / 6) * 130000};
+        cluster_put(c, 0, &crowd.people[i].who, at);
+        struct stand stand = avatar_stand(avatar_find(w, crowd.people[i].who.player));
+        share += peers_choose(w, &stand) != c->homes[0].epoch;
+    }
+    assert_in_range(share, 2, CROWD - 2);
+    for (uint32_t i = 1; i < 3; i++) {
+        struct node node = home_node(&c->homes[i]);
+        world_peer_down(w, home_peer(&c->homes[i]), false);
+        world_peer_up(w, home_peer(&c->homes[i]), &node);
+    }
+    run(c, &crowd, 12000);
+    uint64_t given = world_stats(w)->given;
+    assert_int_equal(given, share);
+    run(c, &crowd, 12000);
+    assert_int_equal(world_stats(w)->given, given);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        struct world_player p;
+        assert_int_equal(homes_of(c, crowd.people[i].who.player), 1);
+        assert_true(stands_at(c, crowd.people[i].number, crowd.people[i].who.player, &p));
+        assert_int_equal(crowd.people[i].arrived, crowd.people[i].number != 0);
+    }
+    /* It leaves and comes, and leaves before it has stayed. */
+    uint32_t peer = home_peer(&c->homes[1]);
+    struct node node = home_node(&c->homes[1]);
+    world_peer_down(w, peer, false);
+    world_peer_up(w, peer, &node);
+    run(c, &crowd, 5000);
+    world_peer_down(w, peer, false);
+    run(c, &crowd, 12000);
+    assert_int_equal(world_stats(w)->given, given);
+}
+
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, cluster_open, cluster_close)
+#define CASE(name, open) cmocka_unit_test_setup_teardown(name, open, cluster_close)
     const struct CMUnitTest tests[] = {
-        CASE(test_everybody_moves),       CASE(test_what_is_said_meanwhile_is_not_heeded),
-        CASE(test_who_comes_is_sent_on),  CASE(test_nobody_is_given_to_nobody),
-        CASE(test_what_is_too_much_goes),
+        CASE(test_everybody_moves, cluster_open),
+        CASE(test_what_is_said_meanwhile_is_not_heeded, cluster_open),
+        CASE(test_who_comes_is_sent_on, cluster_open),
+        CASE(test_nobody_is_given_to_nobody, cluster_open),
+        CASE(test_what_is_too_much_goes, cluster_open),
+        CASE(test_a_home_that_joins_gets_its_share, cluster_open_three),
     };
 #undef CASE
     return cmocka_run_group_tests_name("drain", tests, NULL, NULL);

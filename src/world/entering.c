@@ -116,6 +116,7 @@ static void
 send_on(struct world *w, uint32_t gate, uint64_t conn, uint64_t node)
 {
     w->stats.sent_on++;
+    peers_sent(w, node);
     home_send(w, gate,
               &(struct link_message){.kind = LINK_GO, .as.go = {.conn = conn, .node = node}});
 }

@@ -11,6 +11,7 @@ world_peer_up(struct world *w, uint32_t peer, const struct node *node)
 {
     CHECK(peer < PEERS_MAX && !w->peers[peer].up);
     w->peers[peer] = (struct peer){.up = true, .draining = node->draining, .node = *node};
+    w->peers[peer].joined_ms = node->role == NODE_HOME ? env_world_ms(w->env) : 0;
     w->peers_end = peer >= w->peers_end ? peer + 1 : w->peers_end;
     forward_peer_up(w, peer);
     ghosts_peer_up(w, peer);
@@ -89,7 +90,7 @@ peers_surplus(const struct world *w)
 }
 
 uint64_t
-peers_choose(struct world *w, const struct stand *stand)
+peers_choose(const struct world *w, const struct stand *stand)
 {
     struct placement_home homes[PLACEMENT_HOMES_MAX];
     uint32_t peers[PLACEMENT_HOMES_MAX];
@@ -97,11 +98,36 @@ peers_choose(struct world *w, const struct stand *stand)
     struct place at = motion_at(&stand->motion, env_world_ms(w->env));
     uint32_t chosen = placement_choose(homes, count, placement_region(stand->island, at),
                                        w->options.nodes_per_chunk);
-    if (chosen == PLACEMENT_NONE) {
-        return 0;
+    return chosen == PLACEMENT_NONE ? 0 : homes[chosen].node;
+}
+
+void
+peers_sent(struct world *w, uint64_t node)
+{
+    for (uint32_t i = 0; i < w->peers_end; i++) {
+        struct peer *p = &w->peers[i];
+        p->players += p->up && p->node.epoch == node;
     }
-    if (peers[chosen] != PEER_NONE) {
-        w->peers[peers[chosen]].players++; /* until it says itself how many it has */
+}
+
+bool
+peers_joined(const struct world *w, uint64_t node, int64_t joined_ms)
+{
+    for (uint32_t i = 0; i < w->peers_end; i++) {
+        const struct peer *p = &w->peers[i];
+        if (p->up && p->joined_ms != 0 && p->joined_ms <= joined_ms &&
+            (node == 0 || p->node.epoch == node)) {
+            return true;
+        }
     }
-    return homes[chosen].node;
+    return false;
+}
+
+void
+peers_settle(struct world *w, int64_t joined_ms)
+{
+    for (uint32_t i = 0; i < w->peers_end; i++) {
+        struct peer *p = &w->peers[i];
+        p->joined_ms = p->joined_ms <= joined_ms ? 0 : p->joined_ms;
+    }
 }

@@ -176,6 +176,8 @@ struct peer {
     bool up, draining;
     struct node node;
     uint32_t players; /* at home there, as told last; and those sent there since */
+    int64_t
+        joined_ms; /* a home whose share is to be given to it; 0: it has been, or it is a gate */
     uint32_t epoch[2], version[2];
     uint64_t digest[2];
     bool known;
@@ -211,7 +213,10 @@ struct world {
     struct players leavers; /* operations of those who leave: never many, entering goes first */
     struct pool leaving;    /* struct leaving of home.c */
     bool stopping, draining;
-    uint32_t given; /* avatars that stand until another home has them */
+    uint32_t given;          /* avatars that stand until another home has them */
+    uint32_t spread_at;      /* the avatar that was looked at last for those who joined; POOL_NONE:
+                                nobody is looked at */
+    int64_t spread_began_ms; /* when it was the first */
     uint64_t lines_said;
 
     /* Of value; commands is NULL when the game has nothing of it, then the rest is not used. */
@@ -269,7 +274,12 @@ void channel_mail(struct world *w, uint64_t player); /* who is not here was sent
 struct stand spawn_stand(const struct world *w, uint32_t wish, uint64_t draw);
 
 /* peers.c: the home that somebody is to have who stands there; 0: nobody takes people. */
-uint64_t peers_choose(struct world *w, const struct stand *stand);
+uint64_t peers_choose(const struct world *w, const struct stand *stand);
+void peers_sent(struct world *w,
+                uint64_t node); /* somebody, there: until it says how many it has */
+/* A home joined at joined_ms or before, and its share was not given to it yet. node 0: any. */
+bool peers_joined(const struct world *w, uint64_t node, int64_t joined_ms);
+void peers_settle(struct world *w, int64_t joined_ms); /* now it was */
 /* How many more we have than placement gives anybody, compared with the other homes. */
 uint32_t peers_surplus(const struct world *w);
 

@@ -38,7 +38,7 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     bucket_init(&w->guests,
                 (struct bucket_rate){.per_s = WORLD_GUESTS_PER_S, .burst = 2 * WORLD_GUESTS_PER_S},
                 env_mono_us(env));
-    w->first_dirty = w->first_behind = POOL_NONE;
+    w->first_dirty = w->first_behind = w->spread_at = POOL_NONE;
     w->started_ms = env_world_ms(env);
     w->tick = w->started_ms / WORLD_TICK_MS;
     wheel_init(&w->wheel, w->tick);
