@@ -88,7 +88,8 @@ CLIENT = {
     1: ("hello", {1: ("protocol", {1: ("min", "uint32"), 2: ("max", "uint32")}), 2: ("ticket", "bytes"), 3: ("spectator", "bool"),
                   4: ("island", "uint32"), 5: ("client", "string")}),
     2: ("move", {1: ("move_no", "uint32"), 2: ("motion", MOTION), 3: ("look", "uint32")}),
-    3: ("request", {1: ("number", "uint32"), 2: ("say", {1: ("text", "string")}), 3: ("look", {1: ("entity", "uint64")}),
+    3: ("request", {1: ("number", "uint32"), 2: ("say", {1: ("text", "string"), 2: ("channel", "uint32")}),
+                    3: ("look", {1: ("entity", "uint64")}),
                     4: ("camera", {1: ("island", "uint32"), 2: ("x_mm", "int32"), 3: ("y_mm", "int32"), 4: ("w_mm", "uint32"),
                                    5: ("h_mm", "uint32")}),
                     5: ("show", {1: ("what", "uint32"), 2: ("id", "uint64")})}),
@@ -109,6 +110,7 @@ SERVER = {
     5: ("pong", {1: ("client_ms", "int64"), 2: ("world_ms", "int64")}),
     6: ("changed", {1: ("what", "uint32")}),
     7: ("lobby", {1: ("code", "uint32"), 2: ("retry_after_ms", "uint32")}),
+    8: ("said", {1: ("channel", "uint32"), 2: ("player", "uint64"), 3: ("name", "string"), 4: ("text", "string")}),
 }
 
 
@@ -230,6 +232,8 @@ MESSAGE_LINES = {
     "goodbye": goodbye_line,
     "changed": lambda m: "changed" + pairs("what", m["what"]),
     "lobby": lambda m: "lobby" + pairs("code", code_name(m["code"]), "retry_after_ms", m["retry_after_ms"]),
+    "said": lambda m: "said" + pairs("channel", m["channel"], "player", m["player"], "name", quoted(m["name"]),
+                                     "text", quoted(m["text"])),
     "pong": lambda m: "pong" + pairs("client_ms", m["client_ms"], "world_ms", m["world_ms"]),
 }
 
