@@ -6,6 +6,7 @@
 #include "os/data_lock.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "wire/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -78,6 +79,11 @@ open_data(struct cluster *c, char *why)
                  "the kernel does not take: choose a shorter --data",
                  data, ENGINES_DATA_MAX);
         return ERR_TOO_LARGE;
+    }
+    if (!text_is_line((struct slice){.at = (const uint8_t *)path, .bytes = strlen(path)})) {
+        snprintf(why, CLUSTER_WHY_MAX,
+                 "the path of %s is not plain text in UTF-8: choose another --data", data);
+        return ERR_FORMAT;
     }
     snprintf(c->data, sizeof c->data, "%.*s", ENGINES_DATA_MAX, path);
     snprintf(c->logs, sizeof c->logs, "%.*s/logs", ENGINES_DATA_MAX, path);

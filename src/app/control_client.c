@@ -145,7 +145,10 @@ control_client_ask(struct control_client *client, const json_t *request)
     char *text = json_dumps(request, JSON_COMPACT);
     CHECK(text != NULL);
     size_t bytes = strlen(text) + 1;
-    CHECK(bytes <= CONTROL_REQUEST_MAX);
+    if (bytes > CONTROL_REQUEST_MAX) {
+        free(text);
+        return ERR_TOO_LARGE;
+    }
     text[bytes - 1] = '\n'; /* in place of the NUL */
     /* One request is far less than the socket holds, and the one before it was answered. */
     ssize_t n = send(client->fd, text, bytes, MSG_NOSIGNAL);

@@ -20,7 +20,8 @@ enum err control_client_open(struct loop *loop, const char *path, control_answer
                              void *ctx, struct control_client **out) MUST_USE;
 void control_client_close(struct control_client **client);      /* NULL is fine */
 bool control_client_waits(const struct control_client *client); /* for an answer */
-/* Only when it does not wait for another. ERR_CLOSED: close it; answered is not called. */
+/* Only when it does not wait for another. ERR_TOO_LARGE; ERR_CLOSED: close it. Neither calls
+ * answered. */
 enum err control_client_ask(struct control_client *client, const json_t *request) MUST_USE;
 
 /* One request, waiting at most wait_ms. The answer is the caller's; an {"error":...} of the other

@@ -299,7 +299,7 @@ a_socket_left_behind_is_replaced(void **state)
 }
 
 static void
-asking_where_nobody_is_says_so(void **state)
+what_cannot_be_asked_is_said(void **state)
 {
     struct bench *b = *state;
     json_t *answer, *request = json_pack("{s:s}", "command", "count");
@@ -312,6 +312,13 @@ asking_where_nobody_is_says_so(void **state)
     assert_int_equal(control_ask(b->path, request, 1, &answer, b->why, WHY_MAX), ERR_TIMEOUT);
     assert_null(answer);
     json_decref(request);
+    char *name = calloc(1, CONTROL_REQUEST_MAX + 1);
+    memset(name, 'n', CONTROL_REQUEST_MAX);
+    request = json_pack("{s:s}", "command", name);
+    assert_int_equal(control_ask(b->path, request, 1000, &answer, b->why, WHY_MAX), ERR_TOO_LARGE);
+    assert_null(answer);
+    json_decref(request);
+    free(name);
 }
 
 int
@@ -327,7 +334,7 @@ main(void)
         cmocka_unit_test_setup_teardown(the_silent_connection_makes_way, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(the_socket_is_its_owners_alone, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(a_socket_left_behind_is_replaced, bench_open, bench_close),
-        cmocka_unit_test_setup_teardown(asking_where_nobody_is_says_so, bench_open, bench_close),
+        cmocka_unit_test_setup_teardown(what_cannot_be_asked_is_said, bench_open, bench_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

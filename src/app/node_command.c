@@ -89,7 +89,10 @@ ask(const struct request *r, const char *socket, json_t *question)
 {
     char path[PATH_BYTES], why[WHY_BYTES] = "";
     json_t *answer = NULL;
-    CHECK(question != NULL);
+    if (question == NULL) {
+        fprintf(stderr, "%s: a name is not plain text in UTF-8\n", r->tool);
+        return NULL;
+    }
     snprintf(path, sizeof path, "%s/%s.sock", r->config.data, socket);
     enum err error = control_ask(path, question, WAIT_MS, &answer, why, sizeof why);
     json_decref(question);
