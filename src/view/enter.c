@@ -104,6 +104,17 @@ ask(struct gate *g, uint32_t conn)
     c->way.due_us = env_mono_us(g->env) + ASK_US;
 }
 
+/* No home has room for it now. Who comes out of the lobby keeps its line. */
+void
+enter_turn_away(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms)
+{
+    if (g->conns[conn].was_lobby) {
+        session_lobby(g, conn, code, retry_after_ms);
+    } else {
+        conn_close(g, conn, code, retry_after_ms);
+    }
+}
+
 void
 enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
 {
@@ -121,10 +132,11 @@ enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     c->way.node = 0;
     c->way.strays_us = 0;
     c->way.since_us = env_mono_us(g->env);
+    c->was_lobby = g->hot[conn].state == CONN_LOBBY;
     conn_move_state(g, conn, CONN_ENTERING);
     ask(g, conn);
     if (c->way.asked == HOME_NONE) {
-        conn_close(g, conn, SEOM__CODE__RETRY_AFTER, COME_BACK_MS);
+        enter_turn_away(g, conn, SEOM__CODE__RETRY_AFTER, COME_BACK_MS);
     }
 }
 
@@ -309,6 +321,11 @@ refused(struct gate *g, uint32_t conn, uint8_t slot, const struct link_home *hom
         conn_lead(g, conn, home->gates);
         return;
     }
+    if (g->hot[conn].state == CONN_ENTERING && is_passing(home->code) && c->was_lobby) {
+        session_lobby(g, conn, code_is_known(home->code) ? home->code : SEOM__CODE__RETRY_AFTER,
+                      home->retry_after_ms);
+        return;
+    }
     if (g->hot[conn].state == CONN_ENTERING || !is_passing(home->code)) {
         bool known = home->code != SEOM__CODE__FINE && code_is_known(home->code);
         conn_close(g, conn, known ? home->code : SEOM__CODE__RETRY_AFTER, home->retry_after_ms);
@@ -413,7 +430,7 @@ look(struct gate *g, uint32_t conn, int64_t now_us)
     if (resumes && now_us - c->way.since_us >= RESUME_MAX_US) {
         session_lobby(g, conn, SEOM__CODE__RETRY_AFTER, LOBBY_MS);
     } else if (!resumes && c->way.tries >= TRIES_MAX) {
-        conn_close(g, conn, SEOM__CODE__RETRY_AFTER, COME_BACK_MS);
+        enter_turn_away(g, conn, SEOM__CODE__RETRY_AFTER, COME_BACK_MS);
     } else if (now_us >= c->way.due_us && c->way.asked != HOME_NONE && resumes) {
         ask_in_vain(g, conn);
     } else if (now_us >= c->way.due_us && c->way.asked == HOME_NONE && !waits && may_ask(g)) {

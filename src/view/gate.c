@@ -605,7 +605,7 @@ sweep(struct gate *g, int64_t now_us)
         if (slow_hello || stuck) {
             conn_close(g, i, SEOM__CODE__TOO_SLOW, 0);
         } else if (hot->state == CONN_ENTERING && now_us - c->way.since_us >= ENTERING_MAX_US) {
-            conn_close(g, i, SEOM__CODE__RETRY_AFTER, 2000);
+            enter_turn_away(g, i, SEOM__CODE__RETRY_AFTER, 2000);
         } else if (now_s - hot->heard_s > SILENCE_MAX_MS / 1000) {
             conn_close(g, i, SEOM__CODE__SILENT, 0);
         }

@@ -306,6 +306,35 @@ test_to_the_lobby_instead_of_welcome(void **state)
     assert_int_equal(gate_stats(s->gate)->lobby, 0);
 }
 
+/* Out of the lobby into a world that has no room now: back to the lobby, on the same line. */
+static void
+test_back_to_the_lobby(void **state)
+{
+    struct scene *s = *state;
+    struct scene_client *c = &s->clients[0];
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    tell(s, 1, (struct link_self){.kind = SELF_LOBBY, .code = SEOM__CODE__UNREADABLE});
+    scene_run(s, 100);
+    scene_hello(s, 0, false);
+    scene_refuse(s, 0, s->enter.conn, SEOM__CODE__RETRY_AFTER, 1000);
+    assert_true(c->open && c->lobbies == 2 && c->lobby_code == SEOM__CODE__RETRY_AFTER);
+    scene_run(s, 1100);
+    s->homes[0].full = true;
+    scene_hello(s, 0, false);
+    assert_true(c->open && c->lobbies == 3);
+    s->homes[0].full = false;
+    scene_run(s, 2100);
+    scene_hello(s, 0, false); /* never answered */
+    scene_run(s, 5000);
+    scene_ping(s, 0);
+    scene_run(s, 6000);
+    assert_true(c->open && c->lobbies == 4);
+    scene_run(s, 2100);
+    scene_hello(s, 0, false);
+    scene_refuse(s, 0, s->enter.conn, SEOM__CODE__BAD_TICKET, 0);
+    assert_int_equal(c->code, SEOM__CODE__BAD_TICKET);
+}
+
 static void
 test_who_is_silent_in_the_lobby_is_cut(void **state)
 {
@@ -398,6 +427,7 @@ main(void)
         TEST(test_shows_and_hints),
         TEST(test_to_the_lobby_and_back),
         TEST(test_to_the_lobby_instead_of_welcome),
+        TEST(test_back_to_the_lobby),
         TEST(test_who_is_silent_in_the_lobby_is_cut),
         TEST(test_spectators_only_look),
         TEST(test_a_farewell_is_told_when_there_is_room),

@@ -193,6 +193,7 @@ struct conn {
         int64_t strays_us; /* until then a home that was asked in vain may claim the session */
     } way;
 
+    bool was_lobby;       /* entering: out of the lobby, to which it goes back */
     uint8_t ticket_bytes; /* said by Hello, then as its home wrote it */
     uint8_t ticket[TICKET_BYTES_MAX];
     struct message_move move; /* the newest */
@@ -429,6 +430,7 @@ void enter_go(struct gate *g, uint8_t home, const struct link_go *go);
 void enter_home(struct gate *g, uint8_t home, const struct link_home *said);
 /* The session was replaced, says its home: perhaps by ourselves. true: that is being asked. */
 bool enter_doubts_end(struct gate *g, uint32_t conn);
+void enter_turn_away(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms);
 void enter_home_up(struct gate *g, uint8_t home);
 void enter_home_down(struct gate *g, uint8_t home, bool dead);
 void enter_home_forgotten(struct gate *g, uint8_t home); /* nobody waits for it any longer */
