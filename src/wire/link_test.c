@@ -361,14 +361,58 @@ test_players_are_somewhere(void **state)
     assert_int_equal(link_read(bytes, serialise(&home, bytes), &out), OK);
 }
 
+/* What a gate hands on to clients, or leads them by, comes whole or not at all. */
+static void
+test_what_concerns_other_shards(void **state)
+{
+    (void)state;
+    uint8_t bytes[LINK_HEAD_MAX + 1024];
+    struct link_message out, said = {.kind = LINK_SAID,
+                                     .as.said = {.id = 9,
+                                                 .player = 8,
+                                                 .channel = 1,
+                                                 .name_bytes = 4,
+                                                 .name = "Hana",
+                                                 .text = {(const uint8_t *)"hello", 5}}};
+    size_t n = serialise(&said, bytes);
+    assert_int_equal(link_read(bytes, n, &out), OK);
+    assert_true(out.as.said.id == 9 && out.as.said.player == 8 && out.as.said.channel == 1);
+    assert_memory_equal(out.as.said.name, "Hana", 4);
+    assert_slice_equal(out.as.said.text, said.as.said.text);
+    for (size_t cut = 0; cut <= n - 5; cut++) { /* down to no text at all */
+        assert_int_not_equal(link_read(bytes, cut, &out), OK);
+    }
+    bytes[n - 1] = '\n';
+    assert_int_equal(link_read(bytes, n, &out), ERR_FORMAT);
+    bytes[n - 1] = 0xff;
+    assert_int_equal(link_read(bytes, n, &out), ERR_FORMAT);
+
+    static const char gates[] = "127.0.0.1:7001\n127.0.0.1:7002";
+    struct link_message home = {
+        .kind = LINK_HOME,
+        .as.home = {.conn = 7, .code = 12, .gates = {(const uint8_t *)gates, sizeof gates - 1}}};
+    n = serialise(&home, bytes);
+    assert_int_equal(link_read(bytes, n, &out), OK);
+    assert_slice_equal(out.as.home.gates, home.as.home.gates);
+    bytes[n - 1] = 0xff;
+    assert_int_equal(link_read(bytes, n, &out), ERR_FORMAT);
+    home.as.home.player = home.as.home.entity = home.as.home.island = 1; /* plays, and is led? */
+    n = serialise(&home, bytes);
+    assert_int_equal(link_read(bytes, n, &out), ERR_RANGE);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_message_comes_back), cmocka_unit_test(test_truncated_anywhere),
-        cmocka_unit_test(test_hostile_fields),           cmocka_unit_test(test_tails_have_limits),
-        cmocka_unit_test(test_random_changes),           cmocka_unit_test(test_topics),
+        cmocka_unit_test(test_every_message_comes_back),
+        cmocka_unit_test(test_truncated_anywhere),
+        cmocka_unit_test(test_hostile_fields),
+        cmocka_unit_test(test_tails_have_limits),
+        cmocka_unit_test(test_random_changes),
+        cmocka_unit_test(test_topics),
         cmocka_unit_test(test_players_are_somewhere),
+        cmocka_unit_test(test_what_concerns_other_shards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
