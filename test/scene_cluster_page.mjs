@@ -65,6 +65,7 @@ const points = [
     await s.visitor.until("a row that says so", (r) => r.homes.find((h) => h.name === gone.name).state === "ended");
     const r = await s.visitor.until("all in other colours", (now) => now.hollow === 0 && now.dots === BOTS && players(now.homes) === BOTS && now);
     assert(!serving(r.homes).includes(gone.name), r.homes);
+    await s.visitor.until("nobody is counted twice", (now) => now.people === BOTS);
     await s.visitor.page.click("#language");
     const states = await s.visitor.page.$$eval("#homes li .state", (all) => all.map((e) => e.textContent).join(""));
     assert(await until("the state in Korean", async () => (await s.visitor.page.textContent("#homes")).includes("꺼짐")), states);
