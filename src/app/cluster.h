@@ -18,14 +18,15 @@
 #include "watch/http.h"
 #include <pthread.h>
 
-#define CLUSTER_WHY_MAX    1024
-#define CLUSTER_PATH_MAX   512
-#define CLUSTER_SOCKET     "cluster.sock"
-#define CLUSTER_NODES_MAX  64
-#define CLUSTER_BOTS_EACH  10000   /* of one process of bots */
-#define CLUSTER_STATUS_US  1000000 /* between two questions to a node */
-#define CLUSTER_SILENT_US  2500000 /* without an answer so long: said so */
-#define CLUSTER_PEOPLE_MAX 5000    /* of one home, on the map */
+#define CLUSTER_WHY_MAX     1024
+#define CLUSTER_PATH_MAX    512
+#define CLUSTER_SOCKET      "cluster.sock"
+#define CLUSTER_NODES_MAX   64
+#define CLUSTER_BOTS_EACH   10000   /* of one process of bots */
+#define CLUSTER_STATUS_US   1000000 /* between two questions to a node */
+#define CLUSTER_SILENT_US   2500000 /* without an answer so long: said so */
+#define CLUSTER_OWN_PROGRAM "/proc/self/exe"
+#define CLUSTER_PEOPLE_MAX  5000 /* of one home, on the map */
 
 /* In the order of starting; they end in the opposite order. */
 enum cluster_kind {
@@ -42,13 +43,16 @@ enum cluster_question { ASK_STATUS, ASK_METRICS, ASK_PEOPLE, CLUSTER_QUESTIONS }
 
 struct cluster_member {
     enum cluster_kind kind;
-    uint16_t shard, index;         /* of nodes; index also of bots */
-    uint16_t port;                 /* homes: of their links; gates: of players */
-    pid_t pid;                     /* whose client and status these are */
-    struct control_client *client; /* owned; of nodes; NULL: not connected */
-    json_t *status;                /* owned; the last answer; NULL: none yet */
-    json_t *people;                /* owned; homes: as last told, also when they are gone */
-    json_t *metrics;               /* owned; a string */
+    uint16_t shard, index;              /* of nodes; index also of bots */
+    uint16_t port;                      /* homes: of their links; gates: of players */
+    char program[LAUNCH_PATH_MAX];      /* what it is started from; "": as whoever keeps it */
+    char program_next[LAUNCH_PATH_MAX]; /* of its heir */
+    char said[SUPERVISE_TEXT_MAX];      /* what was last told about it */
+    pid_t pid;                          /* whose client and status these are */
+    struct control_client *client;      /* owned; of nodes; NULL: not connected */
+    json_t *status;                     /* owned; the last answer; NULL: none yet */
+    json_t *people;                     /* owned; homes: as last told, also when they are gone */
+    json_t *metrics;                    /* owned; a string */
     enum cluster_question asks;
     int64_t asked_us[CLUSTER_QUESTIONS]; /* 0: not yet */
     int64_t answered_us, people_us;

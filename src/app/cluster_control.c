@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "os/process.h"
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool
 member_find(const struct cluster *c, const json_t *request, uint32_t *member)
@@ -92,6 +94,21 @@ command_retire(void *ctx, const json_t *request)
     return json_pack("{s:s}", "name", process->name);
 }
 
+/* What a node is to be started from, if the request says so. NULL, or why that cannot be. */
+static json_t *
+program_take(const struct cluster *c, uint32_t member, const json_t *request, char *program)
+{
+    const char *wanted = json_string_value(json_object_get(request, "program"));
+    if (wanted == NULL)
+        return NULL;
+    if (!cluster_kind_is_node(c->members[member].kind))
+        return control_error("only homes and gates are started from another program");
+    if (strlen(wanted) >= LAUNCH_PATH_MAX || (wanted[0] != 0 && access(wanted, X_OK) != 0))
+        return control_error("%.200s cannot be executed: is it the path of a seom?", wanted);
+    snprintf(program, LAUNCH_PATH_MAX, "%s", wanted);
+    return NULL;
+}
+
 static json_t *
 command_start(void *ctx, const json_t *request)
 {
@@ -101,8 +118,37 @@ command_start(void *ctx, const json_t *request)
         return no_such_member(request);
     if (c->phase == CLUSTER_STOPPING)
         return control_error("this cluster is about to end");
+    json_t *refused = program_take(c, member, request, c->members[member].program);
+    if (refused != NULL)
+        return refused;
+    c->changed = true;
     supervise_start(c->supervisor, member);
     return json_pack("{s:s}", "name", supervise_member(c->supervisor, member)->name);
+}
+
+static json_t *
+command_replace(void *ctx, const json_t *request)
+{
+    struct cluster *c = ctx;
+    uint32_t member;
+    if (!member_find(c, request, &member))
+        return no_such_member(request);
+    struct cluster_member *m = &c->members[member];
+    const struct member *process = supervise_member(c->supervisor, member);
+    if (m->kind != CLUSTER_GATE)
+        return control_error("%s is no gate: only gates have heirs", process->name);
+    if (process->state != MEMBER_UP)
+        return control_error("%s is %s: there is nothing to hand over", process->name,
+                             cluster_member_state(c, member, process_mono_us()));
+    memcpy(m->program_next, m->program, sizeof m->program_next);
+    json_t *refused = program_take(c, member, request, m->program_next);
+    if (refused != NULL)
+        return refused;
+    enum err error = supervise_replace(c->supervisor, member);
+    if (error != OK)
+        return control_error("%s: no heir can be started (has the one before ended?): %s",
+                             process->name, err_text(error));
+    return json_pack("{s:s, s:i}", "name", process->name, "pid", (int)process->pid);
 }
 
 static json_t *
@@ -119,6 +165,7 @@ const struct control_command cluster_commands[] = {
     {"add", "starts one more: role, shard", command_add},
     {"kill", "sends a signal: name, signal, stay_dead", command_kill},
     {"retire", "a node is left alone once it ends: name", command_retire},
-    {"start", "starts what was left dead: name", command_start},
+    {"start", "starts what was left dead: name, program", command_start},
+    {"replace", "a gate hands over to a new process: name, program", command_replace},
     {"stop", "ends everything in order", command_stop},
     {0}};

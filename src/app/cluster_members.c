@@ -18,6 +18,13 @@ member_is(const struct cluster *c, uint32_t member, enum member_state state)
     return supervise_member(c->supervisor, member)->state == state;
 }
 
+/* Also while it hands over to an heir. */
+static bool
+member_is_up(const struct cluster *c, uint32_t member)
+{
+    return member_is(c, member, MEMBER_UP) || member_is(c, member, MEMBER_HANDING);
+}
+
 /* ---- starting ---- */
 
 /* What was configured for all of them. */
@@ -54,7 +61,7 @@ add_seeds(const struct cluster *c, const struct cluster_member *gate, struct lau
         for (uint32_t i = 0; i < c->members_count && count < SEEDS_MAX; i++) {
             const struct cluster_member *m = &c->members[i];
             if (m->kind != CLUSTER_HOME || m->shard != gate->shard ||
-                member_is(c, i, MEMBER_UP) != (up == 1))
+                member_is_up(c, i) != (up == 1))
                 continue;
             cluster_address(c, m, address);
             if (used + strlen(address) + 2 > sizeof all)
@@ -95,7 +102,7 @@ launch_bots(const struct cluster *c, const struct cluster_member *m, struct laun
     int64_t before = (int64_t)(m->index - 1) * CLUSTER_BOTS_EACH;
     int64_t count = c->input.config.bots - before;
     for (uint32_t i = 0; i < c->members_count; i++) {
-        if (c->members[i].kind != CLUSTER_GATE || !member_is(c, i, MEMBER_UP))
+        if (c->members[i].kind != CLUSTER_GATE || !member_is_up(c, i))
             continue;
         cluster_address(c, &c->members[i], address);
         if (used + strlen(address) + 2 > sizeof to)
@@ -121,7 +128,7 @@ kind_is_up(const struct cluster *c, enum cluster_kind kind, bool all)
     for (uint32_t i = 0; i < c->members_count; i++) {
         if (c->members[i].kind != kind)
             continue;
-        bool up = member_is(c, i, MEMBER_UP);
+        bool up = member_is_up(c, i);
         if (all && !up)
             return false;
         any = any || up;
@@ -136,7 +143,10 @@ prepare(void *ctx, uint32_t member, struct launch *launch)
 {
     const struct cluster *c = ctx;
     const struct cluster_member *m = &c->members[member];
-    snprintf(launch->program, sizeof launch->program, "/proc/self/exe");
+    bool heir = member_is(c, member, MEMBER_HANDING);
+    const char *program = heir ? m->program_next : m->program;
+    snprintf(launch->program, sizeof launch->program, "%s",
+             program[0] != 0 ? program : CLUSTER_OWN_PROGRAM);
     switch (m->kind) {
     case CLUSTER_POSTGRES: engines_postgres_launch(&c->engines, launch); return true;
     case CLUSTER_ETCD: engines_etcd_launch(&c->engines, launch); return true;
@@ -144,7 +154,11 @@ prepare(void *ctx, uint32_t member, struct launch *launch)
         launch_node(c, m, launch);
         return c->was_up ||
                (kind_is_up(c, CLUSTER_POSTGRES, true) && kind_is_up(c, CLUSTER_ETCD, true));
-    case CLUSTER_GATE: launch_node(c, m, launch); return true;
+    case CLUSTER_GATE:
+        launch_node(c, m, launch);
+        if (heir)
+            launch_add(launch, "--take-over");
+        return true;
     case CLUSTER_BOTS:
         launch_bots(c, m, launch);
         return kind_is_up(c, CLUSTER_GATE, !c->was_up) && kind_is_up(c, CLUSTER_HOME, !c->was_up);
@@ -160,17 +174,25 @@ status_text(const struct cluster_member *m, const char *key)
     return text == NULL ? "" : text;
 }
 
+static pid_t
+status_pid(const struct cluster_member *m)
+{
+    return (pid_t)json_integer_value(json_object_get(m->status, "pid"));
+}
+
 static bool
 is_up(void *ctx, uint32_t member)
 {
     const struct cluster *c = ctx;
     const struct cluster_member *m = &c->members[member];
-    pid_t pid = supervise_member(c->supervisor, member)->pid;
+    const struct member *process = supervise_member(c->supervisor, member);
+    pid_t pid = process->state == MEMBER_HANDING ? process->heir : process->pid;
     switch (m->kind) {
     case CLUSTER_POSTGRES: return engines_postgres_is_up(&c->engines, pid);
     case CLUSTER_ETCD: return engines_etcd_is_up(&c->engines);
     case CLUSTER_HOME:
-    case CLUSTER_GATE: return m->pid == pid && strcmp(status_text(m, "state"), "serving") == 0;
+    case CLUSTER_GATE:
+        return status_pid(m) == pid && strcmp(status_text(m, "state"), "serving") == 0;
     case CLUSTER_BOTS:
     case CLUSTER_KINDS: break;
     }
@@ -181,12 +203,24 @@ static void
 told(void *ctx, uint32_t member, const char *text)
 {
     struct cluster *c = ctx;
-    (void)member;
+    snprintf(c->members[member].said, sizeof c->members[member].said, "%s", text);
     output_progress("%s", text);
     c->changed = true;
 }
 
-const struct supervise_events cluster_events = {.prepare = prepare, .is_up = is_up, .told = told};
+static void
+replaced(void *ctx, uint32_t member, bool by_heir)
+{
+    struct cluster *c = ctx;
+    struct cluster_member *m = &c->members[member];
+    if (by_heir)
+        memcpy(m->program, m->program_next, sizeof m->program);
+    m->program_next[0] = 0;
+    c->changed = true;
+}
+
+const struct supervise_events cluster_events = {
+    .prepare = prepare, .is_up = is_up, .told = told, .replaced = replaced};
 
 /* ---- asking ---- */
 
@@ -262,7 +296,8 @@ member_ask(struct cluster *c, uint32_t i, bool people, int64_t now_us)
     struct cluster_member *m = &c->members[i];
     const struct member *process = supervise_member(c->supervisor, i);
     if (m->pid != process->pid) {
-        member_forget(m);
+        if (status_pid(m) != process->pid) /* an heir has been heard already */
+            member_forget(m);
         m->pid = process->pid;
     }
     if (m->pid == 0)
@@ -308,6 +343,8 @@ cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us)
     case MEMBER_WAITS: return process->failures > 2 ? "dies at once" : "starts";
     case MEMBER_STARTING: return "starting";
     case MEMBER_STOPPING: return "ending";
+    case MEMBER_HANDING: return "handing over";
+    case MEMBER_STATES:
     case MEMBER_UP: break;
     }
     if (!cluster_kind_is_node(m->kind))
@@ -326,7 +363,7 @@ links_expected(const struct cluster *c, uint32_t of)
         const struct cluster_member *m = &c->members[i];
         bool gates = m->kind == CLUSTER_GATE && c->members[of].kind == CLUSTER_GATE;
         count += cluster_kind_is_node(m->kind) && i != of && !gates &&
-                 m->shard == c->members[of].shard && member_is(c, i, MEMBER_UP);
+                 m->shard == c->members[of].shard && member_is_up(c, i);
     }
     return count;
 }
@@ -337,10 +374,11 @@ member_list(const struct cluster *c, uint32_t i, int64_t now_us)
     const struct cluster_member *m = &c->members[i];
     const struct member *process = supervise_member(c->supervisor, i);
     json_t *row = m->status != NULL ? json_deep_copy(m->status) : json_object();
-    json_t *own = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i}", "name", process->name, "role",
-                            cluster_kind_name(m->kind), "member", (int)i, "pid", (int)process->pid,
-                            "state", cluster_member_state(c, i, now_us), "restarts",
-                            process->starts == 0 ? 0 : (int)process->starts - 1);
+    json_t *own = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:s, s:s}", "name", process->name,
+                            "role", cluster_kind_name(m->kind), "member", (int)i, "pid",
+                            (int)process->pid, "state", cluster_member_state(c, i, now_us),
+                            "restarts", process->starts == 0 ? 0 : (int)process->starts - 1,
+                            "program", m->program, "said", m->said);
     CHECK(own != NULL);
     json_object_update(row, own);
     json_decref(own);
@@ -370,10 +408,11 @@ cluster_list(const struct cluster *c, int64_t now_us)
                                                          : engines,
                               member_list(c, i, now_us));
     }
-    json_t *all = json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:o, s:o, s:o}", "state",
-                            phases[c->phase], "data", c->data, "pid", (int)getpid(), "world",
-                            (int)c->input.config.world, "store", c->store, "directory",
-                            c->directory, "nodes", nodes, "engines", engines, "bots", bots);
+    json_t *all =
+        json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "state", phases[c->phase],
+                  "data", c->data, "pid", (int)getpid(), "world", (int)c->input.config.world,
+                  "players_max", (json_int_t)c->input.config.players_max, "store", c->store,
+                  "directory", c->directory, "nodes", nodes, "engines", engines, "bots", bots);
     CHECK(all != NULL);
     return all;
 }

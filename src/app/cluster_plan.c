@@ -170,6 +170,8 @@ member_json(const struct cluster *c, uint32_t i)
         json_object_set_new(row, "index", json_integer(m->index));
         json_object_set_new(row, "port", json_integer(m->port));
         json_object_set_new(row, m->kind == CLUSTER_HOME ? "links" : "play", json_string(address));
+        if (m->program[0] != 0)
+            json_object_set_new(row, "program", json_string(m->program));
     }
     return row;
 }
@@ -247,6 +249,20 @@ saved_count(const json_t *saved, const char *role)
     return count;
 }
 
+/* A node that was updated stays so. */
+static void
+take_program(struct cluster *c, uint32_t member, const json_t *row)
+{
+    const char *program = json_string_value(json_object_get(row, "program"));
+    if (program == NULL || strlen(program) >= LAUNCH_PATH_MAX)
+        return;
+    if (access(program, X_OK) == 0)
+        snprintf(c->members[member].program, LAUNCH_PATH_MAX, "%s", program);
+    else
+        output_progress("%s is gone, from which %s was started: it gets this program", program,
+                        supervise_member(c->supervisor, member)->name);
+}
+
 static enum err
 plan_nodes(struct cluster *c, const json_t *saved, enum cluster_kind kind, uint32_t count)
 {
@@ -258,6 +274,8 @@ plan_nodes(struct cluster *c, const json_t *saved, enum cluster_kind kind, uint3
         if (port == 0 && kind == CLUSTER_GATE && index == 1)
             port = c->input.config.play.port;
         error = cluster_add(c, kind, 1, index, port, &member);
+        if (error == OK)
+            take_program(c, member, saved_find(saved, role, index));
     }
     return error;
 }

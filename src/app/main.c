@@ -74,6 +74,9 @@ static const struct command node_children[] = {
     {.name = "start", .help = "start what was left dead or drained", .run = node_start_command},
     {.name = "kill", .help = "kill, stop or continue a process", .run = node_kill_command},
     {.name = "drain", .help = "give its people to others, then end it", .run = node_drain_command},
+    {.name = "restart",
+     .help = "a new process takes its place, if need be of another program",
+     .run = node_restart_command},
     {.name = NULL},
 };
 
@@ -85,7 +88,9 @@ static const struct command commands[] = {
     {.name = "nodes",
      .help = "list the nodes of a cluster: players, links, waits",
      .run = nodes_command},
-    {.name = "node", .help = "add, kill, drain a node of a cluster", .children = node_children},
+    {.name = "node",
+     .help = "add, kill, drain, restart a node of a cluster",
+     .children = node_children},
     {.name = "spof",
      .help = "list what stands alone in a cluster, and what dies with it",
      .run = spof_command},

@@ -10,10 +10,20 @@
 
 #define FAILURES_TOLD 3u /* from this death at once on, the end of the log is told */
 
+/* The second process of a hand-over: in HANDING the heir, later the one before, until it ended. */
+struct beside {
+    pid_t pid; /* 0: none */
+    int ended_fd;
+    struct loop_watch watch;
+    int64_t born_us, due_us; /* due: to look whether the heir is up; to kill the one before */
+};
+
 struct keeper {
     struct member member;
     struct supervisor *supervisor;
     struct loop_watch watch;
+    struct beside beside;
+    bool replacing;  /* whoever asked for an heir is to be told what became of it */
     int ended_fd;    /* -1: no process */
     int64_t due_us;  /* to start, to look, or to kill; by state */
     int64_t born_us; /* this process */
@@ -29,26 +39,32 @@ struct supervisor {
 };
 
 /* [from][to] */
-static const bool moves[5][5] = {
+static const bool moves[MEMBER_STATES][MEMBER_STATES] = {
     [MEMBER_ENDED] = {[MEMBER_WAITS] = true},
     [MEMBER_WAITS] = {[MEMBER_STARTING] = true, [MEMBER_WAITS] = true, [MEMBER_ENDED] = true},
     [MEMBER_STARTING] = {[MEMBER_UP] = true,
                          [MEMBER_WAITS] = true,
                          [MEMBER_STOPPING] = true,
                          [MEMBER_ENDED] = true},
-    [MEMBER_UP] = {[MEMBER_WAITS] = true, [MEMBER_STOPPING] = true, [MEMBER_ENDED] = true},
+    [MEMBER_UP] = {[MEMBER_WAITS] = true,
+                   [MEMBER_HANDING] = true,
+                   [MEMBER_STOPPING] = true,
+                   [MEMBER_ENDED] = true},
+    [MEMBER_HANDING] = {[MEMBER_UP] = true,
+                        [MEMBER_STARTING] = true,
+                        [MEMBER_STOPPING] = true,
+                        [MEMBER_ENDED] = true},
     [MEMBER_STOPPING] = {[MEMBER_ENDED] = true},
 };
 
 const char *
 member_state_name(enum member_state state)
 {
-    static const char *const names[] = {[MEMBER_ENDED] = "ended",
-                                        [MEMBER_WAITS] = "waits",
-                                        [MEMBER_STARTING] = "starting",
-                                        [MEMBER_UP] = "up",
-                                        [MEMBER_STOPPING] = "stopping"};
-    CHECK(state <= MEMBER_STOPPING);
+    static const char *const names[] = {
+        [MEMBER_ENDED] = "ended",          [MEMBER_WAITS] = "waits",
+        [MEMBER_STARTING] = "starting",    [MEMBER_UP] = "up",
+        [MEMBER_HANDING] = "handing over", [MEMBER_STOPPING] = "stopping"};
+    CHECK(state < MEMBER_STATES);
     return names[state];
 }
 
@@ -106,11 +122,124 @@ cause_text(int code, char out[32])
         snprintf(out, 32, "exit code %d", code);
 }
 
+/* ---- the second process of a hand-over ---- */
+
+static void
+keeper_replaced(struct keeper *k, bool by_heir)
+{
+    const struct supervise_events *events = &k->supervisor->events;
+    if (k->replacing)
+        events->replaced(events->ctx, (uint32_t)(k - k->supervisor->keepers), by_heir);
+    k->replacing = false;
+}
+
+/* Its end was seen or is no longer of interest. The exit code as process_wait() says it. */
+static int
+beside_reap(struct keeper *k)
+{
+    int code = process_wait(k->beside.pid);
+    loop_remove(k->supervisor->loop, k->beside.ended_fd, &k->beside.watch);
+    close(k->beside.ended_fd);
+    k->beside.pid = k->member.heir = 0;
+    return code;
+}
+
+static void
+beside_kill(struct keeper *k)
+{
+    CHECK(k->beside.pid > 0 && kill(k->beside.pid, SIGKILL) == 0); /* our child, not yet reaped */
+    beside_reap(k);
+}
+
+static void
+beside_ended(void *ctx, uint32_t events)
+{
+    struct keeper *k = ctx;
+    char cause[32], last[SUPERVISE_TEXT_MAX / 2];
+    (void)events;
+    cause_text(beside_reap(k), cause);
+    if (k->member.state != MEMBER_HANDING) {
+        keeper_tell(k, "%s: the process before has ended (%s)", k->member.name, cause);
+        return;
+    }
+    char *log = log_path(k);
+    launch_log_tail(log, last, sizeof last);
+    keeper_move(k, MEMBER_UP, INT64_MAX);
+    keeper_tell(k, "%s goes on as before: its heir died (%s); %s ends with: %s", k->member.name,
+                cause, log, last);
+    free(log);
+    keeper_replaced(k, false);
+}
+
+/* The heir is the member from now on, and what it was is beside it, until that has ended. */
+static void
+beside_swap(struct keeper *k, int64_t now_us)
+{
+    struct beside heir = k->beside;
+    struct loop *loop = k->supervisor->loop;
+    loop_remove(loop, k->ended_fd, &k->watch);
+    loop_remove(loop, heir.ended_fd, &k->beside.watch);
+    k->beside.pid = k->member.pid;
+    k->beside.ended_fd = k->ended_fd;
+    k->beside.due_us = now_us + SUPERVISE_STOP_US;
+    k->member.pid = heir.pid;
+    k->member.heir = 0;
+    k->ended_fd = heir.ended_fd;
+    k->born_us = heir.born_us;
+    enum err error = loop_add(loop, k->ended_fd, EPOLLIN, &k->watch);
+    error = error == OK ? loop_add(loop, k->beside.ended_fd, EPOLLIN, &k->beside.watch) : error;
+    CHECK(error == OK); /* both were just there */
+}
+
+static void
+beside_due(struct keeper *k, int64_t now_us)
+{
+    const struct supervise_events *events = &k->supervisor->events;
+    k->beside.due_us = now_us + SUPERVISE_LOOK_US;
+    if (k->member.state != MEMBER_HANDING) {
+        keeper_tell(k, "%s: the process before did not end in %.0f s and is killed", k->member.name,
+                    seconds(SUPERVISE_STOP_US));
+        beside_kill(k);
+    } else if (events->is_up(events->ctx, (uint32_t)(k - k->supervisor->keepers))) {
+        beside_swap(k, now_us);
+        keeper_move(k, MEMBER_UP, INT64_MAX);
+        keeper_tell(k, "%s is up as a new process (%.1f s)", k->member.name,
+                    seconds(now_us - k->born_us));
+        keeper_replaced(k, true);
+    } else if (now_us - k->beside.born_us > SUPERVISE_HEIR_US) {
+        beside_kill(k);
+        keeper_move(k, MEMBER_UP, INT64_MAX);
+        keeper_tell(k, "%s goes on as before: its heir was not up in %.0f s", k->member.name,
+                    seconds(SUPERVISE_HEIR_US));
+        keeper_replaced(k, false);
+    }
+}
+
+/* The one before ended while the heir was not yet seen to be up: it left, or it died. */
+static void
+keeper_leave_to_heir(struct keeper *k, const char *cause)
+{
+    struct beside heir = k->beside;
+    loop_remove(k->supervisor->loop, heir.ended_fd, &k->beside.watch);
+    k->beside.pid = k->member.heir = 0;
+    k->member.pid = heir.pid;
+    k->ended_fd = heir.ended_fd;
+    k->born_us = heir.born_us;
+    CHECK(loop_add(k->supervisor->loop, k->ended_fd, EPOLLIN, &k->watch) == OK);
+    keeper_move(k, MEMBER_STARTING, 0);
+    keeper_tell(k, "%s: the process before has ended (%s)", k->member.name, cause);
+}
+
+/* ---- the process itself ---- */
+
 static void
 keeper_died(struct keeper *k, const char *cause)
 {
     int64_t now_us = process_mono_us(), lived_us = now_us - k->born_us;
+    keeper_replaced(k, false);
     if (k->member.stays_dead) {
+        if (k->member.state == MEMBER_HANDING)
+            beside_kill(k);
         keeper_move(k, MEMBER_ENDED, INT64_MAX);
         keeper_tell(k, "%s has ended (%s) and is left so", k->member.name, cause);
         return;
@@ -143,6 +272,10 @@ keeper_ended(void *ctx, uint32_t events)
     char cause[32];
     cause_text(process_wait(k->member.pid), cause);
     k->member.pid = 0;
+    if (k->member.state == MEMBER_HANDING && !k->member.stays_dead) {
+        keeper_leave_to_heir(k, cause);
+        return;
+    }
     if (k->member.state != MEMBER_STOPPING) {
         keeper_died(k, cause);
         return;
@@ -189,6 +322,7 @@ keeper_look(struct keeper *k, int64_t now_us)
     }
     keeper_move(k, MEMBER_UP, INT64_MAX);
     keeper_tell(k, "%s is up (%.1f s)", k->member.name, seconds(now_us - k->born_us));
+    keeper_replaced(k, true);
 }
 
 static void
@@ -204,6 +338,8 @@ keeper_due(struct keeper *k, int64_t now_us)
         k->due_us = INT64_MAX;
         break;
     case MEMBER_UP:
+    case MEMBER_HANDING:
+    case MEMBER_STATES:
     case MEMBER_ENDED: k->due_us = INT64_MAX; break;
     }
 }
@@ -216,7 +352,11 @@ supervise_turn(struct supervisor *s, int64_t now_us)
         struct keeper *k = &s->keepers[i];
         if (k->due_us <= now_us)
             keeper_due(k, now_us);
+        if (k->beside.pid != 0 && k->beside.due_us <= now_us)
+            beside_due(k, now_us);
         next_us = k->due_us < next_us ? k->due_us : next_us;
+        if (k->beside.pid != 0 && k->beside.due_us < next_us)
+            next_us = k->beside.due_us;
     }
     return next_us;
 }
@@ -244,6 +384,8 @@ supervisor_close(struct supervisor **supervisor)
         return;
     for (uint32_t i = 0; i < s->count; i++) {
         struct keeper *k = &s->keepers[i];
+        if (k->beside.pid != 0)
+            beside_kill(k);
         if (k->ended_fd < 0)
             continue;
         kill(k->member.pid, SIGKILL);
@@ -268,6 +410,7 @@ supervise_add(struct supervisor *s, const char *name, int stop_signal, uint32_t 
     struct keeper *k = &s->keepers[s->count];
     *k = (struct keeper){.supervisor = s,
                          .watch = {.ready = keeper_ended, .ctx = k},
+                         .beside = {.watch = {.ready = beside_ended, .ctx = k}},
                          .ended_fd = -1,
                          .due_us = INT64_MAX,
                          .stop_signal = stop_signal};
@@ -315,13 +458,48 @@ supervise_stop(struct supervisor *s, uint32_t member)
     case MEMBER_WAITS: keeper_move(k, MEMBER_ENDED, INT64_MAX); break;
     case MEMBER_STARTING:
     case MEMBER_UP:
+    case MEMBER_HANDING:
+        if (k->member.state == MEMBER_HANDING)
+            beside_kill(k);
+        keeper_replaced(k, false);
         keeper_move(k, MEMBER_STOPPING, process_mono_us() + SUPERVISE_STOP_US);
         CHECK(kill(k->member.pid, k->stop_signal) == 0);
         CHECK(kill(k->member.pid, SIGCONT) == 0); /* a stopped process does not hear of it */
         break;
     case MEMBER_STOPPING:
+    case MEMBER_STATES:
     case MEMBER_ENDED: break;
     }
+}
+
+enum err
+supervise_replace(struct supervisor *s, uint32_t member)
+{
+    struct keeper *k = keeper_of(s, member);
+    struct launch launch = {0};
+    CHECK(s->events.replaced != NULL);
+    if (k->member.state != MEMBER_UP || k->beside.pid != 0)
+        return ERR_CONFLICT;
+    int64_t now_us = process_mono_us();
+    keeper_move(k, MEMBER_HANDING, INT64_MAX);
+    char *log = log_path(k);
+    enum err error = s->events.prepare(s->events.ctx, member, &launch)
+                         ? launch_run(&launch, log, &k->beside.pid, &k->beside.ended_fd)
+                         : ERR_CONFLICT;
+    launch_free(&launch);
+    free(log);
+    if (error != OK) {
+        keeper_move(k, MEMBER_UP, INT64_MAX);
+        return error;
+    }
+    error = loop_add(s->loop, k->beside.ended_fd, EPOLLIN, &k->beside.watch);
+    CHECK(error == OK); /* one more descriptor where one was just opened */
+    k->member.heir = k->beside.pid;
+    k->member.starts++;
+    k->replacing = true;
+    k->beside.born_us = now_us;
+    k->beside.due_us = now_us + SUPERVISE_LOOK_US;
+    return OK;
 }
 
 enum err

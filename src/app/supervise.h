@@ -7,6 +7,12 @@
  *                       ^ after a pause |     | died                       (killed when it
  *                       +---------------+-----+                             takes too long)
  *
+ * A member that can hand over is replaced by an heir, a second process beside the first:
+ *
+ *     UP --replace--> HANDING --the heir is up--> UP; the one before is left to end
+ *                        |------the heir died, or took too long--> UP as before
+ *                        +------the one before ended first--> STARTING (the heir)
+ *
  * Owned by `seom cluster up`; thread: the one of its loop, which must be the main thread (the
  * processes die with it). Limit: SUPERVISE_MEMBERS_MAX.
  */
@@ -26,14 +32,24 @@
 #define SUPERVISE_BACKOFF_MAX_US 10000000
 #define SUPERVISE_LIVED_US       10000000 /* who lived so long did not die at once */
 #define SUPERVISE_STOP_US        15000000 /* then it is killed */
+#define SUPERVISE_HEIR_US        20000000 /* an heir that is not up by then is killed */
 #define SUPERVISE_TEXT_MAX       512
 
-enum member_state { MEMBER_ENDED, MEMBER_WAITS, MEMBER_STARTING, MEMBER_UP, MEMBER_STOPPING };
+enum member_state {
+    MEMBER_ENDED,
+    MEMBER_WAITS,
+    MEMBER_STARTING,
+    MEMBER_UP,
+    MEMBER_HANDING,
+    MEMBER_STOPPING,
+    MEMBER_STATES
+};
 
 struct member {
     char name[SUPERVISE_NAME_MAX];
     enum member_state state;
     pid_t pid;         /* 0: no process */
+    pid_t heir;        /* of HANDING; else 0 */
     bool stays_dead;   /* it is not started again when it dies */
     uint32_t starts;   /* ever */
     uint32_t failures; /* deaths at once, in a row */
@@ -44,10 +60,12 @@ struct supervise_events {
     void *ctx;
     /* Fills in what to run, or answers false: not yet (it is asked again). */
     bool (*prepare)(void *ctx, uint32_t member, struct launch *launch);
-    /* Whether the process that was started serves now. */
+    /* Whether the process that was started (in HANDING: the heir) serves now. */
     bool (*is_up)(void *ctx, uint32_t member);
     /* A sentence for people about a member: "home-1 is up (0.3 s)". */
     void (*told)(void *ctx, uint32_t member, const char *text);
+    /* The end of a supervise_replace(): by_heir or as before. NULL: nothing is ever replaced. */
+    void (*replaced)(void *ctx, uint32_t member, bool by_heir);
 };
 
 struct supervisor;
@@ -68,6 +86,9 @@ const char *member_state_name(enum member_state state);
 
 void supervise_start(struct supervisor *s, uint32_t member); /* when it is ENDED; else nothing */
 void supervise_stop(struct supervisor *s, uint32_t member);  /* it stays ENDED */
+/* Starts an heir beside the process, by prepare() in state HANDING. ERR_CONFLICT: it is not UP, or
+ * the one before the last has not ended yet; or it cannot be started. */
+enum err supervise_replace(struct supervisor *s, uint32_t member) MUST_USE;
 /* ERR_NOT_FOUND: no process now. stays_dead: it is not started again when that kills it. */
 enum err supervise_signal(struct supervisor *s, uint32_t member, int signal_number,
                           bool stays_dead) MUST_USE;

@@ -23,7 +23,7 @@ struct bench {
     char logs[32];
     const char *script;
     bool ready, up;
-    uint32_t asked;
+    uint32_t asked, replaced_by_heir, replaced_by_none;
     char told[SUPERVISE_TEXT_MAX];
 };
 
@@ -56,6 +56,15 @@ told(void *ctx, uint32_t member, const char *text)
     snprintf(b->told, sizeof b->told, "%s", text);
 }
 
+static void
+replaced(void *ctx, uint32_t member, bool by_heir)
+{
+    struct bench *b = ctx;
+    (void)member;
+    b->replaced_by_heir += by_heir;
+    b->replaced_by_none += !by_heir;
+}
+
 static int
 bench_open(void **state)
 {
@@ -64,7 +73,7 @@ bench_open(void **state)
     strcpy(b->logs, "/tmp/seom-supervise-XXXXXX");
     if (mkdtemp(b->logs) == NULL || loop_open(&b->loop) != OK)
         return 1;
-    const struct supervise_events events = {b, prepare, is_up, told};
+    const struct supervise_events events = {b, prepare, is_up, told, replaced};
     *state = b;
     return supervisor_open(b->loop, b->logs, &events, &b->s) == OK &&
                    supervise_add(b->s, "one", SIGTERM, &b->member) == OK
@@ -251,6 +260,103 @@ names_and_places_have_a_limit(void **state)
     assert_int_equal(supervise_add(b->s, "too-many", SIGTERM, &member), ERR_FULL);
 }
 
+/* An heir beside the first process, which is up; the heir is not yet. */
+static pid_t
+start_heir(struct bench *b, const char *script)
+{
+    supervise_start(b->s, b->member);
+    turn_until(b, MEMBER_UP, LATER_US);
+    pid_t pid = one(b)->pid;
+    b->script = script;
+    b->up = false;
+    assert_int_equal(supervise_replace(b->s, b->member), OK);
+    assert_int_equal(one(b)->state, MEMBER_HANDING);
+    assert_int_equal(one(b)->pid, pid);
+    assert_true(one(b)->heir > 0 && one(b)->heir != pid);
+    assert_int_equal(supervise_replace(b->s, b->member), ERR_CONFLICT);
+    return pid;
+}
+
+static void
+an_heir_that_is_up_is_the_member(void **state)
+{
+    struct bench *b = *state;
+    pid_t before = start_heir(b, "exec sleep 1000"), heir = one(b)->heir;
+    b->up = true;
+    turn_until(b, MEMBER_UP, 2 * SUPERVISE_LOOK_US);
+    assert_int_equal(one(b)->pid, heir);
+    assert_int_equal(one(b)->heir, 0);
+    assert_int_equal(b->replaced_by_heir, 1);
+    /* Its place is not free before the first one has ended, which then is no death. */
+    assert_int_equal(supervise_replace(b->s, b->member), ERR_CONFLICT);
+    assert_int_equal(kill(before, SIGTERM), 0);
+    int64_t end_us = process_mono_us() + PATIENCE_US;
+    while (strstr(b->told, "the process before has ended") == NULL && process_mono_us() < end_us)
+        loop_turn(b->loop, 1000);
+    assert_non_null(strstr(b->told, "one: the process before has ended (signal 15)"));
+    assert_int_equal(one(b)->state, MEMBER_UP);
+    assert_int_equal(one(b)->failures, 0);
+    assert_int_equal(supervise_replace(b->s, b->member), OK);
+}
+
+static void
+who_leaves_before_its_heir_is_up_leaves_to_it(void **state)
+{
+    struct bench *b = *state;
+    pid_t before = start_heir(b, "exec sleep 1000"), heir = one(b)->heir;
+    assert_int_equal(kill(before, SIGTERM), 0);
+    turn_until(b, MEMBER_STARTING, 0);
+    assert_int_equal(one(b)->pid, heir);
+    assert_int_equal(b->replaced_by_heir, 0);
+    b->up = true;
+    turn_until(b, MEMBER_UP, LATER_US);
+    assert_int_equal(one(b)->pid, heir);
+    assert_int_equal(b->replaced_by_heir, 1);
+    assert_int_equal(supervise_signal(b->s, b->member, SIGKILL, true), OK);
+    turn_until(b, MEMBER_ENDED, 0); /* and it is watched as any other */
+}
+
+static void
+without_an_heir_all_goes_on(void **state)
+{
+    struct bench *b = *state;
+    pid_t before = start_heir(b, "echo no such option >&2; exit 64");
+    turn_until(b, MEMBER_UP, 0);
+    assert_non_null(strstr(b->told, "goes on as before: its heir died (exit code 64)"));
+    assert_non_null(strstr(b->told, "no such option"));
+    assert_int_equal(one(b)->pid, before);
+    assert_int_equal(b->replaced_by_none, 1);
+    b->script = "exec sleep 1000";
+    assert_int_equal(supervise_replace(b->s, b->member), OK);
+    pid_t heir = one(b)->heir;
+    turn_until(b, MEMBER_UP, LATER_US); /* never up: killed */
+    assert_non_null(strstr(b->told, "its heir was not up in 20 s"));
+    assert_int_equal(kill(heir, 0), -1);
+    assert_int_equal(one(b)->pid, before);
+    assert_int_equal(b->replaced_by_none, 2);
+    assert_int_equal(b->replaced_by_heir, 0);
+}
+
+static void
+who_is_told_to_end_takes_its_heir_along(void **state)
+{
+    struct bench *b = *state;
+    start_heir(b, "exec sleep 1000");
+    pid_t heir = one(b)->heir;
+    supervise_stop(b->s, b->member);
+    assert_int_equal(kill(heir, 0), -1);
+    assert_int_equal(b->replaced_by_none, 1);
+    turn_until(b, MEMBER_ENDED, 0);
+    b->script = "exec sleep 1000";
+    b->up = true;
+    start_heir(b, "exec sleep 1000");
+    heir = one(b)->heir;
+    assert_int_equal(supervise_signal(b->s, b->member, SIGKILL, true), OK);
+    turn_until(b, MEMBER_ENDED, 0);
+    assert_int_equal(kill(heir, 0), -1);
+    assert_int_equal(b->replaced_by_none, 2);
+}
+
 struct orphan {
     struct bench *bench;
     int tell;
@@ -298,6 +404,10 @@ main(void)
         TEST(who_is_to_stay_dead_does),
         TEST(who_does_not_end_is_killed),
         TEST(who_is_stopped_hears_that_it_shall_end),
+        TEST(an_heir_that_is_up_is_the_member),
+        TEST(who_leaves_before_its_heir_is_up_leaves_to_it),
+        TEST(without_an_heir_all_goes_on),
+        TEST(who_is_told_to_end_takes_its_heir_along),
         TEST(names_and_places_have_a_limit),
         TEST(members_die_with_their_supervisor),
     };

@@ -1,0 +1,191 @@
+#include "app/replace.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_US 130000000
+#define UP_US    30000000 /* as long as an heir is given, and some */
+#define END_US   20000000
+#define LOOK_US  50000
+
+/* Whether a row is as it is waited for; *never: it will not be, and why says so. */
+typedef bool row_test(struct replace *r, const json_t *row, bool *never);
+
+/* ---- waiting ---- */
+
+static bool
+has_ended(struct replace *r, const json_t *row, bool *never)
+{
+    (void)r;
+    (void)never;
+    return strcmp(cluster_text(row, "state"), "ended") == 0;
+}
+
+static bool
+has_handed_over(struct replace *r, const json_t *row, bool *never)
+{
+    (void)r;
+    (void)never;
+    return strcmp(cluster_text(row, "state"), "handing over") != 0;
+}
+
+static bool
+serves(struct replace *r, const json_t *row, bool *never)
+{
+    const char *state = cluster_text(row, "state");
+    if (strcmp(state, "dies at once") == 0) {
+        snprintf(r->why, sizeof r->why, "%.500s", cluster_text(row, "said"));
+        *never = true;
+    }
+    return strcmp(state, "serving") == 0 &&
+           cluster_number(row, "links") >= cluster_number(row, "links_expected");
+}
+
+static enum err
+wait_until(struct replace *r, row_test *test, const char *what, int64_t patience_us)
+{
+    int64_t end_us = process_mono_us() + patience_us;
+    bool never = false;
+    for (;;) {
+        json_t *list = cluster_ask_list(r->data, r->why);
+        const json_t *row = cluster_row(list, r->name);
+        if (row == NULL) {
+            json_decref(list);
+            return ERR_UNAVAILABLE;
+        }
+        bool done = test(r, row, &never);
+        if (!done && !never && process_mono_us() > end_us) {
+            snprintf(r->why, sizeof r->why,
+                     "%s has not %s in %.0f s: it is \"%s\", with %lld of %lld links; "
+                     "%.400s/logs/%s.log says more",
+                     r->name, what, (double)patience_us / 1e6, cluster_text(row, "state"),
+                     (long long)cluster_number(row, "links"),
+                     (long long)cluster_number(row, "links_expected"), r->data, r->name);
+            never = true;
+        }
+        json_decref(list);
+        if (done || never)
+            return done ? OK : ERR_UNAVAILABLE;
+        usleep(LOOK_US);
+    }
+}
+
+/* ---- the steps ---- */
+
+static enum err
+ask_keeper(struct replace *r, json_t *question)
+{
+    json_t *answer = cluster_ask(r->data, CLUSTER_KEEPER, question, r->why);
+    json_decref(answer);
+    return answer == NULL ? ERR_UNAVAILABLE : OK;
+}
+
+/* What the keeper is told to do, with the program if there is another. */
+static json_t *
+question_of(const struct replace *r, const char *command)
+{
+    json_t *question = json_pack("{s:s, s:s}", "command", command, "name", r->name);
+    if (question != NULL && r->program != NULL)
+        json_object_set_new(question, "program", json_string(r->program));
+    return question;
+}
+
+static enum err
+start(struct replace *r)
+{
+    enum err error = ask_keeper(r, question_of(r, "start"));
+    return error == OK ? wait_until(r, serves, "come up with all its links", UP_US) : error;
+}
+
+static enum err
+drain(struct replace *r)
+{
+    enum err error = ask_keeper(r, json_pack("{s:s, s:s}", "command", "retire", "name", r->name));
+    if (error != OK)
+        return error;
+    json_t *answer = cluster_ask(r->data, r->name, json_pack("{s:s}", "command", "drain"), r->why);
+    if (answer == NULL) { /* it is not to be left alone when it dies, after all */
+        json_decref(cluster_ask(r->data, CLUSTER_KEEPER,
+                                json_pack("{s:s, s:s}", "command", "start", "name", r->name),
+                                (char[CLUSTER_ASK_WHY_MAX]){0}));
+        return ERR_UNAVAILABLE;
+    }
+    json_decref(answer);
+    return wait_until(r, has_ended, "given its people away and ended", DRAIN_US);
+}
+
+/* Of one that does not serve, whatever it does. */
+static enum err
+put_down(struct replace *r)
+{
+    json_decref(cluster_ask(r->data, CLUSTER_KEEPER,
+                            json_pack("{s:s, s:s, s:i, s:b}", "command", "kill", "name", r->name,
+                                      "signal", SIGKILL, "stay_dead", 1),
+                            r->why)); /* refused when it has ended, which is as well */
+    return wait_until(r, has_ended, "ended", END_US);
+}
+
+static enum err
+hand_over(struct replace *r, json_int_t pid)
+{
+    enum err error = ask_keeper(r, question_of(r, "replace"));
+    error = error == OK ? wait_until(r, has_handed_over, "handed over", UP_US) : error;
+    json_t *list = error == OK ? cluster_ask_list(r->data, r->why) : NULL;
+    const json_t *row = cluster_row(list, r->name);
+    bool replaced = row != NULL && cluster_number(row, "pid") != pid;
+    if (row != NULL && !replaced)
+        snprintf(r->why, sizeof r->why, "%.500s", cluster_text(row, "said"));
+    json_decref(list);
+    return replaced ? wait_until(r, serves, "come up with all its links", UP_US) : ERR_UNAVAILABLE;
+}
+
+enum err
+replace_node(struct replace *r)
+{
+    int64_t begin_us = process_mono_us();
+    json_t *list = cluster_ask_list(r->data, r->why);
+    const json_t *row = cluster_row(list, r->name);
+    if (row == NULL) {
+        if (list != NULL)
+            snprintf(r->why, sizeof r->why,
+                     "there is no node \"%s\" in this cluster: `seom nodes` lists what there is",
+                     r->name);
+        json_decref(list);
+        return list == NULL ? ERR_UNAVAILABLE : ERR_NOT_FOUND;
+    }
+    bool is_serving = strcmp(cluster_text(row, "state"), "serving") == 0;
+    bool is_gate = strcmp(cluster_text(row, "role"), "gate") == 0;
+    json_int_t pid = cluster_number(row, "pid");
+    r->players = cluster_number(row, "players");
+    snprintf(r->before, sizeof r->before, "%s", cluster_text(row, "program"));
+    json_decref(list);
+    enum err error = OK;
+    if (is_serving && is_gate) {
+        error = hand_over(r, pid);
+    } else {
+        error = is_serving ? drain(r) : put_down(r);
+        r->drained_s = (double)(process_mono_us() - begin_us) / 1e6;
+        error = error == OK ? start(r) : error;
+    }
+    r->seconds = (double)(process_mono_us() - begin_us) / 1e6;
+    return error;
+}
+
+enum err
+replace_back(struct replace *r)
+{
+    struct replace back = {.data = r->data, .name = r->name, .program = r->before};
+    json_t *list = cluster_ask_list(back.data, r->why);
+    const json_t *row = cluster_row(list, r->name);
+    bool is_so = strcmp(cluster_text(row, "state"), "serving") == 0 &&
+                 strcmp(cluster_text(row, "program"), r->before) == 0;
+    json_decref(list);
+    enum err error = list == NULL ? ERR_UNAVAILABLE : is_so ? OK : replace_node(&back);
+    if (error != OK && list != NULL)
+        memcpy(r->why, back.why, sizeof r->why);
+    return error;
+}
