@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -45,6 +46,23 @@ serve(void)
 }
 
 static int
+compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* More than fits onto the stack: then the library asks for memory, and how much there is. */
+static int
+sort_many(void)
+{
+    static int many[100000];
+    for (int i = 0; i < 100000; i++)
+        many[i] = i * 7919 % 100000;
+    qsort(many, 100000, sizeof many[0], compare);
+    return many[0] == 0 && many[99999] == 99999 ? 0 : 1;
+}
+
+static int
 open_a_file(void)
 {
     return open("/etc/passwd", O_RDONLY) == -1 ? 0 : 1;
@@ -76,6 +94,7 @@ a_gate_can_serve(void **state)
 {
     (void)state;
     assert_int_equal(confined(serve), 0);
+    assert_int_equal(confined(sort_many), 0);
 }
 
 static void
@@ -116,7 +135,11 @@ root_is_given_up(void **state)
     if (pid == 0) {
         char why[256];
         bool was_root = geteuid() == 0;
+        int death_signal = 0;
+        prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
         bool fine = confine_user("nobody", why, sizeof why) == OK;
+        prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+        fine = fine && death_signal == SIGTERM; /* whoever started it may count on that */
         _exit(fine && (!was_root || (geteuid() != 0 && setuid(0) != 0)) ? 0 : 1);
     }
     int status;
