@@ -382,6 +382,14 @@ make_gates(void)
         GATE_OP_HOME_FULL, 0,
         GATE_OP_STEP, 3,
     };
+    save("gate", "plays", plays, sizeof plays);
+    save("gate", "watches", watches, sizeof watches);
+    save("gate", "refused", refused, sizeof refused);
+}
+
+static void
+make_gates_with_homes(void)
+{
     static const uint8_t resumes[] = {
         GATE_OP_HELLO, 0, 0,
         GATE_OP_HOME, 0, 0, 0x22,
@@ -416,9 +424,6 @@ make_gates(void)
     };
     save("gate", "resumes", resumes, sizeof resumes);
     save("gate", "publishers", publishers, sizeof publishers);
-    save("gate", "plays", plays, sizeof plays);
-    save("gate", "watches", watches, sizeof watches);
-    save("gate", "refused", refused, sizeof refused);
 }
 
 static void
@@ -750,6 +755,7 @@ main(int argc, char **argv)
     make_tickets();
     make_islands();
     make_gates();
+    make_gates_with_homes();
     make_homes();
     make_value();
     make_deeds();

@@ -24,20 +24,13 @@ struct samples {
     struct link_message messages[MESSAGE_COUNT];
 };
 
-/* One of each kind, and the two inputs and answers whose tail differs. */
+#define SESSION_MESSAGES 4
+
+/* How sessions begin and are given away. */
 static void
-samples_fill(struct samples *s)
+sessions_fill(struct link_message out[SESSION_MESSAGES])
 {
-    struct writer w = writer_over(s->topics, sizeof s->topics);
-    write_u64(&w, topic_make(1, 2, 3));
-    write_u64(&w, TOPIC_DENSITY);
-    write_u64(&w, topic_make(INT32_MAX, 65535, 0));
-    w = writer_over(s->records, sizeof s->records);
-    struct density_cell cell = {1, 2, 3};
-    batch_put_density(&w, 33, 240, &cell, 1);
-    struct slice density = {s->records, writer_used(&w)};
-    struct slice text = {(const uint8_t *)"hello", 5};
-    const struct link_message messages[MESSAGE_COUNT] = {
+    const struct link_message messages[SESSION_MESSAGES] = {
         {.kind = LINK_ENTER,
          .as.enter = {.conn = 7,
                       .flags = ENTER_RESUME | ENTER_DECIDED,
@@ -62,6 +55,24 @@ samples_fill(struct samples *s)
                      .look = 1,
                      .motion = motion,
                      .ticket = "a ticket"}},
+    };
+    memcpy(out, messages, sizeof messages);
+}
+
+/* One of each kind, and the two inputs and answers whose tail differs. */
+static void
+samples_fill(struct samples *s)
+{
+    struct writer w = writer_over(s->topics, sizeof s->topics);
+    write_u64(&w, topic_make(1, 2, 3));
+    write_u64(&w, TOPIC_DENSITY);
+    write_u64(&w, topic_make(INT32_MAX, 65535, 0));
+    w = writer_over(s->records, sizeof s->records);
+    struct density_cell cell = {1, 2, 3};
+    batch_put_density(&w, 33, 240, &cell, 1);
+    struct slice density = {s->records, writer_used(&w)};
+    struct slice text = {(const uint8_t *)"hello", 5};
+    const struct link_message messages[MESSAGE_COUNT - SESSION_MESSAGES] = {
         {.kind = LINK_INPUT,
          .as.input = {.player = 1,
                       .session_epoch = 2,
@@ -102,7 +113,8 @@ samples_fill(struct samples *s)
                       .records = density}},
         {.kind = LINK_DENSITY, .as.density = {.island = 33, .record = density}},
     };
-    memcpy(s->messages, messages, sizeof messages);
+    sessions_fill(s->messages);
+    memcpy(s->messages + SESSION_MESSAGES, messages, sizeof messages);
 }
 
 static size_t
