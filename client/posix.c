@@ -187,8 +187,12 @@ line_read(struct seom_line *line)
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
-        if (n <= 0 ||
-            seom_client_input(line->client, line->bytes, (size_t)n, seom_now_us()) != OK) {
+        enum err error =
+            n <= 0 ? ERR_CLOSED
+                   : seom_client_input(line->client, line->bytes, (size_t)n, seom_now_us());
+        if (error != OK) {
+            /* After a good-bye the gates that it named come first: there one shall go. */
+            line->tries = n > 0 && error == ERR_CLOSED ? 1 : line->tries;
             line_drop(line);
             return;
         }

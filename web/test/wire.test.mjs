@@ -15,6 +15,7 @@ test("messages are the bytes that protobuf makes", () => {
   // Worked out by hand from the encoding rules: tag = number << 3 | wire type.
   assert.deepEqual(pingFrame(300.9), hex("00 32 03 08 ac 02"));
   assert.deepEqual(sayFrame(5, "hi"), hex("00 1a 08 08 05 12 04 0a 02 68 69"));
+  assert.deepEqual(sayFrame(5, "hi", 1), hex("00 1a 0a 08 05 12 06 0a 02 68 69 10 01"));
   assert.deepEqual(goodbyeFrame("LEFT"), hex("00 2a 02 08 10"));
   assert.deepEqual(helloFrame({ client: "p", spectator: true }), hex("00 0a 0b 0a 04 08 01 10 01 18 01 2a 01 70"));
   // sint32 -7 is 13; an int32 below zero takes ten bytes.
@@ -22,6 +23,11 @@ test("messages are the bytes that protobuf makes", () => {
   assert.deepEqual(move, hex("00 12 06 08 01 12 02 10 0d"));
   const camera = cameraFrame(1, { island: 2, x_mm: -1, y_mm: 0, w_mm: 9, h_mm: 0 });
   assert.deepEqual(camera, hex("00 1a 13 08 01 22 0f 08 02 10 ff ff ff ff ff ff ff ff ff 01 20 09"));
+});
+
+test("a line of a channel comes back as it was", () => {
+  const said = { channel: 1, player: 18446744073709551615n, name: "하나", text: "annyeong" };
+  assert.deepEqual(readServerMessage(serverFrame({ said }).subarray(1)), { said });
 });
 
 test("an empty choice is still a choice", () => {

@@ -15,6 +15,7 @@ import { moverDrawnAt, type Replica } from "../sea/replica";
 import { Watch, windowAround } from "../sea/watch";
 import { distanceMm, knownThing, TREE } from "../sea/things";
 import { LOOK_ANIMAL } from "../wire/batch";
+import { CHANNEL_WORLD, type Said } from "../wire/messages";
 import { motionMoves } from "../wire/motion";
 import { playUrl } from "./address";
 import { Hands } from "./hands";
@@ -85,6 +86,7 @@ export class Page {
     this.play = new Play(gates(), tickets, () => this.wishedIsland(), {
       arrived: (island) => this.arrived(island),
       said: (entity, text) => this.said(entity, text, entity === this.play.avatar?.entity),
+      line: (said, own) => this.worldSaid(said, own),
       refused: (code) => this.hud.toast(this.hud.texts.codes[code]),
       ended: (ending) => this.ended("play", ending),
     });
@@ -304,7 +306,12 @@ export class Page {
     else this.wish({ kind: "stand" });
   }
 
+  // With an exclamation mark in front it is for the whole world, which hears it from the server like everybody else.
   private say(text: string): boolean {
+    if (text.startsWith("!")) {
+      const all = cutToBytes(text.slice(1).trim(), this.play.sayBytesMax);
+      return all === "" || this.play.say(all, CHANNEL_WORLD);
+    }
     const line = cutToBytes(text, this.play.sayBytesMax);
     if (!this.play.say(line)) return false;
     const own = this.play.avatar;
@@ -315,6 +322,13 @@ export class Page {
   private said(entity: bigint, text: string, own: boolean): void {
     this.bubbles.say(entity, text, own, performance.now());
     this.hud.heard(own ? `${this.hud.texts.said_by_you}: ${text}` : text);
+  }
+
+  private worldSaid(said: Said, own: boolean): void {
+    const who = own ? this.hud.texts.said_by_you : said.name;
+    const line = `${this.hud.texts.to_world}${who === "" ? "" : ` ${who}`}: ${said.text}`;
+    this.hud.heard(line);
+    this.hud.toast(line);
   }
 
   // ---- looking ----

@@ -39,6 +39,7 @@ export interface Texts {
   no_webgl: string;
   no_islands: string;
   said_by_you: string;
+  to_world: string;
   value: ValueTexts;
   codes: Record<Code, string>;
 }
@@ -132,7 +133,7 @@ const en: Texts = {
   to_me: "Back to my avatar",
   language: "한국어로 보기",
   ride: "Ride",
-  say: "Say something to those nearby",
+  say: "Say something to those nearby (!: to the whole world)",
   say_send: "Say",
   help: "Walk with WASD, the arrows or a click · Shift rides · Enter speaks",
   help_touch: "Tap to walk there, hold to keep walking",
@@ -147,6 +148,7 @@ const en: Texts = {
   no_webgl: "This browser cannot draw the chart: it has no WebGL2. Any browser of the last years on a machine with graphics can.",
   no_islands: "The chart could not be loaded. Is the world still running?",
   said_by_you: "You",
+  to_world: "To the world",
   value: {
     goods: ["", "fruit", "charm", "chest"],
     unknown: "something",
@@ -259,7 +261,7 @@ const ko: Texts = {
   to_me: "내 아바타로",
   language: "View in English",
   ride: "말 타기",
-  say: "근처 사람에게 말하기",
+  say: "근처 사람에게 말하기 (! 온 세상에)",
   say_send: "말하기",
   help: "WASD·방향키·클릭으로 걷기 · Shift 말 타기 · Enter 말하기",
   help_touch: "누르면 그곳으로, 누르고 있으면 계속 걷습니다",
@@ -274,6 +276,7 @@ const ko: Texts = {
   no_webgl: "이 브라우저는 WebGL2가 없어 해도를 그릴 수 없습니다. 그래픽을 쓸 수 있는 최신 브라우저로 열어 주세요.",
   no_islands: "해도를 불러오지 못했습니다. 서버가 켜져 있나요?",
   said_by_you: "나",
+  to_world: "온 세상에",
   value: {
     goods: ["", "열매", "부적", "상자"],
     unknown: "알 수 없는 물건",

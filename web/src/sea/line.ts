@@ -6,7 +6,7 @@ import { decodeBatch, type Record as WireRecord } from "../wire/batch";
 import { WireError } from "../wire/bytes";
 import {
   codeOf, FRAME_BATCH, FRAME_MESSAGE, goodbyeFrame, helloFrame, pingFrame, readServerMessage,
-  type Answer, type Code, type CommandResult, type Hello, type ServerMessage, type Welcome,
+  type Answer, type Code, type CommandResult, type Hello, type Said, type ServerMessage, type Welcome,
 } from "../wire/messages";
 import { WorldClock } from "./clock";
 import type { Gates } from "./gates";
@@ -33,6 +33,7 @@ export interface LineEvents {
   answer(answer: Answer): void;
   result?(result: CommandResult): void;
   changed?(what: number): void;
+  line?(said: Said): void; // of a channel of the whole world
   ended(ending: Ending): void; // broken, waiting in the lobby, or over
 }
 
@@ -148,6 +149,7 @@ export class Line {
     else if (m.answer !== undefined) this.options.events.answer(m.answer);
     else if (m.result !== undefined) this.options.events.result?.(m.result);
     else if (m.changed !== undefined) this.options.events.changed?.(m.changed.what);
+    else if (m.said !== undefined) this.options.events.line?.(m.said);
     else if (m.lobby !== undefined) this.sentToLobby(codeOf(m.lobby.code), m.lobby.retry_after_ms);
     else if (m.goodbye !== undefined) this.partedWith(codeOf(m.goodbye.code), m.goodbye);
   }

@@ -1,7 +1,10 @@
 // The player's side: one avatar, brought back by its ticket, what it sees around itself, what it owns and does.
 
 import type { Record as WireRecord } from "../wire/batch";
-import { codeOf, commandFrame, lookFrame, moveFrame, sayFrame, showFrame, type Answer, type Code, type Limits, type Welcome } from "../wire/messages";
+import {
+  CHANNEL_NEAR, codeOf, commandFrame, lookFrame, moveFrame, sayFrame, showFrame, type Answer, type Code, type Limits, type Said,
+  type Welcome,
+} from "../wire/messages";
 import { deedBytes, readDeedResult, viewNumber, type Deed } from "../wire/value";
 import { Avatar } from "./avatar";
 import { Belongings } from "./belongings";
@@ -23,6 +26,7 @@ export interface TicketBox {
 export interface PlayEvents {
   arrived(island: number): void; // has an avatar now, also after every reconnect
   said(entity: bigint, text: string): void;
+  line(said: Said, own: boolean): void; // of a channel of the whole world
   refused(code: Code): void;     // of what was said
   ended(ending: Ending): void;
 }
@@ -54,6 +58,7 @@ export class Play {
         answer: (a) => this.answered(a),
         result: (r) => this.commands.answered(r.seq, r.code, readDeedResult(r.body)),
         changed: (what) => this.belongings.changed(what),
+        line: (said) => this.events.line(said, said.player === this.player),
         ended: (ending) => {
           this.commands.lost();
           if (ending.code === "BAD_TICKET") this.tickets.forget();
@@ -98,8 +103,8 @@ export class Play {
   }
 
   // False: not connected; the text is still the caller's.
-  say(text: string): boolean {
-    return this.line.send(sayFrame(++this.number, text));
+  say(text: string, channel = CHANNEL_NEAR): boolean {
+    return this.line.send(sayFrame(++this.number, text, channel));
   }
 
   private speed(look: number): number {

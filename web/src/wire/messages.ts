@@ -79,6 +79,14 @@ export interface Goodbye {
   gates: string[];
 }
 
+// Somebody said it in a channel of the whole world.
+export interface Said {
+  channel: number;
+  player: bigint;
+  name: string;
+  text: string;
+}
+
 // Exactly one of these is there, or none when the server is newer than the page.
 export interface ServerMessage {
   welcome?: Welcome;
@@ -88,6 +96,7 @@ export interface ServerMessage {
   pong?: { client_ms: number; world_ms: number };
   changed?: { what: number };
   lobby?: { code: number; retry_after_ms: number };
+  said?: Said;
 }
 
 const range: Table = { 1: { name: "min", type: "u32" }, 2: { name: "max", type: "u32" } };
@@ -101,7 +110,7 @@ const hello: Table = {
   4: { name: "island", type: "u32" }, 5: { name: "client", type: "string" },
 };
 const move: Table = { 1: { name: "move_no", type: "u32" }, 2: { name: "motion", type: motion }, 3: { name: "look", type: "u32" } };
-const say: Table = { 1: { name: "text", type: "string" } };
+const say: Table = { 1: { name: "text", type: "string" }, 2: { name: "channel", type: "u32" } };
 const lookAt: Table = { 1: { name: "entity", type: "u64" } };
 const camera: Table = {
   1: { name: "island", type: "u32" }, 2: { name: "x_mm", type: "i32" }, 3: { name: "y_mm", type: "i32" },
@@ -145,11 +154,15 @@ const result: Table = { 1: { name: "seq", type: "u64" }, 2: { name: "code", type
 const pong: Table = { 1: { name: "client_ms", type: "i64" }, 2: { name: "world_ms", type: "i64" } };
 const changed: Table = { 1: { name: "what", type: "u32" } };
 const lobby: Table = { 1: { name: "code", type: "u32" }, 2: { name: "retry_after_ms", type: "u32" } };
+const said: Table = {
+  1: { name: "channel", type: "u32" }, 2: { name: "player", type: "u64" }, 3: { name: "name", type: "string" },
+  4: { name: "text", type: "string" },
+};
 const serverMessage: Table = {
   1: { name: "welcome", type: welcome, oneof: true }, 2: { name: "answer", type: answer, oneof: true },
   3: { name: "result", type: result, oneof: true }, 4: { name: "goodbye", type: goodbye, oneof: true },
   5: { name: "pong", type: pong, oneof: true }, 6: { name: "changed", type: changed, oneof: true },
-  7: { name: "lobby", type: lobby, oneof: true },
+  7: { name: "lobby", type: lobby, oneof: true }, 8: { name: "said", type: said, oneof: true },
 };
 
 function frame(table: Table, message: object): Uint8Array {
@@ -168,8 +181,11 @@ export function moveFrame(move_no: number, m: Motion, look: number): Uint8Array 
   return frame(clientMessage, { move: { move_no, motion: m, look } });
 }
 
-export function sayFrame(number: number, text: string): Uint8Array {
-  return frame(clientMessage, { request: { number, say: { text } } });
+export const CHANNEL_NEAR = 0;
+export const CHANNEL_WORLD = 1;
+
+export function sayFrame(number: number, text: string, channel = CHANNEL_NEAR): Uint8Array {
+  return frame(clientMessage, { request: { number, say: channel === CHANNEL_NEAR ? { text } : { text, channel } } });
 }
 
 export function lookFrame(number: number, entity: bigint): Uint8Array {
