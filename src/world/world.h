@@ -57,8 +57,8 @@ struct world_options {
     int64_t saved_world_ms;  /* the world time last kept in the store (store/clock.h): where people
                                 stood */
     const struct book *book; /* borrowed; NULL: this home is alone in its world */
-    struct requests *requests; /* borrowed; NULL: alone */
-    uint32_t nodes_per_chunk;  /* homes that share the people of a region; 0 = 1 */
+    struct requests *requests;   /* borrowed; NULL: alone */
+    uint32_t nodes_per_chunk;    /* homes that share the people of a region; 0 = 1 */
     struct notes *notes;         /* borrowed; NULL: there are no other shards to tell */
     const struct shards *shards; /* borrowed; NULL: all islands are ours */
     enum world_mutant mutant;
