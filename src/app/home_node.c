@@ -4,6 +4,7 @@
  *
  *   STORE (birth and time of the world) -> CLAIM (an epoch) -> SERVING -> DRAINING -> LEAVING
  */
+#include "app/cluster_store.h"
 #include "app/commands.h"
 #include "app/home_notes.h"
 #include "app/node.h"
@@ -13,7 +14,6 @@
 #include "base/check.h"
 #include "fabric/directory.h"
 #include "os/etcd_directory.h"
-#include "os/pg_store.h"
 #include "os/process.h"
 #include "store/birth.h"
 #include "watch/gather.h"
@@ -41,8 +41,8 @@ struct home_node {
     struct config_input input;
     enum home_state state;
     struct sea sea;
-    struct pg_store *pg;
-    struct loop_watch pg_watch;
+    struct cluster_store *store;
+    struct loop_watch store_watch;
     struct env boot_env; /* of the start, before there is a world */
     struct store boot_store;
     struct birth birth;
@@ -160,7 +160,7 @@ open_world(struct home_node *h)
     memcpy(world.ticket_key, h->ticket_key, sizeof world.ticket_key);
     enum err e = world_alloc(&world, &h->node.env, &h->world);
     if (e == OK) {
-        h->node.env.store = pg_store_port(h->pg, world_store_done(h->world));
+        h->node.env.store = cluster_store_port(h->store, world_store_done(h->world));
     }
     return e;
 }
@@ -262,7 +262,15 @@ command_status(void *ctx, const json_t *request)
                             json_integer((json_int_t)recent_quantile(&h->ticks, 0.99)));
     }
     json_object_set_new(status, "notes", home_notes_status(&h->notes));
-    json_object_set_new(status, "store_away", json_boolean(pg_store_is_away(h->pg)));
+    struct cluster_store_stats store = cluster_store_stats(h->store);
+    json_object_set_new(status, "store_away", json_boolean(store.servers_away > 0));
+    json_object_set_new(status, "store_servers", json_integer(store.servers));
+    if (store.servers > 1) {
+        json_object_set_new(status, "store_commits_together",
+                            json_integer((json_int_t)store.committer.together));
+        json_object_set_new(status, "store_commits_across",
+                            json_integer((json_int_t)store.committer.committed));
+    }
     struct directory_stats d = {0};
     if (h->directory != NULL) {
         d = directory_stats(h->directory);
@@ -402,35 +410,38 @@ store_ready(void *ctx, uint32_t events)
     struct home_node *h = ctx;
     (void)events;
     node_begin_turn(&h->node);
-    pg_store_deliver(h->pg);
+    cluster_store_deliver(h->store);
 }
 
 static enum err
 open_store(struct home_node *h, char *why)
 {
-    struct pg_store_options options = {
-        .address = h->input.config.store, .log_ctx = &h->node.log, .log = log_write};
-    if (options.address[0] == '\0') {
+    struct cluster_store_options options = {.addresses = h->input.config.store,
+                                            .world = (uint16_t)h->input.config.world,
+                                            .env = &h->node.env,
+                                            .log_ctx = &h->node.log,
+                                            .log = log_write};
+    if (options.addresses[0] == '\0') {
         snprintf(why, NODE_WHY_MAX,
                  "a home of a cluster needs a store that the others share: --store "
                  "postgresql://... (`seom dev` has one of its own, `seom cluster up` starts one)");
         return ERR_RANGE;
     }
-    enum err e = pg_store_open(&options, &h->pg, why);
+    enum err e = cluster_store_open(&options, &h->store, why);
     if (e != OK) {
         return e;
     }
     h->boot_env = h->node.env;
     store_init(&h->boot_store, &h->boot_env, BOOT_CALLS);
-    h->boot_env.store = pg_store_port(h->pg, store_done(&h->boot_store));
+    h->boot_env.store = cluster_store_port(h->store, store_done(&h->boot_store));
     struct timespec now;
     uint64_t seed;
     clock_gettime(CLOCK_REALTIME, &now);
     CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
     birth_init(&h->birth, &h->boot_store, (uint16_t)h->input.config.world,
                (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, seed >> 1);
-    h->pg_watch = (struct loop_watch){.ready = store_ready, .ctx = h};
-    return loop_add(h->node.loop, pg_store_fd(h->pg), EPOLLIN, &h->pg_watch);
+    h->store_watch = (struct loop_watch){.ready = store_ready, .ctx = h};
+    return loop_add(h->node.loop, cluster_store_fd(h->store), EPOLLIN, &h->store_watch);
 }
 
 static enum err
@@ -510,8 +521,8 @@ static int64_t
 home_turn(struct home_node *h)
 {
     int64_t now_us = env_mono_us(&h->node.env), next_us = now_us + FIGURES_US;
-    pg_store_deliver(h->pg);
-    if (h->state == HOME_STORE) {
+    cluster_store_deliver(h->store);
+    if (h->state == HOME_STORE && cluster_store_state(h->store) == SERVERS_DONE) {
         next_us = sooner(next_us, birth_turn(&h->birth));
     }
     if (h->directory != NULL) {
@@ -520,7 +531,8 @@ home_turn(struct home_node *h)
     if (h->world != NULL) {
         next_us = sooner(next_us, world_turn(h->world));
     }
-    pg_store_deliver(h->pg); /* what this turn asked for goes out */
+    cluster_store_deliver(h->store); /* what this turn asked for goes out */
+    next_us = sooner(next_us, cluster_store_turn(h->store));
     next_us = sooner(next_us, node_end_turn(&h->node));
     if (now_us - h->node.figures_us >= FIGURES_US) {
         hang_up_figures(h, now_us);
@@ -571,6 +583,10 @@ home_run(struct home_node *h, char *why)
             snprintf(why, NODE_WHY_MAX, "%s", h->why);
             return ERR_EXISTS;
         }
+        if (cluster_store_state(h->store) == SERVERS_FAILED) {
+            snprintf(why, NODE_WHY_MAX, "%s", cluster_store_why(h->store));
+            return ERR_FORMAT;
+        }
         bool drained =
             h->state == HOME_DRAINING && (world_drained(h->world) || now_us >= h->deadline_us);
         if (h->node.asked_to_stop || drained || h->state == HOME_LEAVING) {
@@ -604,9 +620,9 @@ home_close(struct home_node *h)
     if (h->etcd != NULL) {
         etcd_directory_close(&h->etcd);
     }
-    if (h->pg != NULL) {
-        loop_remove(h->node.loop, pg_store_fd(h->pg), &h->pg_watch);
-        pg_store_close(&h->pg);
+    if (h->store != NULL) {
+        loop_remove(h->node.loop, cluster_store_fd(h->store), &h->store_watch);
+        cluster_store_close(&h->store);
         store_fini(&h->boot_store);
     }
     if (h->world != NULL) {

@@ -574,10 +574,20 @@ batch_free(struct places *places)
     return NULL;
 }
 
-static void
-batch_take(struct places *places, struct batch *batch, struct store_write *write, struct key *key)
+static uint32_t
+page_group(const struct places *places, const struct page *p)
 {
-    uint32_t index = places->dirty.first;
+    const struct env_store *port = &places->store->env->store;
+    if (port->group == NULL)
+        return 0;
+    struct key key = key_make(places->world, KEY_CLASS_PLACE, p->number);
+    return port->group(port->ctx, key_slice(&key));
+}
+
+static void
+batch_take(struct places *places, struct batch *batch, uint32_t index, struct store_write *write,
+           struct key *key)
+{
     struct page *p = page_at(places, index);
     *key = key_make(places->world, KEY_CLASS_PLACE, p->number);
     *write = (struct store_write){.key = key_slice(key),
@@ -610,7 +620,8 @@ keep_clock(struct places *places, int64_t now_ms)
         clock_keep(&places->clock, now_ms, PLACE_SAVE_MS);
 }
 
-/* One commit of the oldest dirty pages. false: nothing went out. */
+/* One commit of the oldest dirty page and of others that lie where it does. false: nothing went
+ * out. */
 static bool
 batch_send(struct places *places, uint32_t *pages)
 {
@@ -620,8 +631,13 @@ batch_send(struct places *places, uint32_t *pages)
     *batch = (struct batch){.busy = true, .pages = {POOL_NONE, POOL_NONE, 0}, .oldest_us = NEVER};
     uint32_t count = 0;
     uint32_t commit_max = places->store->env->store.commit_max;
-    while (places->dirty.count > 0 && batch->pages.count < BATCH_PAGES_MAX && count < commit_max) {
-        batch_take(places, batch, &places->writes[count], &places->keys[count]);
+    uint32_t next, index = places->dirty.first;
+    uint32_t group = page_group(places, page_at(places, index));
+    for (; index != POOL_NONE && count < BATCH_PAGES_MAX && count < commit_max; index = next) {
+        next = page_at(places, index)->next;
+        if (page_group(places, page_at(places, index)) != group)
+            continue;
+        batch_take(places, batch, index, &places->writes[count], &places->keys[count]);
         count++;
     }
     if (store_commit(places->store, places->writes, count, on_saved, places,

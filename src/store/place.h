@@ -3,7 +3,8 @@
  * itself (slots.h); which slot is a player's stands in the document player/<id>, written by whoever
  * claims the player. So a page has one writer, and a home that is gone and does not know it yet
  * writes nothing that anybody reads. (Older worlds had one home: page = counter of the player's id
- * / 64.) Once a second the pages that changed go out in one commit (or a few), of any version;
+ * / 64.) Once a second the pages that changed go out in one commit (or a few; one
+ * at least per server of the store), of any version;
  * never more than one write of a page is under way. While the store is away, what is unsaved stays
  * in memory and is tried again, later and later.
  *

@@ -527,6 +527,28 @@ the_clock_goes_along(void **state)
     assert_int_equal(clock_stored(f), -(int64_t)ERR_UNAVAILABLE);
 }
 
+/* The pages of each group in commits of their own: the engine refuses what is mixed. */
+static void
+one_commit_per_group(void **state)
+{
+    struct fixture *f = *state;
+    memory_store_free(&f->desk->memory);
+    f->desk->memory = memory_store_alloc(
+        &(struct memory_store_options){.schedule = events_port(&f->desk->schedule), .groups = 3});
+    f->desk->env.store = memory_store_port(f->desk->memory, store_done(&f->desk->store));
+    for (uint64_t page = 0; page < 40; page++) {
+        place_new_page(f->places, page);
+        set(f, page * PLACE_PAGE_SLOTS + 1, 7);
+    }
+    second(f);
+    second(f);
+    struct places_stats stats = places_stats(f->places);
+    assert_int_equal(stats.saves, 3);
+    assert_int_equal(stats.pages, 40);
+    assert_int_equal(stats.failures, 0);
+    assert_true(places_durable(f->places));
+}
+
 /* An engine that is used one key at a time: each page and the clock go out alone, and still all of
  * them within a second. */
 static void
@@ -680,6 +702,7 @@ main(void)
         CASE(a_new_page_needs_no_reading),
         CASE(call_backs_may_ask_again),
         CASE(the_clock_goes_along),
+        CASE(one_commit_per_group),
         CASE(one_document_to_a_commit),
         CASE(what_a_second_of_walking_costs),
     };
