@@ -211,8 +211,8 @@ mesh_dial_failed(struct mesh *mesh, uint32_t p, enum dial_end end)
     dial_at(mesh, peer,
             now_us + (peer->dead ? DEAD_DIAL_US : mesh_backoff_us(mesh, peer->failures)));
     mesh_answer_askers(mesh, p, false);
-    /* Silence of somebody whom we never met may be our own. */
-    bool counts = peer->refused || peer->was_up || peer->reporter != 0;
+    /* Somebody whom we never met may be about to listen, or silent for us alone. */
+    bool counts = peer->was_up || peer->reporter != 0;
     if (!peer->dead && end != DIAL_BROKE && counts) {
         mesh_suspect(mesh, p);
     }
