@@ -57,10 +57,10 @@ struct fixture {
 
 /* Ports are taken from a range of their own, beginning where this process is likely to be alone. */
 static struct http *
-open_somewhere(struct fixture *f)
+open_somewhere(struct fixture *f, uint16_t play_port)
 {
     struct http_options options = {.address = "127.0.0.1",
-                                   .play_port = 7777,
+                                   .play_port = play_port,
                                    .files = files,
                                    .file_count = sizeof files / sizeof files[0],
                                    .source = {.ctx = &f->asked, .get = source_get}};
@@ -83,7 +83,7 @@ static int
 set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    f->http = open_somewhere(f);
+    f->http = open_somewhere(f, 7777);
     *state = f;
     return 0;
 }
@@ -160,6 +160,18 @@ page_is_served_with_its_headers(void **state)
     assert_has(answer, "connect-src 'self' ws://*:7777 wss://*:7777;");
     assert_null(strstr(answer, "unsafe-inline"));
     assert_string_equal(body_of(answer), (const char *)index_bytes);
+}
+
+/* Of a cluster, whose gates have ports of their own. */
+static void
+a_page_may_go_to_any_gate(void **state)
+{
+    char answer[4096];
+    struct fixture *f = *state;
+    http_close(&f->http);
+    f->http = open_somewhere(f, 0);
+    ask(f, "GET / HTTP/1.1\r\n" TAIL, answer, sizeof answer);
+    assert_has(answer, "connect-src 'self' ws://*:* wss://*:*;");
 }
 
 static void
@@ -262,6 +274,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(page_is_served_with_its_headers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_page_may_go_to_any_gate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(named_by_hash_is_kept_for_a_year, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unchanged_page_is_not_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(head_has_the_length_and_no_body, set_up, tear_down),
