@@ -36,10 +36,10 @@ LEFT = 16
 
 
 class Cluster:
-    """Three homes, two gates, PostgreSQL and etcd. Ends with the scene, or after ten minutes."""
+    """Homes, gates, PostgreSQL and etcd. Ends with the scene, or after ten minutes."""
 
-    def __init__(self, seom):
-        self.seom = seom
+    def __init__(self, seom, homes=3, gates=2, bots=0, options=()):
+        self.seom, self.options = seom, ["--homes", homes, "--gates", gates, "--bots", bots, *options]
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="seom-cluster-", dir="/tmp"))
         self.base.chmod(0o755)  # PostgreSQL runs as somebody else and has to pass through
         self.data = self.base / "data"
@@ -49,8 +49,8 @@ class Cluster:
     def up(self):
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [self.seom, "cluster", "up", "--data", str(self.data), "--homes", "3", "--gates", "2", "--bots", "0", "--http",
-                 "127.0.0.1:0", "--play", "127.0.0.1:0", "--for", "600"],
+                [self.seom, "cluster", "up", "--data", str(self.data), "--http", "127.0.0.1:0", "--play", "127.0.0.1:0", "--for",
+                 "600", *map(str, self.options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment())
         up = until(lambda: "Ctrl-C stops" in self.told() or self.process.poll() is not None, 60)
         assert up and self.process.poll() is None, f"it did not come up:\n{self.told()}\n{self.logs()}"

@@ -395,13 +395,14 @@ def scene_depth(marks):
     return LONG if "long" in marks else FULL if "full" in marks else QUICK
 
 
-def scene(path, build_name):
+def scene(path, build_name, depth):
     def run_scene(check):
         program = seom(build_name)
         if not program.exists():
             raise Failed(f"{program.relative_to(ROOT)} is not built")
         code, text = run(check, ROOT / path, program, timeout_s=600, allowed=range(-64, 256),
-                         env={"SEOM": str(program), **SANITIZER_ENV})
+                         env={"SEOM": str(program), **SANITIZER_ENV,
+                              **({"SEOM_SCENE_LONG": "1"} if depth == LONG else {})})
         bad = count_points(check, text)
         if code == SKIPPED:
             check.counts.skipped += check.counts == Counts()
@@ -422,17 +423,17 @@ def torture(options):
     return run_torture
 
 
-def scenes():
+def scenes(options):
     paths = [p for p in tracked("test/scene_*.sh", "test/scene_*.py", "test/scene_*.mjs")]
     checks = []
     for path in paths:
         name = path.stem.removeprefix("scene_").replace("_", "-")
         marks = scene_marks(path)
         depth = scene_depth(marks)
-        checks.append(Check(f"scene-{name}", f"{path}", scene(path, "gcc"), depth))
+        checks.append(Check(f"scene-{name}", f"{path}", scene(path, "gcc", options.depth), depth))
         for sanitizer in ("asan", "tsan") if "sanitizers" in marks else ():
             checks.append(Check(f"scene-{name}-{sanitizer}", f"{path}, {sanitizer} build",
-                                scene(path, sanitizer), max(depth, FULL)))
+                                scene(path, sanitizer, options.depth), max(depth, FULL)))
     checks.append(Check("scenes", "every scene can be run, and there are some", scenes_exist, QUICK))
     return checks
 
@@ -465,7 +466,7 @@ def all_checks(options):
         Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds("world", options.sim_seeds), QUICK),
         Check("sim-commit", f"simulator of commits, {options.commit_seeds} seeds",
               sim_seeds("commit", options.commit_seeds), QUICK),
-        *scenes(),
+        *scenes(options),
         Check("torture", "people trade while their server and its disk fail in every way", torture(options)),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),

@@ -31,6 +31,7 @@
 #define PACE_US           2000 /* one wake-up for whatever came in 2 ms */
 #define PATIENCE_US       5000000
 #define LEAVE_US          1000000 /* for good-byes to be read, at the end */
+#define LATECOMERS_US     250000  /* for the first word of whoever was accepted last */
 #define QUEUE_SAMPLES     64
 #define RETRY_AFTER_MS    1000
 #define SEEDS_MAX         16
@@ -510,19 +511,26 @@ turn(struct gate_node *g)
 }
 
 static void
+turn_until(struct gate_node *g, int64_t end_us)
+{
+    int64_t next_us = 0;
+    while (conns_count(g->conns) > 0 && env_mono_us(&g->node.env) < end_us) {
+        node_wait(&g->node, sooner(next_us, end_us));
+        next_us = turn(g);
+    }
+}
+
+static void
 leave(struct gate_node *g)
 {
+    conns_stop_listening(g->conns);
+    /* Good-bye can be said only to a client whose first bytes told how it wants to be spoken to. */
+    turn_until(g, env_mono_us(&g->node.env) + LATECOMERS_US);
     env_log(&g->node.env, LOG_INFO, "gate.stop", "saying good-bye to %u clients",
             gate_stats(g->gate)->connections);
     g->state = GATE_LEAVING;
-    conns_stop_listening(g->conns);
     gate_stop(g->gate, SEOM__CODE__SERVER_STOPS, RETRY_AFTER_MS);
-    int64_t end_us = env_mono_us(&g->node.env) + LEAVE_US;
-    for (int64_t now_us = 0; conns_count(g->conns) > 0 && now_us < end_us;) {
-        node_wait(&g->node, end_us);
-        turn(g);
-        now_us = env_mono_us(&g->node.env);
-    }
+    turn_until(g, env_mono_us(&g->node.env) + LEAVE_US);
     mesh_leave(g->node.mesh);
     mesh_flush(g->node.mesh);
 }
