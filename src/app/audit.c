@@ -3,6 +3,7 @@
 #include "app/audit.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/store_tool.h"
 #include "os/lmdb_tools.h"
 #include "society/audit.h"
 #include <argp.h>
@@ -69,10 +70,15 @@ audit_run(struct tool *tool, const char *path)
 {
     uint64_t damaged = 0;
     struct auditing a = {.audit = audit_alloc(0)};
-    enum err error = path == NULL
-                         ? lmdb_scan(tool->config.data, "", each_document, &a, &damaged, tool->why)
-                         : lmdb_scan_copy(path, "", each_document, &a, &damaged, tool->why);
+    const struct config *c = &tool->config;
+    enum err error;
     int code;
+    if (path != NULL)
+        error = lmdb_scan_copy(path, "", each_document, &a, &damaged, tool->why);
+    else if (c->store[0] != 0)
+        error = store_tool_scan(c->store, (uint16_t)c->world, "", each_document, &a, tool->why);
+    else
+        error = lmdb_scan(c->data, "", each_document, &a, &damaged, tool->why);
     if (error == OK && a.full) {
         snprintf(tool->why, sizeof tool->why, "too many accounts to audit on this machine");
         error = ERR_FULL;
@@ -93,12 +99,14 @@ audit_run(struct tool *tool, const char *path)
 int
 audit_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {TOOL_OPTION_DATA, {0}};
+    static const struct argp_option options[] = {TOOL_OPTION_DATA, TOOL_OPTION_STORE, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = tool_parse,
         .doc = "Compare what is held with what the ledger says, whether the world runs or not. The "
-               "exit code is 0 only when it is balanced."};
+               "exit code is 0 only when it is balanced.\vA store of servers (--store) is read "
+               "page by page and not from one moment: while somebody plays, the result says "
+               "nothing."};
     struct tool tool = {.name = argv[0]};
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     return tool_begin(&tool) ? audit_run(&tool, NULL) : 2;

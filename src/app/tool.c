@@ -20,6 +20,7 @@ tool_parse(int key, char *argument, struct argp_state *state)
     struct tool *tool = state->input;
     switch (key) {
     case 'd': tool->given.texts[CONFIG_data] = argument; return 0;
+    case 's': tool->given.texts[CONFIG_store] = argument; return 0;
     case 'y': tool->yes = true; return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num >= TOOL_ARGUMENTS_MAX || tool->wants[state->arg_num] == NULL)

@@ -25,6 +25,10 @@
     {                                                                          \
         "data", 'd', "DIR", 0, "directory of the world (as for `seom dev`)", 0 \
     }
+#define TOOL_OPTION_STORE                                                          \
+    {                                                                              \
+        "store", 's', "ADDRESSES", 0, "of a cluster's store, instead of --data", 0 \
+    }
 #define TOOL_OPTION_YES                                                  \
     {                                                                    \
         "yes", 'y', NULL, 0, "do not ask; the operator's log says so", 0 \
