@@ -174,9 +174,10 @@ tell_where(const struct cluster *c, const char *page, const json_t *gates)
     size_t i;
     const json_t *gate;
     fprintf(stderr,
-            "\n  The sea is open: %u islands, %u homes, %u gates, %lld bots.\n\n"
+            "\n  The sea is open: %u islands, %u homes, %u gates%s, %lld bots.\n\n"
             "    the map     http://%s/\n    players    ",
-            c->sea.islands.count, c->homes, c->gates, (long long)c->input.config.bots, page);
+            c->sea.islands.count, c->homes, c->gates, c->shards > 1 ? " in each shard" : "",
+            (long long)c->input.config.bots, page);
     json_array_foreach(gates, i, gate)
     {
         fprintf(stderr, " %s", json_string_value(gate));
@@ -269,7 +270,7 @@ stop_in_order(struct cluster *c)
         enum cluster_kind first, last;
     } steps[] = {{CLUSTER_BOTS, CLUSTER_BOTS},
                  {CLUSTER_GATE, CLUSTER_GATE},
-                 {CLUSTER_HOME, CLUSTER_HOME},
+                 {CLUSTER_HOME, CLUSTER_RELAY},
                  {CLUSTER_POSTGRES, CLUSTER_ETCD}};
 
     for (size_t step = 0; step < sizeof steps / sizeof steps[0]; step++) {
@@ -386,7 +387,8 @@ cluster_up_command(int argc, char **argv)
         .parser = up_parse,
         .children = children,
         .doc = "Run a cluster on this machine: homes, gates and bots, each a process of its own, "
-               "which are started again when they die. PostgreSQL and etcd, from Debian's "
+               "which are started again when they die. With --shards N it has so many, each with "
+               "--homes and --gates and two relays. PostgreSQL and etcd, from Debian's "
                "packages, are started with it unless --store and --directory (or --etcd) name "
                "some. The same --data goes on with the same world."};
     struct cluster *c = calloc(1, sizeof *c);

@@ -33,6 +33,7 @@ enum cluster_kind {
     CLUSTER_POSTGRES,
     CLUSTER_ETCD,
     CLUSTER_HOME,
+    CLUSTER_RELAY,
     CLUSTER_GATE,
     CLUSTER_BOTS,
     CLUSTER_KINDS
@@ -44,7 +45,7 @@ enum cluster_question { ASK_STATUS, ASK_METRICS, ASK_PEOPLE, CLUSTER_QUESTIONS }
 struct cluster_member {
     enum cluster_kind kind;
     uint16_t shard, index;              /* of nodes; index also of bots */
-    uint16_t port;                      /* homes: of their links; gates: of players */
+    uint16_t port;                      /* gates: of players; others: of their links */
     char program[LAUNCH_PATH_MAX];      /* what it is started from; "": as whoever keeps it */
     char program_next[LAUNCH_PATH_MAX]; /* of its heir */
     char said[SUPERVISE_TEXT_MAX];      /* what was last told about it */
@@ -70,7 +71,8 @@ enum cluster_phase { CLUSTER_STARTING, CLUSTER_RUNNING, CLUSTER_STOPPING };
 
 struct cluster {
     struct config_input input;
-    uint32_t homes, gates; /* asked for; 0: as the last time */
+    uint32_t homes, gates; /* of each shard; asked for; 0: as the last time */
+    uint32_t shards;
     bool detach;
     char data[CLUSTER_PATH_MAX], logs[CLUSTER_PATH_MAX]; /* absolute */
     int lock;

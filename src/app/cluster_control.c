@@ -41,15 +41,20 @@ command_add(void *ctx, const json_t *request)
     struct cluster *c = ctx;
     const char *role = json_string_value(json_object_get(request, "role"));
     json_int_t shard = json_integer_value(json_object_get(request, "shard"));
-    enum cluster_kind kind =
-        role != NULL && strcmp(role, "gate") == 0 ? CLUSTER_GATE : CLUSTER_HOME;
+    enum cluster_kind kind = role == NULL                 ? CLUSTER_HOME
+                             : strcmp(role, "gate") == 0  ? CLUSTER_GATE
+                             : strcmp(role, "relay") == 0 ? CLUSTER_RELAY
+                                                          : CLUSTER_HOME;
     uint32_t member;
     if (c->phase == CLUSTER_STOPPING)
         return control_error("this cluster is about to end");
     if (role == NULL || strcmp(role, cluster_kind_name(kind)) != 0)
-        return control_error("a node is a home or a gate, not \"%s\"", role == NULL ? "" : role);
-    if (shard < 1 || shard > 999)
-        return control_error("shards are numbered from 1 to 999");
+        return control_error("a node is a home, a gate or a relay, not \"%s\"",
+                             role == NULL ? "" : role);
+    if (shard < 1 || shard > c->shards)
+        return control_error("this cluster has shards from 1 to %u: `seom cluster up --shards N` "
+                             "makes more",
+                             c->shards);
     enum err error = cluster_add(c, kind, (uint16_t)shard, 0, 0, &member);
     if (error != OK)
         return control_error("no room for another %s (at most %d nodes here): %s", role,

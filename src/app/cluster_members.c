@@ -4,6 +4,7 @@
 #include "app/config_table.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "fabric/mesh.h"
 #include "os/process.h"
 #include <stdio.h>
 #include <string.h>
@@ -84,11 +85,15 @@ launch_node(const struct cluster *c, const struct cluster_member *m, struct laun
     add_configuration(c, launch);
     launch_add(launch, "--shard=%u", m->shard);
     launch_add(launch, "--index=%u", m->index);
-    if (m->kind == CLUSTER_HOME) {
+    if (m->kind != CLUSTER_GATE) {
         launch_add(launch, "--links=%s", address);
         launch_add(launch, "--directory=%s", c->directory);
+    }
+    if (m->kind == CLUSTER_HOME) {
         launch_add(launch, "--store=%s", c->store);
-    } else {
+        if (c->shards > 1) /* an older program knows of no shards */
+            launch_add(launch, "--shards=%u", c->shards);
+    } else if (m->kind == CLUSTER_GATE) {
         launch_add(launch, "--play=%s", address);
         add_seeds(c, m, launch);
     }
@@ -151,6 +156,7 @@ prepare(void *ctx, uint32_t member, struct launch *launch)
     case CLUSTER_POSTGRES: engines_postgres_launch(&c->engines, launch); return true;
     case CLUSTER_ETCD: engines_etcd_launch(&c->engines, launch); return true;
     case CLUSTER_HOME:
+    case CLUSTER_RELAY:
         launch_node(c, m, launch);
         return c->was_up ||
                (kind_is_up(c, CLUSTER_POSTGRES, true) && kind_is_up(c, CLUSTER_ETCD, true));
@@ -191,6 +197,7 @@ is_up(void *ctx, uint32_t member)
     case CLUSTER_POSTGRES: return engines_postgres_is_up(&c->engines, pid);
     case CLUSTER_ETCD: return engines_etcd_is_up(&c->engines);
     case CLUSTER_HOME:
+    case CLUSTER_RELAY:
     case CLUSTER_GATE:
         return status_pid(m) == pid && strcmp(status_text(m, "state"), "serving") == 0;
     case CLUSTER_BOTS:
@@ -354,16 +361,26 @@ cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us)
     return m->status == NULL ? "up" : status_text(m, "state");
 }
 
-/* With every home and gate that is up in its shard, but gates not among themselves. */
+/* As far as the rule of links asks for it. */
+static struct node
+node_of(const struct cluster_member *m)
+{
+    enum node_role role = m->kind == CLUSTER_HOME   ? NODE_HOME
+                          : m->kind == CLUSTER_GATE ? NODE_GATE
+                                                    : NODE_RELAY;
+    return (struct node){.role = role, .shard = m->shard, .index = m->index};
+}
+
+/* With everybody who is up and whom the rule names. */
 static int
 links_expected(const struct cluster *c, uint32_t of)
 {
     int count = 0;
+    struct node node = node_of(&c->members[of]);
     for (uint32_t i = 0; i < c->members_count; i++) {
-        const struct cluster_member *m = &c->members[i];
-        bool gates = m->kind == CLUSTER_GATE && c->members[of].kind == CLUSTER_GATE;
-        count += cluster_kind_is_node(m->kind) && i != of && !gates &&
-                 m->shard == c->members[of].shard && member_is_up(c, i);
+        struct node other = node_of(&c->members[i]);
+        count += cluster_kind_is_node(c->members[i].kind) && i != of &&
+                 mesh_nodes_link(&node, &other) && member_is_up(c, i);
     }
     return count;
 }
@@ -388,7 +405,7 @@ member_list(const struct cluster *c, uint32_t i, int64_t now_us)
         json_object_set_new(row, "shard", json_integer(m->shard));
         json_object_set_new(row, "index", json_integer(m->index));
         json_object_set_new(row, "links_expected", json_integer(links_expected(c, i)));
-        json_object_set_new(row, m->kind == CLUSTER_HOME ? "address" : "play",
+        json_object_set_new(row, m->kind == CLUSTER_GATE ? "play" : "address",
                             json_string(address));
     }
     return row;

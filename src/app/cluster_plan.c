@@ -3,6 +3,7 @@
 #include "app/cluster.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "fabric/shards.h"
 #include "os/files.h"
 #include "os/listen.h"
 #include <signal.h>
@@ -14,15 +15,14 @@
 #define FILE_MAX      (1U << 20)
 #define HOMES_DEFAULT 3
 #define GATES_DEFAULT 2
+#define RELAYS        2 /* of each shard, where there are several */
 
 const char *
 cluster_kind_name(enum cluster_kind kind)
 {
-    static const char *const names[CLUSTER_KINDS] = {[CLUSTER_POSTGRES] = "postgres",
-                                                     [CLUSTER_ETCD] = "etcd",
-                                                     [CLUSTER_HOME] = "home",
-                                                     [CLUSTER_GATE] = "gate",
-                                                     [CLUSTER_BOTS] = "bots"};
+    static const char *const names[CLUSTER_KINDS] = {
+        [CLUSTER_POSTGRES] = "postgres", [CLUSTER_ETCD] = "etcd", [CLUSTER_HOME] = "home",
+        [CLUSTER_RELAY] = "relay",       [CLUSTER_GATE] = "gate", [CLUSTER_BOTS] = "bots"};
     CHECK(kind < CLUSTER_KINDS);
     return names[kind];
 }
@@ -30,7 +30,7 @@ cluster_kind_name(enum cluster_kind kind)
 bool
 cluster_kind_is_node(enum cluster_kind kind)
 {
-    return kind == CLUSTER_HOME || kind == CLUSTER_GATE;
+    return kind == CLUSTER_HOME || kind == CLUSTER_RELAY || kind == CLUSTER_GATE;
 }
 
 /* As the node itself makes it. */
@@ -104,7 +104,7 @@ void
 cluster_address(const struct cluster *c, const struct cluster_member *m, char out[ADDRESS_TEXT_MAX])
 {
     CHECK(cluster_kind_is_node(m->kind));
-    struct address address = m->kind == CLUSTER_HOME ? c->input.config.links : c->input.config.play;
+    struct address address = m->kind == CLUSTER_GATE ? c->input.config.play : c->input.config.links;
     address.port = m->port;
     address_text(&address, out);
 }
@@ -169,7 +169,7 @@ member_json(const struct cluster *c, uint32_t i)
         json_object_set_new(row, "shard", json_integer(m->shard));
         json_object_set_new(row, "index", json_integer(m->index));
         json_object_set_new(row, "port", json_integer(m->port));
-        json_object_set_new(row, m->kind == CLUSTER_HOME ? "links" : "play", json_string(address));
+        json_object_set_new(row, m->kind == CLUSTER_GATE ? "play" : "links", json_string(address));
         if (m->program[0] != 0)
             json_object_set_new(row, "program", json_string(m->program));
     }
@@ -225,7 +225,7 @@ port_of(const json_t *row, const char *key)
 
 /* The row of a node of the last time, or NULL. */
 static const json_t *
-saved_find(const json_t *saved, const char *role, uint16_t index)
+saved_find(const json_t *saved, const char *role, uint16_t shard, uint16_t index)
 {
     size_t i;
     const json_t *row;
@@ -234,17 +234,18 @@ saved_find(const json_t *saved, const char *role, uint16_t index)
         const char *has = json_string_value(json_object_get(row, "role"));
         if (has != NULL && strcmp(has, role) == 0 &&
             json_integer_value(json_object_get(row, "index")) == index &&
-            json_integer_value(json_object_get(row, "shard")) == 1)
+            json_integer_value(json_object_get(row, "shard")) == shard)
             return row;
     }
     return NULL;
 }
 
 static uint32_t
-saved_count(const json_t *saved, const char *role)
+saved_count(const json_t *saved, const char *role, uint16_t shard)
 {
     uint32_t count = 0;
-    while (count < CLUSTER_NODES_MAX && saved_find(saved, role, (uint16_t)(count + 1)) != NULL)
+    while (count < CLUSTER_NODES_MAX &&
+           saved_find(saved, role, shard, (uint16_t)(count + 1)) != NULL)
         count++;
     return count;
 }
@@ -263,21 +264,42 @@ take_program(struct cluster *c, uint32_t member, const json_t *row)
                         supervise_member(c->supervisor, member)->name);
 }
 
+static uint32_t
+saved_shards(const json_t *saved)
+{
+    uint32_t count = 0;
+    while (count < SHARDS_MAX && saved_find(saved, "home", (uint16_t)(count + 1), 1) != NULL)
+        count++;
+    return count;
+}
+
 static enum err
-plan_nodes(struct cluster *c, const json_t *saved, enum cluster_kind kind, uint32_t count)
+plan_nodes(struct cluster *c, const json_t *saved, enum cluster_kind kind, uint16_t shard,
+           uint32_t count)
 {
     enum err error = OK;
     const char *role = cluster_kind_name(kind);
     for (uint16_t index = 1; index <= count && error == OK; index++) {
         uint32_t member;
-        uint16_t port = port_of(saved_find(saved, role, index), "port");
-        if (port == 0 && kind == CLUSTER_GATE && index == 1)
+        const json_t *before = saved_find(saved, role, shard, index);
+        uint16_t port = port_of(before, "port");
+        if (port == 0 && kind == CLUSTER_GATE && shard == 1 && index == 1)
             port = c->input.config.play.port;
-        error = cluster_add(c, kind, 1, index, port, &member);
+        error = cluster_add(c, kind, shard, index, port, &member);
         if (error == OK)
-            take_program(c, member, saved_find(saved, role, index));
+            take_program(c, member, before);
     }
     return error;
+}
+
+/* A shard that is alone has nobody to relay to. */
+static enum err
+plan_shard(struct cluster *c, const json_t *saved, uint16_t shard)
+{
+    enum err error = plan_nodes(c, saved, CLUSTER_HOME, shard, c->homes);
+    if (error == OK && c->shards > 1)
+        error = plan_nodes(c, saved, CLUSTER_RELAY, shard, RELAYS);
+    return error == OK ? plan_nodes(c, saved, CLUSTER_GATE, shard, c->gates) : error;
 }
 
 static enum err
@@ -318,17 +340,19 @@ enum err
 cluster_plan(struct cluster *c, char why[CLUSTER_WHY_MAX])
 {
     json_t *saved = saved_load(c);
-    c->homes = wanted(c->homes, saved_count(saved, "home"), HOMES_DEFAULT);
-    c->gates = wanted(c->gates, saved_count(saved, "gate"), GATES_DEFAULT);
+    bool said = c->input.config.origins[CONFIG_shards] != ORIGIN_DEFAULT;
+    c->shards = wanted(said ? (uint32_t)c->input.config.shards : 0, saved_shards(saved), 1);
+    c->homes = wanted(c->homes, saved_count(saved, "home", 1), HOMES_DEFAULT);
+    c->gates = wanted(c->gates, saved_count(saved, "gate", 1), GATES_DEFAULT);
     enum err error = plan_engines(c, saved);
-    error = error == OK ? plan_nodes(c, saved, CLUSTER_HOME, c->homes) : error;
-    error = error == OK ? plan_nodes(c, saved, CLUSTER_GATE, c->gates) : error;
+    for (uint16_t shard = 1; shard <= c->shards && error == OK; shard++)
+        error = plan_shard(c, saved, shard);
     error = error == OK ? plan_bots(c) : error;
     json_decref(saved);
     if (error != OK)
         snprintf(why, CLUSTER_WHY_MAX,
-                 "there is no room for %u homes and %u gates (at most %d nodes, on ports from "
-                 "20000 to 30000): %s",
-                 c->homes, c->gates, CLUSTER_NODES_MAX, err_text(error));
+                 "there is no room for %u homes and %u gates in each of %u shards (at most %d "
+                 "nodes with the relays, on ports from 20000 to 30000): %s",
+                 c->homes, c->gates, c->shards, CLUSTER_NODES_MAX, err_text(error));
     return error;
 }

@@ -189,7 +189,7 @@ node_add_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         OPTION_DATA,
-        {"role", OPTION_ROLE, "home|gate", 0, "what it does (home)", 0},
+        {"role", OPTION_ROLE, "home|gate|relay", 0, "what it does (home)", 0},
         {"shard", OPTION_SHARD, "N", 0, "its shard (1)", 0},
         {0}};
     static const struct argp argp = {

@@ -60,6 +60,20 @@ look_at_role(json_t *alone, const json_t *nodes, const char *role, json_int_t sh
     add(alone, what, name, dies);
 }
 
+/* Of one shard alone there are none. */
+static bool
+has_relays(const json_t *nodes)
+{
+    size_t i;
+    const json_t *node;
+    json_array_foreach(nodes, i, node)
+    {
+        if (strcmp(text_of(node, "role"), "relay") == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool
 seen_before(const json_t *nodes, size_t before, json_int_t shard)
 {
@@ -94,6 +108,9 @@ spof_find(const json_t *list)
                      "everybody of the shard stands still until it is back or another is added");
         look_at_role(alone, nodes, "gate", shard,
                      "everybody of the shard is disconnected until it is back");
+        if (has_relays(nodes))
+            look_at_role(alone, nodes, "relay", shard,
+                         "the shard neither hears other shards nor is heard until it is back");
     }
     json_array_foreach(json_object_get(list, "engines"), i, engine)
     {

@@ -75,6 +75,25 @@ shards_do_not_help_each_other(void **state)
         "", "the only home of shard 2: home-2-1; the missing gate of shard 2: ; ");
 }
 
+static void
+relays_count_where_there_are_shards(void **state)
+{
+    (void)state;
+    char nodes[1024] = "";
+    static const char *const names[] = {
+        NODE("home-1", "home", "1", "serving"),    NODE("home-2", "home", "1", "serving"),
+        NODE("gate-1", "gate", "1", "serving"),    NODE("gate-2", "gate", "1", "serving"),
+        NODE("home-2-1", "home", "2", "serving"),  NODE("home-2-2", "home", "2", "serving"),
+        NODE("gate-2-1", "gate", "2", "serving"),  NODE("gate-2-2", "gate", "2", "serving"),
+        NODE("relay-2-1", "relay", "2", "serving")};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        strcat(nodes, i > 0 ? "," : "");
+        strcat(nodes, names[i]);
+    }
+    expect(nodes, "", "the missing relay of shard 1: ; the only relay of shard 2: relay-2-1; ");
+}
+
 int
 main(void)
 {
@@ -82,6 +101,7 @@ main(void)
         cmocka_unit_test(two_of_each_do_not_stand_alone),
         cmocka_unit_test(one_does_whatever_else_is_there),
         cmocka_unit_test(shards_do_not_help_each_other),
+        cmocka_unit_test(relays_count_where_there_are_shards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
