@@ -14,6 +14,8 @@ static const struct cluster_mutant mutants[] = {
      .gate = GATE_MUTANT_STEWARD_IGNORED, .seeds = 300},
     {"home-steward-ignored", "a home goes on telling of things though another is their steward",
      .world = WORLD_MUTANT_STEWARD_IGNORED, .seeds = 300},
+    {"claim-unseen", "a session goes on though another home has claimed its player",
+     .world = WORLD_MUTANT_CLAIM_UNSEEN, .seeds = 300},
     {"assert-cancel", "a cancel of nothing stops the process",
      .requests = REQUESTS_MUTANT_ASSERT_CANCEL, .seeds = 300},
     {"deadline-ignored", "an answer is waited for for ever",
