@@ -14,6 +14,7 @@ int node_start_command(int argc, char **argv);
 int node_kill_command(int argc, char **argv);
 int node_drain_command(int argc, char **argv);
 int node_restart_command(int argc, char **argv);
+int roll_command(int argc, char **argv);
 int nodes_command(int argc, char **argv);
 int spof_command(int argc, char **argv);
 int home_command(int argc, char **argv);

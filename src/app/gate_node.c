@@ -318,6 +318,16 @@ command_status(void *ctx, const json_t *request)
     return status;
 }
 
+/* Other gates do not name it to their clients any more; who comes here is let in. */
+static json_t *
+command_close(void *ctx, const json_t *request)
+{
+    struct gate_node *g = ctx;
+    g->node.self.draining = !json_is_true(json_object_get(request, "open"));
+    mesh_self(g->node.mesh, &g->node.self);
+    return json_pack("{s:b}", "closed", (int)g->node.self.draining);
+}
+
 static json_t *
 command_stop(void *ctx, const json_t *request)
 {
@@ -344,6 +354,7 @@ command_log_level(void *ctx, const json_t *request)
 
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
+    {"close", "other gates do not name it any more (or again): open", command_close},
     {"drain", "sends its clients to other gates, then ends", command_stop},
     {"metrics", "its figures, as Prometheus reads them", command_metrics},
     {"log-level", "how much it tells: level", command_log_level},

@@ -298,6 +298,20 @@ command_drain(void *ctx, const json_t *request)
     return json_pack("{s:b}", "draining", 1);
 }
 
+/* Others send nobody here any more; who is here stays. */
+static json_t *
+command_close(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    bool closed = !json_is_true(json_object_get(request, "open"));
+    if (h->state != HOME_SERVING)
+        return control_error("%s is %s", h->node.self.name, state_names[h->state]);
+    h->node.self.draining = closed;
+    directory_update(h->directory, &h->node.self);
+    mesh_self(h->node.mesh, &h->node.self);
+    return json_pack("{s:b}", "closed", (int)closed);
+}
+
 static json_t *
 command_stop(void *ctx, const json_t *request)
 {
@@ -325,6 +339,24 @@ command_people(void *ctx, const json_t *request)
     return json_pack("{s:o}", "people", people);
 }
 
+/* Whether somebody is at home here, and where. */
+static json_t *
+command_player(void *ctx, const json_t *request)
+{
+    struct home_node *h = ctx;
+    uint64_t wanted = (uint64_t)json_integer_value(json_object_get(request, "player"));
+    struct world_player player;
+    uint32_t cursor = 0;
+    while (h->world != NULL && world_next_player(h->world, &cursor, &player)) {
+        if (player.player != wanted || player.given)
+            continue;
+        struct place at = motion_at(&player.motion, env_world_ms(&h->node.env));
+        return json_pack("{s:b, s:i, s:i, s:i}", "here", 1, "island", (int)player.island, "x_mm",
+                         (int)at.x_mm, "y_mm", (int)at.y_mm);
+    }
+    return json_pack("{s:b}", "here", 0);
+}
+
 static json_t *
 command_metrics(void *ctx, const json_t *request)
 {
@@ -343,6 +375,8 @@ command_log_level(void *ctx, const json_t *request)
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
     {"people", "where its players are: [island, x m, y m, lingering]", command_people},
+    {"player", "whether a player is at home here, and where: player", command_player},
+    {"close", "nobody is sent here any more (or again): open", command_close},
     {"drain", "gives its players to other homes, then ends", command_drain},
     {"metrics", "its figures, as Prometheus reads them", command_metrics},
     {"log-level", "how much it tells: level", command_log_level},
