@@ -33,6 +33,9 @@ static const struct command bench_commands[] = {
     {.name = "topics",
      .help = "a home restarts: how long until it knows all subscriptions",
      .run = bench_topics_command},
+    {.name = "kill",
+     .help = "a home or gate of a whole cluster dies: who notices, how long",
+     .run = bench_kill_command},
     {.name = NULL},
 };
 
@@ -125,6 +128,9 @@ static const struct command commands[] = {
      .help = "copy and audit the store while the world runs",
      .run = backup_command},
     {.name = "restore", .help = "make a world's store out of a backup", .run = restore_command},
+    {.name = "promote",
+     .help = "move a world to the PostgreSQL server of a cluster",
+     .run = promote_command},
     {.name = "store", .help = "the store's file: verify, copy", .children = store_commands},
     {.name = "tree",
      .help = "print the hierarchy of a running world: hosts and nodes",

@@ -138,6 +138,13 @@ load_world(const char *data, bool lived_in, struct origin *out, char *why, size_
     return OK;
 }
 
+enum err
+origin_read(const char *data, struct origin *out, char *why, size_t why_bytes)
+{
+    *out = (struct origin){0};
+    return load_world(data, true, out, why, why_bytes);
+}
+
 struct clock_found {
     bool seen;
     int64_t world_ms;

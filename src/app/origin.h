@@ -24,6 +24,9 @@ struct origin {
 enum err origin_load(const char *data, struct lmdb_store *store, uint16_t world, struct origin *out,
                      char *why, size_t why_bytes) MUST_USE;
 
+/* Birth and seed alone, of a directory in which people have lived. */
+enum err origin_read(const char *data, struct origin *out, char *why, size_t why_bytes) MUST_USE;
+
 /* Only the secret of a data directory, which the homes of a machine share and whichever starts
  * first makes; lived_in: people have lived here, so it must be there. */
 enum err origin_load_key(const char *data, bool lived_in, uint8_t key[TICKET_KEY_BYTES], char *why,

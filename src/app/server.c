@@ -1,8 +1,10 @@
 #include "app/server.h"
 
+#include "app/config.h"
 #include "app/freeze.h"
 #include "app/gate_thread.h"
 #include "app/origin.h"
+#include "app/promote.h"
 #include "app/version.h"
 #include "base/check.h"
 #include "os/crash.h"
@@ -222,11 +224,29 @@ open_metrics(struct server *s)
 }
 
 static enum err
+look_for_promotion(const char *data, char *why)
+{
+    char note[CONFIG_TEXT_MAX + sizeof "/" PROMOTED_NOTE];
+    snprintf(note, sizeof note, "%s/" PROMOTED_NOTE, data);
+    if (access(note, F_OK) != 0) {
+        return OK;
+    }
+    snprintf(why, SERVER_WHY_MAX,
+             "the world of this directory moved to a PostgreSQL server (%s says so): start it with "
+             "`seom cluster up --store ...`",
+             note);
+    return ERR_EXISTS;
+}
+
+static enum err
 open_store(struct server *s, char *why)
 {
     struct lmdb_store_options store = {
         .directory = s->options.data, .log_ctx = &s->log, .log = log_write};
-    enum err e = lmdb_store_open(&store, &s->store, why);
+    enum err e = look_for_promotion(s->options.data, why);
+    if (e == OK) {
+        e = lmdb_store_open(&store, &s->store, why);
+    }
     if (e != OK) {
         return e;
     }

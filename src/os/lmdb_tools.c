@@ -33,13 +33,14 @@ struct scan {
     lmdb_scan_each *each;
     void *ctx;
     uint64_t *corrupt;
+    bool all; /* what was deleted too */
 };
 
 static bool
 scan_each(void *ctx, struct slice key, const struct store_doc *doc)
 {
     const struct scan *s = ctx;
-    return !doc->exists || s->each(s->ctx, key, doc);
+    return (!doc->exists && !s->all) || s->each(s->ctx, key, doc);
 }
 
 static void
@@ -96,6 +97,28 @@ lmdb_scan(const char *directory, const char *prefix, lmdb_scan_each *each, void 
     *corrupt = 0;
     enum err error = open_for_tool(&file, directory, why);
     return error == OK ? file_scan(&file, directory, prefix, &s, why) : error;
+}
+
+enum err
+lmdb_scan_all(const char *directory, const char *prefix, lmdb_scan_each *each, void *ctx,
+              uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX])
+{
+    struct lmdb_file file;
+    struct scan s = {.each = each, .ctx = ctx, .corrupt = corrupt, .all = true};
+    *corrupt = 0;
+    enum err error = open_for_tool(&file, directory, why);
+    return error == OK ? file_scan(&file, directory, prefix, &s, why) : error;
+}
+
+enum err
+lmdb_scan_copy_all(const char *path, const char *prefix, lmdb_scan_each *each, void *ctx,
+                   uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX])
+{
+    struct lmdb_file file;
+    struct scan s = {.each = each, .ctx = ctx, .corrupt = corrupt, .all = true};
+    *corrupt = 0;
+    enum err error = open_copy(&file, path, why);
+    return error == OK ? file_scan(&file, path, prefix, &s, why) : error;
 }
 
 enum err

@@ -19,6 +19,12 @@ enum err lmdb_scan(const char *directory, const char *prefix, lmdb_scan_each *ea
 enum err lmdb_scan_copy(const char *path, const char *prefix, lmdb_scan_each *each, void *ctx,
                         uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]) MUST_USE;
 
+/* The same with the graves of what was deleted: exists is false, the version theirs. */
+enum err lmdb_scan_all(const char *directory, const char *prefix, lmdb_scan_each *each, void *ctx,
+                       uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]) MUST_USE;
+enum err lmdb_scan_copy_all(const char *path, const char *prefix, lmdb_scan_each *each, void *ctx,
+                            uint64_t *corrupt, char why[LMDB_STORE_WHY_MAX]) MUST_USE;
+
 struct lmdb_verified {
     uint64_t documents, deleted, damaged;
     uint64_t bytes;      /* of keys and values */

@@ -95,6 +95,32 @@ memory_documents_fini(struct memory_documents *documents)
     *documents = (struct memory_documents){0};
 }
 
+uint32_t
+memory_key_group(struct slice key, uint32_t groups)
+{
+    CHECK(groups > 0);
+    return (uint32_t)(memory_key_make(key).hash % groups);
+}
+
+bool
+memory_keys_fit(const struct store_write *writes, uint32_t count, uint32_t groups)
+{
+    for (uint32_t i = 1; i < count && groups > 1; i++)
+        if (memory_key_group(writes[i].key, groups) != memory_key_group(writes[0].key, groups))
+            return false;
+    return true;
+}
+
+const struct memory_document *
+memory_documents_next(const struct memory_documents *documents, uint32_t *cursor)
+{
+    uint32_t i = pool_next(&documents->items, *cursor == 0 ? POOL_NONE : *cursor - 1);
+    if (i == POOL_NONE)
+        return NULL;
+    *cursor = i + 1;
+    return pool_at(&documents->items, i);
+}
+
 struct memory_document *
 memory_documents_find(const struct memory_documents *documents, const struct memory_key *key)
 {

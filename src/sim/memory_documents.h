@@ -56,6 +56,13 @@ struct memory_key memory_key_make(struct slice key);
 struct slice memory_key_slice(const struct memory_key *key);
 bool memory_key_equal(const struct memory_key *a, const struct memory_key *b);
 
+/* In which of so many groups a document lives; whether all of a commit live in one. */
+uint32_t memory_key_group(struct slice key, uint32_t groups);
+bool memory_keys_fit(const struct store_write *writes, uint32_t count, uint32_t groups);
+
+/* One after the other, from 0 on; NULL behind the last one. */
+const struct memory_document *memory_documents_next(const struct memory_documents *documents,
+                                                    uint32_t *cursor);
 struct memory_document *memory_documents_find(const struct memory_documents *documents,
                                               const struct memory_key *key);   /* NULL: never was */
 struct store_doc memory_document_view(const struct memory_document *document); /* NULL is fine */

@@ -226,12 +226,10 @@ static enum err
 port_watch(void *ctx, struct slice key, bool on)
 {
     struct memory_connection *c = ctx;
-    CHECK(c->store != NULL);
     enum err error = store_key_check(key);
-    if (error != OK)
-        return error;
-    struct memory_key k = memory_key_make(key);
-    return memory_watches_set(&c->store->watches, &k, c->handle, on);
+    struct memory_key k = error == OK ? memory_key_make(key) : (struct memory_key){0};
+    CHECK(c->store != NULL);
+    return error == OK ? memory_watches_set(&c->store->watches, &k, c->handle, on) : error;
 }
 
 /* ---- moments ---- */
@@ -537,16 +535,7 @@ static uint32_t
 port_group(void *ctx, struct slice key)
 {
     const struct memory_connection *c = ctx;
-    return (uint32_t)(memory_key_make(key).hash % c->store->groups);
-}
-
-static enum err
-groups_check(struct memory_connection *c, const struct store_write *writes, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++)
-        if (port_group(c, writes[i].key) != port_group(c, writes[0].key))
-            return ERR_RANGE;
-    return OK;
+    return memory_key_group(key, c->store->groups);
 }
 
 static enum err
@@ -557,8 +546,8 @@ port_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_
     struct call *call;
     uint64_t handle;
     enum err error = store_commit_check(writes, count, STORE_VALUE_ENGINE_MAX, store->commit_max);
-    if (error == OK && store->groups > 1)
-        error = groups_check(c, writes, count);
+    if (error == OK && !memory_keys_fit(writes, count, store->groups))
+        error = ERR_RANGE;
     if (error == OK)
         error = call_make(c, CALL_COMMIT, token, &call, &handle);
     if (error != OK)
@@ -776,16 +765,12 @@ bool
 memory_store_next(const struct memory_store *store, uint32_t *cursor, struct slice *key,
                   struct store_doc *doc)
 {
-    const struct pool *items = &store->documents.items;
-    uint32_t i = pool_next(items, *cursor == 0 ? POOL_NONE : *cursor - 1);
-    if (i == POOL_NONE) {
-        return false;
+    const struct memory_document *document = memory_documents_next(&store->documents, cursor);
+    if (document != NULL) {
+        *key = memory_key_slice(&document->key);
+        *doc = memory_document_view(document);
     }
-    const struct memory_document *document = pool_at(items, i);
-    *cursor = i + 1;
-    *key = memory_key_slice(&document->key);
-    *doc = memory_document_view(document);
-    return true;
+    return document != NULL;
 }
 
 struct memory_store_stats
