@@ -67,6 +67,8 @@
       "of a cluster, gates: take the listener of the gate of this name that runs here, which "     \
       "then "                                                                                      \
       "leaves; nobody who connects is refused")                                                    \
+    X(TEXT, links_protocol, "", ANY, "SEOM_LINKS_PROTOCOL", "links-protocol", "MIN-MAX",           \
+      "of a cluster, for tests of updates: the versions of links that this node says it speaks")   \
     X(TEXT, user, "nobody", ANY, "SEOM_USER", "user", "NAME",                                      \
       "of a cluster, gates: who to be when started as root")                                       \
     X(CHOICE, log_level, "info", ONE_OF("error|warn|info|debug"), "SEOM_LOG_LEVEL", "log-level",   \

@@ -9,6 +9,7 @@
 
 #define DRAIN_US 130000000
 #define UP_US    30000000 /* as long as an heir is given, and some */
+#define LINKS_US 8000000  /* from serving to all links: whom others refuse never has them */
 #define END_US   20000000
 #define LOOK_US  50000
 
@@ -41,8 +42,18 @@ serves(struct replace *r, const json_t *row, bool *never)
         snprintf(r->why, sizeof r->why, "%.500s", cluster_text(row, "said"));
         *never = true;
     }
-    return strcmp(state, "serving") == 0 &&
-           cluster_number(row, "links") >= cluster_number(row, "links_expected");
+    bool is_serving = strcmp(state, "serving") == 0;
+    json_int_t links = cluster_number(row, "links"), all = cluster_number(row, "links_expected");
+    int64_t now_us = process_mono_us();
+    r->served_us = is_serving ? r->served_us != 0 ? r->served_us : now_us : 0;
+    if (is_serving && links < all && now_us - r->served_us > LINKS_US) {
+        snprintf(r->why, sizeof r->why,
+                 "%s serves, but has %lld of %lld links after %.0f s: the others may refuse it; "
+                 "%.400s/logs/%s.log says more",
+                 r->name, (long long)links, (long long)all, LINKS_US / 1e6, r->data, r->name);
+        *never = true;
+    }
+    return is_serving && links >= all;
 }
 
 static enum err

@@ -18,6 +18,7 @@ struct replace {
     char before[LAUNCH_PATH_MAX]; /* out: what it was started from until now */
     int64_t players;              /* out: how many it had */
     double drained_s, seconds;    /* out: until the process before had ended; until all was done */
+    int64_t served_us;            /* own: since when the new process serves; 0: it does not */
     char why[CLUSTER_ASK_WHY_MAX];
 };
 

@@ -49,6 +49,17 @@ place_of(const struct book *book, uint16_t shard, enum node_role role, uint16_t 
     return low;
 }
 
+uint16_t
+book_protocol(const struct book *book, uint16_t own_max)
+{
+    uint16_t lowest = own_max;
+    for (uint32_t i = 0; i < book->count; i++) {
+        if (book->nodes[i].protocol_max < lowest)
+            lowest = book->nodes[i].protocol_max;
+    }
+    return lowest;
+}
+
 const struct node *
 book_find(const struct book *book, uint64_t epoch)
 {

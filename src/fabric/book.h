@@ -33,6 +33,8 @@ struct book {
     struct node nodes[BOOK_NODES_MAX]; /* by shard, role, index */
 };
 
+/* What is written on links: the lowest maximum in the book, so that everybody can read it. */
+uint16_t book_protocol(const struct book *book, uint16_t own_max);
 const char *node_role_name(enum node_role role); /* "home" */
 /* NULL: not registered (any more). */
 const struct node *book_find(const struct book *book, uint64_t epoch);

@@ -44,6 +44,25 @@ an_identity_stands_once(void **state)
 }
 
 static void
+the_lowest_maximum_is_written(void **state)
+{
+    struct book *book = *state;
+    assert_int_equal(book_protocol(book, 3), 3); /* nobody else */
+    struct node home = node_of(7, 0, NODE_HOME, 1), gate = node_of(9, 1, NODE_GATE, 1);
+    home.protocol_max = 4;
+    gate.protocol_max = 2;
+    assert_int_equal(book_put(book, &home), OK);
+    assert_int_equal(book_protocol(book, 3), 3);
+    assert_int_equal(book_put(book, &gate), OK);
+    assert_int_equal(book_protocol(book, 3), 2);
+    gate.protocol_max = 3; /* it came back as the next version */
+    assert_int_equal(book_put(book, &gate), OK);
+    assert_int_equal(book_protocol(book, 4), 3);
+    assert_true(book_remove(book, 9));
+    assert_int_equal(book_protocol(book, 4), 4);
+}
+
+static void
 the_revision_tells_of_changes_only(void **state)
 {
     struct book *book = *state;
@@ -102,6 +121,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(nodes_are_found_by_epoch_and_by_identity), CASE(an_identity_stands_once),
-        CASE(the_revision_tells_of_changes_only), CASE(nodes_stand_in_order_up_to_the_limit)};
+        CASE(the_lowest_maximum_is_written), CASE(the_revision_tells_of_changes_only),
+        CASE(nodes_stand_in_order_up_to_the_limit)};
     return cmocka_run_group_tests_name("book", tests, NULL, NULL);
 }
