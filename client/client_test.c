@@ -21,7 +21,7 @@
 
 /* What the client was told, in order of kinds. */
 struct seen {
-    uint32_t welcomes, motions, heard, gone, corrected, ended, answers, results, things, said;
+    uint32_t welcomes, motions, heard, gone, corrected, ended, answers, results, things, said, lines;
     uint32_t end_code;
     int64_t age_ms, quiet_ms;
     uint64_t gone_entity;
@@ -115,6 +115,18 @@ on_said(void *ctx, uint64_t entity, struct slice text)
 }
 
 static void
+on_line(void *ctx, uint32_t channel, uint64_t player, struct slice name, struct slice text)
+{
+    struct scene *s = ctx;
+    assert_int_equal(channel, CHANNEL_WORLD);
+    assert_int_equal(player, 5);
+    assert_int_equal(name.bytes, 4);
+    assert_memory_equal(name.at, "Hana", 4);
+    assert_memory_equal(text.at, "from afar", 9);
+    s->seen.lines++;
+}
+
+static void
 scene_begin(struct scene *s, bool replica)
 {
     memset(s, 0, sizeof(*s));
@@ -127,6 +139,7 @@ scene_begin(struct scene *s, bool replica)
         .thing = on_thing,
         .gone = on_gone,
         .said = on_said,
+        .line = on_line,
         .corrected = on_corrected,
         .ended = on_ended,
         .result = on_result,
@@ -335,6 +348,36 @@ moves_are_numbered(void **state)
     m.lasts_ms = 10001;
     assert_int_equal(seom_client_move(s.client, &m, 0, NULL), ERR_RANGE);
     assert_int_equal(seom_client_stats(s.client)->moves, 3);
+    scene_end(&s);
+}
+
+static void
+lines_of_the_world(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_begin(&s, false);
+    play(&s);
+    struct slice text = {.at = (const uint8_t *)"to all", .bytes = 6};
+    assert_int_equal(seom_client_say_in(s.client, CHANNEL_WORLD, text, NULL), OK);
+    struct message_arena arena;
+    const Seom__ClientMessage *heard = spoken(&s, &arena);
+    assert_non_null(heard);
+    assert_int_equal(heard->request->say->channel, CHANNEL_WORLD);
+    assert_string_equal(heard->request->say->text, "to all");
+    assert_int_equal(seom_client_say_in(s.client, 256, text, NULL), ERR_RANGE);
+    char name[] = "Hana", said[] = "from afar";
+    Seom__Said line = SEOM__SAID__INIT;
+    line.channel = CHANNEL_WORLD;
+    line.player = 5;
+    line.name = name;
+    line.text = said;
+    Seom__ServerMessage m = SEOM__SERVER_MESSAGE__INIT;
+    m.what_case = SEOM__SERVER_MESSAGE__WHAT_SAID;
+    m.said = &line;
+    serve_message(&s, &m);
+    assert_int_equal(hear(&s, 3), OK);
+    assert_int_equal(s.seen.lines, 1);
     scene_end(&s);
 }
 
@@ -729,6 +772,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plays_after_welcome),
         cmocka_unit_test(moves_are_numbered),
+        cmocka_unit_test(lines_of_the_world),
         cmocka_unit_test(output_is_limited),
         cmocka_unit_test(replica_follows_batches),
         cmocka_unit_test(range_names_who_is_there),

@@ -3,6 +3,7 @@
 #include "app/document_json.h"
 #include "base/check.h"
 #include "base/rand.h"
+#include "fabric/notes.h"
 #include "fabric/requests.h"
 #include "fuzz/extreme.h"
 #include "store/envelope.h"
@@ -150,11 +151,39 @@ make_links(void)
         {"batch",
          {.kind = LINK_BATCH, .as.batch = {.topic = topic_make(1, 2, 3), .records = density}}},
         {"density", {.kind = LINK_DENSITY, .as.density = {.island = 7, .record = density}}},
+        {"led", {.kind = LINK_HOME, .as.home = {.conn = 7, .code = 12, .gates = text}}},
+        {"said",
+         {.kind = LINK_SAID,
+          .as.said =
+              {.id = 9, .player = 5, .channel = 1, .name_bytes = 4, .name = "Hana", .text = text}}},
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         save_link(all[i].name, &all[i].message);
     }
+}
+
+static void
+save_note(const char *name, const struct note *note)
+{
+    uint8_t bytes[NOTE_BYTES_MAX];
+    save("note", name, bytes, note_write(note, bytes));
+}
+
+static void
+make_notes(void)
+{
+    struct slice name = {(const uint8_t *)"Hana", 4}, text = {(const uint8_t *)"annyeong", 8};
+    struct slice gates = {(const uint8_t *)"127.0.0.1:1\n[::1]:2\n", 21};
+    save_note("line", &(struct note){.kind = NOTE_LINE,
+                                     .channel = 1,
+                                     .shard = 2,
+                                     .id = 77,
+                                     .player = 5,
+                                     .name = name,
+                                     .text = text});
+    save_note("mail", &(struct note){.kind = NOTE_MAIL, .shard = 2, .id = 78, .player = 5});
+    save_note("gates", &(struct note){.kind = NOTE_GATES, .shard = 2, .id = 79, .text = gates});
 }
 
 static void
@@ -749,6 +778,7 @@ main(int argc, char **argv)
     make_batches();
     make_dumps();
     make_links();
+    make_notes();
     make_client_messages();
     make_server_messages();
     make_frames();
