@@ -1,6 +1,7 @@
 #include "bots/bot.h"
 #include "base/check.h"
 #include "bots/observer.h"
+#include "wire/message.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -143,6 +144,16 @@ on_shown(void *ctx, uint32_t number, struct slice view)
 }
 
 static void
+on_probed(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice name)
+{
+    struct bot *b = ctx;
+    (void)look;
+    (void)name;
+    int64_t asked_us = b->prober == NULL ? 0 : prober_answered(b->prober, number);
+    b->answered_us = code == SEOM__CODE__FINE && asked_us != 0 ? asked_us : b->answered_us;
+}
+
+static void
 on_answer(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice name)
 {
     struct bot *b = ctx;
@@ -187,8 +198,11 @@ bot_open(struct bot *b, struct flock *flock, uint32_t number, struct slice ticke
 {
     *b = (struct bot){.flock = flock, .observer = observer, .number = number, .leg_us = INT64_MAX};
     rand_seed(&b->chance, rand_mix(flock->plan.options.seed, number));
-    struct seom_events events = {
-        .ctx = b, .welcome = on_welcome, .corrected = on_corrected, .ended = on_ended};
+    struct seom_events events = {.ctx = b,
+                                 .welcome = on_welcome,
+                                 .corrected = on_corrected,
+                                 .ended = on_ended,
+                                 .answer = on_probed};
     if (observer != NULL) {
         events.heard = on_heard;
         events.motion = on_motion;
@@ -274,5 +288,10 @@ bot_turn(struct bot *b, int64_t mono_us)
     if (b->turn_us <= mono_us) {
         b->turn_us = seom_client_turn(b->client, mono_us);
     }
-    return b->leg_us < b->turn_us ? b->leg_us : b->turn_us;
+    int64_t due_us = b->leg_us < b->turn_us ? b->leg_us : b->turn_us;
+    if (b->prober == NULL) {
+        return due_us;
+    }
+    int64_t ask_us = prober_turn(b->prober, b->client, mono_us);
+    return ask_us < due_us ? ask_us : due_us;
 }

@@ -6,6 +6,7 @@
 #define SEOM_BOTS_BOT_H
 
 #include "bots/plan.h"
+#include "bots/prober.h"
 #include "bots/trader.h"
 #include "client/client.h"
 
@@ -33,6 +34,7 @@ struct bot {
     struct seom_client *client; /* owned */
     struct observer *observer;  /* borrowed; NULL: this bot only counts */
     struct trader *trader;      /* owned; NULL: walks a way */
+    struct prober *prober;      /* borrowed; NULL: asks nothing; not with a trader */
     struct way way;
     struct rand chance;
     int64_t now_us;  /* of the call that is under way */
@@ -40,7 +42,9 @@ struct bot {
     int64_t turn_us; /* of the client's next turn */
     int64_t welcomed_us;
     uint32_t number;
-    uint32_t end_code; /* of the last line; 0: it just broke */
+    uint32_t end_code;   /* of the last line; 0: it just broke */
+    int64_t answered_us; /* when the prober's last answered question was asked; 0: none since it
+                          * was looked at */
     bool has_way;
 };
 

@@ -51,6 +51,7 @@ struct herd {
     struct member *members;     /* owned */
     struct bot **bots;          /* owned; of the members, for the truth */
     struct observer *observers; /* owned */
+    struct prober *probers;     /* owned */
     int64_t *sample_us;         /* owned; when each observer looks around next */
     struct truth truth;
     struct measures measures;
@@ -135,12 +136,14 @@ member_reopen_as_guest(struct member *m)
 {
     struct herd *h = m->herd;
     struct observer *observer = m->bot.observer;
+    struct prober *prober = m->bot.prober;
     uint32_t number = m->bot.number;
     totals_add(&h->past, seom_client_stats(m->bot.client));
     bot_close(&m->bot);
     h->tickets.lengths[number] = 0;
     enum err error = bot_open(&m->bot, &h->flock, number, (struct slice){0}, observer);
     CHECK(error == OK); /* it was opened with the same options before */
+    m->bot.prober = prober;
     timer_set(m, h->now_us + SECOND_US / 4);
 }
 
@@ -201,6 +204,13 @@ member_input(struct member *m, size_t n)
     enum err error = bot_input(&m->bot, h->bytes, n, h->now_us);
     if (!played && seom_client_state(m->bot.client) == SEOM_PLAYING) {
         member_welcomed(m);
+    }
+    if (m->bot.answered_us != 0) {
+        if (h->options.probed != NULL) {
+            h->options.probed(h->options.ctx, m->bot.number, m->gate, m->bot.answered_us,
+                              h->now_us);
+        }
+        m->bot.answered_us = 0;
     }
     if (error != OK) {
         bool refused = m->bot.end_code == SEOM__CODE__BAD_TICKET;
@@ -338,6 +348,13 @@ observer_for(struct herd *h, uint32_t number)
     return at % count < h->observer_count ? &h->observers[at / count] : NULL;
 }
 
+static struct prober *
+prober_for(struct herd *h, uint32_t number)
+{
+    uint64_t at = (uint64_t)number * h->options.probers, count = h->options.count;
+    return at % count < h->options.probers ? &h->probers[at / count] : NULL;
+}
+
 static void
 member_open(struct herd *h, uint32_t number)
 {
@@ -351,6 +368,11 @@ member_open(struct herd *h, uint32_t number)
     enum err error =
         bot_open(&m->bot, &h->flock, number, tickets_get(&h->tickets, number), observer);
     CHECK(error == OK); /* tickets are not longer than a client takes */
+    m->bot.prober = prober_for(h, number);
+    if (m->bot.prober != NULL) {
+        int64_t every_us = h->options.probe_ms * INT64_C(1000);
+        prober_init(m->bot.prober, every_us, h->now_us + number * INT64_C(7919) % every_us);
+    }
     if (observer != NULL) {
         *observer = (struct observer){.measures = &h->measures, .truth = &h->truth, .bot = &m->bot};
     }
@@ -555,6 +577,11 @@ check_options(struct herd_options *o, char why[HERD_WHY_MAX])
     if (o->observers > o->count) {
         o->observers = o->count;
     }
+    if (o->probers > o->count || (o->probers > 0 && o->probe_ms == 0) ||
+        (o->probers > 0 && o->plan.profile == PROFILE_TRADE)) {
+        snprintf(why, HERD_WHY_MAX, "only bots that walk ask, every so often");
+        return ERR_RANGE;
+    }
     if (o->connects_per_s == 0) {
         o->connects_per_s = HERD_CONNECTS_PER_S;
     }
@@ -614,8 +641,9 @@ herd_open(struct herd *h, char why[HERD_WHY_MAX])
     h->bots = calloc(o->count, sizeof(*h->bots));
     h->observers = calloc(o->observers + 1, sizeof(*h->observers));
     h->sample_us = calloc(o->observers + 1, sizeof(*h->sample_us));
+    h->probers = calloc(o->probers + 1, sizeof(*h->probers));
     h->truth.spots = calloc(o->count, sizeof(*h->truth.spots));
-    CHECK(h->members && h->bots && h->observers && h->sample_us && h->truth.spots);
+    CHECK(h->members && h->bots && h->observers && h->sample_us && h->probers && h->truth.spots);
     h->truth.bots = h->bots;
     h->truth.count = o->count;
     map_init(&h->truth.by_entity, 4 * o->count, o->plan.seed);
@@ -651,6 +679,7 @@ herd_close(struct herd *h)
     }
     free(h->truth.spots);
     free(h->sample_us);
+    free(h->probers);
     free(h->observers);
     free(h->bots);
     free(h->members);

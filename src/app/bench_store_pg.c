@@ -19,8 +19,6 @@
 #define PAGES_DRAWN   64
 #define PAGES_FLIGHT  64
 #define SETTLE_US     200000 /* of a round, before anything is counted */
-#define CHILDREN_TEXT 4096
-#define POSTMASTER    "/proc/%ld/task/%ld/children"
 
 enum { KIND_COMMIT, KIND_GET, KIND_PAGE, KINDS };
 
@@ -50,31 +48,12 @@ struct bench {
     bool failed;
 };
 
-/* ---- the server's processes ---- */
-
-/* CPU time of it and of all that it started and that lives: connections do as long as a round. */
+/* CPU time of the server's processes: those of connections live as long as a round. */
 static int64_t
 server_cpu_us(pid_t server)
 {
-    char path[64], text[CHILDREN_TEXT] = "";
-    snprintf(path, sizeof path, POSTMASTER, (long)server, (long)server);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    int64_t sum = 0, one;
-    if (process_cpu_us_of(server, &one) == OK)
-        sum += one;
-    for (char *at = text, *end; *at != '\0'; at = end) {
-        long pid = strtol(at, &end, 10);
-        if (end == at)
-            break;
-        if (process_cpu_us_of((pid_t)pid, &one) == OK)
-            sum += one;
-    }
-    return sum;
+    int64_t us;
+    return server != 0 && process_cpu_us_of_family(server, &us) == OK ? us : 0;
 }
 
 /* ---- load ---- */

@@ -52,6 +52,7 @@ struct home_node {
     struct world *world;
     struct home_notes notes;
     struct recent ticks;
+    struct hist ticks_ever;
     int64_t patience_us, deadline_us;
     bool refused, left, leave_asked, rejoining;
     char why[NODE_WHY_MAX];
@@ -365,6 +366,23 @@ command_metrics(void *ctx, const json_t *request)
     return node_metrics(&h->node);
 }
 
+/* Exact enough to say what two moments differ in: buckets as in base/hist.h. */
+static json_t *
+command_ticks(void *ctx, const json_t *request)
+{
+    const struct home_node *h = ctx;
+    json_t *buckets = json_array();
+    (void)request;
+    for (int i = 0; i < HIST_BUCKETS; i++) {
+        if (h->ticks_ever.buckets[i] > 0)
+            json_array_append_new(
+                buckets, json_pack("[i,I]", i, (json_int_t)h->ticks_ever.buckets[i]));
+    }
+    return json_pack("{s:I, s:I, s:I, s:o}", "count", (json_int_t)h->ticks_ever.count, "sum_us",
+                     (json_int_t)h->ticks_ever.sum, "max_us", (json_int_t)h->ticks_ever.max,
+                     "buckets", buckets);
+}
+
 static json_t *
 command_log_level(void *ctx, const json_t *request)
 {
@@ -379,6 +397,7 @@ static const struct control_command commands[] = {
     {"close", "nobody is sent here any more (or again): open", command_close},
     {"drain", "gives its players to other homes, then ends", command_drain},
     {"metrics", "its figures, as Prometheus reads them", command_metrics},
+    {"ticks", "how long its ticks took since it began: [bucket, count]", command_ticks},
     {"log-level", "how much it tells: level", command_log_level},
     {"stop", "ends in order", command_stop},
     {0},
@@ -399,6 +418,7 @@ hang_up_figures(struct home_node *h, int64_t now_us)
     struct places_stats places = world_places_stats(h->world);
     struct log_stats log = log_stats(&n->log);
     recent_merge(&h->ticks, &w->tick_us, now_us);
+    hist_merge(&h->ticks_ever, &w->tick_us);
     gather_begin(&n->metrics);
     gather_world(&n->metrics, w);
     if (c != NULL) {

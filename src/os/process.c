@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FAMILY_TEXT_MAX 4096 /* numbers of children */
+
 static int64_t
 clock_us(clockid_t clock)
 {
@@ -46,6 +48,31 @@ process_cpu_us_of(pid_t pid, int64_t *us)
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
         return ERR_NOT_FOUND;
     *us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return OK;
+}
+
+enum err
+process_cpu_us_of_family(pid_t pid, int64_t *us)
+{
+    char path[64], text[FAMILY_TEXT_MAX] = "";
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+    FILE *file = fopen(path, "re");
+    enum err error = process_cpu_us_of(pid, us);
+    if (file == NULL || error != OK) {
+        if (file != NULL)
+            fclose(file);
+        return error != OK ? error : ERR_NOT_FOUND;
+    }
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    for (char *at = text, *end; *at != '\0'; at = end) {
+        int64_t one;
+        long child = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        if (process_cpu_us_of((pid_t)child, &one) == OK)
+            *us += one;
+    }
     return OK;
 }
 

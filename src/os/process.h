@@ -14,6 +14,8 @@ int64_t process_cpu_us(void);  /* user and system time of all threads */
 int64_t thread_cpu_us(void);
 /* Of another process of ours, to the microsecond; ERR_NOT_FOUND when it is gone. */
 enum err process_cpu_us_of(pid_t pid, int64_t *us) MUST_USE;
+/* With all of its children that live. */
+enum err process_cpu_us_of_family(pid_t pid, int64_t *us) MUST_USE;
 uint64_t process_rss_bytes(void);            /* resident now, shared pages included; 0 if unknown */
 uint64_t process_wakeups(void);              /* times it went to sleep and was woken, ever */
 uint32_t process_cores(void);                /* it may run on */
