@@ -5,11 +5,13 @@
 #include "base/pool.h"
 #include "base/rand.h"
 #include "fabric/mesh.h"
+#include "wire/batch.h"
+#include "wire/limits.h"
 #include "wire/text.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_BYTES 22
+_Static_assert(NOTE_NAME_MAX == NAME_BYTES_MAX, "a name fits whatever it is told in");
 
 static const struct bucket_rate note_rate = {.per_s = NOTES_PER_S, .burst = NOTES_BURST};
 
@@ -68,8 +70,8 @@ is_sound(const struct note *note)
     bool has_words = note->name.bytes + note->text.bytes > 0;
     switch (note->kind) {
     case NOTE_LINE:
-        return has_player && note->text.bytes > 0 && text_is_line(note->text) &&
-               (note->name.bytes == 0 || text_is_line(note->name));
+        return has_player && note->text.bytes > 0 && note->text.bytes <= SAY_BYTES_MAX &&
+               text_is_line(note->text) && (note->name.bytes == 0 || text_is_line(note->name));
     case NOTE_MAIL: return has_player && !has_words;
     case NOTE_GATES: return !has_player && text_is_utf8(note->text);
     case NOTE_KINDS: break;

@@ -80,7 +80,7 @@ struct notes;
 /* Serves REQUEST_NOTE of `requests`, which must outlive it. */
 struct notes *notes_alloc(const struct notes_options *options, struct requests *requests,
                           const struct env *env);
-void notes_free(struct notes **notes);
+void notes_free(struct notes **pointer);
 void notes_peer_up(struct notes *notes, uint32_t peer, const struct node *node);
 void notes_peer_down(struct notes *notes, uint32_t peer);
 /* The process has another epoch now. */

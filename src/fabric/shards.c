@@ -3,8 +3,8 @@
 #include "base/rand.h"
 #include <string.h>
 
-#define SALT UINT64_C(0x7365616f666bdac8) /* for good; deals the first 33 islands evenly to 2..8 \
-                                           */
+/* For good, as it places islands; chosen to deal the first 33 out evenly to 2..8 shards. */
+#define SALT UINT64_C(0x7365616f666bdac8)
 
 void
 shards_init(struct shards *shards, uint16_t own, uint16_t count)

@@ -8,9 +8,8 @@
 #include "world/state.h"
 #include <string.h>
 
-_Static_assert(SAY_BYTES_MAX <= NOTE_TEXT_MAX && PLAYER_NAME_MAX <= NOTE_NAME_MAX &&
-                   PLAYER_NAME_MAX <= NAME_BYTES_MAX,
-               "whatever is said fits");
+_Static_assert(SAY_BYTES_MAX <= NOTE_TEXT_MAX, "whatever is said fits");
+_Static_assert(PLAYER_NAME_MAX <= NOTE_NAME_MAX, "so does who says it");
 
 /* Of one player. */
 static const struct bucket_rate line_rate = {.per_s = 1, .burst = 4};
