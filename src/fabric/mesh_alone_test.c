@@ -293,7 +293,7 @@ who_was_never_met_is_not_buried(void **state)
     assert_string_equal(a.lines[0].address, "there:9");
     uint32_t dials = a.dials;
     alone_break(&a, 0, true);
-    alone_run(&a, 5000);
+    alone_run(&a, 5 * SECOND);
     assert_int_equal(a.died, 0);
     assert_false(mesh_is_dead(a.mesh, 2000));
     assert_true(a.dials > dials);
