@@ -537,6 +537,53 @@ scans_show_what_users_see(void **state)
     fixture_free(f);
 }
 
+/* ---- what has no envelope ---- */
+
+/* Written while there was one engine only: read as it is, and enveloped by its next change. */
+static void
+a_bare_document_grows_an_envelope(void **state)
+{
+    (void)state;
+    struct fixture *f = with_documents();
+    static const char key[] = "0001/thing/bare";
+    fixture_raw_put(f, (struct slice){(const uint8_t *)key, strlen(key)}, "bare", 4);
+    uint64_t version = fixture_raw(f, key).version;
+    const struct answer *a = fixture_get(f, 0, key);
+    assert_true(a->exists && a->version == version);
+    assert_string_equal(a->value, "bare");
+    struct store_write writes[2] = {fixture_put(key, version, "worn"),
+                                    fixture_put(A, 1, "with it")};
+    assert_int_equal(fixture_commit(f, 0, writes, 2), STORE_OK);
+    fixture_run_ms(f, 100);
+    assert_int_equal(fixture_view(f, key).version, version + 1);
+    assert_int_equal(fixture_raw(f, key).value.at[0], 1); /* the format of an envelope */
+    assert_string_equal(fixture_get(f, 0, key)->value, "worn");
+    fixture_free(f);
+}
+
+static void
+pages_of_places_are_handed_through(void **state)
+{
+    (void)state;
+    struct fixture *f = with_documents();
+    static const char page[] = "0001/place/0000000000000007",
+                      neighbour[] = "0001/place/0000000000000008";
+    struct env_store *port = &f->nodes[0].port;
+    struct store_write put = fixture_put(page, STORE_ANY_VERSION, "\x01 as it is");
+    assert_int_equal(fixture_commit(f, 0, &put, 1), STORE_OK);
+    struct store_doc raw = fixture_raw(f, page);
+    assert_true(raw.version == 1 && raw.value.bytes == put.value.bytes);
+    assert_memory_equal(raw.value.at, put.value.at, put.value.bytes);
+    assert_string_equal(fixture_get(f, 0, page)->value, "\x01 as it is");
+    assert_int_equal(scan(f, "0001/place/", "", 64), STORE_OK);
+    assert_int_equal(f->found_count, 1);
+    struct store_write mixed[2] = {put, fixture_put(A, 1, "x")};
+    assert_int_equal(port->commit(port->ctx, 9, mixed, 2), ERR_DENIED);
+    struct store_write apart[2] = {put, fixture_put(neighbour, STORE_ANY_VERSION, "y")};
+    assert_int_equal(port->commit(port->ctx, 9, apart, 2), ERR_RANGE); /* one key at a time here */
+    fixture_free(f);
+}
+
 static void
 hints_and_refusals(void **state)
 {
@@ -579,6 +626,8 @@ main(void)
         cmocka_unit_test(forgotten_documents_were_never_there),
         cmocka_unit_test(what_was_only_checked_is_still_not_there),
         cmocka_unit_test(scans_show_what_users_see),
+        cmocka_unit_test(a_bare_document_grows_an_envelope),
+        cmocka_unit_test(pages_of_places_are_handed_through),
         cmocka_unit_test(hints_and_refusals),
     };
     return cmocka_run_group_tests_name("committer", tests, NULL, NULL);
