@@ -61,7 +61,7 @@ struct herd {
     FILE *dump; /* owned; NULL: none */
     int64_t tick_us, now_us, begun_us, phase_us, second_us;
     enum herd_phase phase;
-    uint32_t started, playing, observer_count;
+    uint32_t started, playing, observer_count, probers_used;
     uint64_t lost;
     struct hist away_ms;
     uint64_t others, others_of; /* of around_count(), summed */
@@ -348,11 +348,17 @@ observer_for(struct herd *h, uint32_t number)
     return at % count < h->observer_count ? &h->observers[at / count] : NULL;
 }
 
+/* Drawn, for whoever is every third would be at the same gate. NULL: it asks nothing. */
 static struct prober *
 prober_for(struct herd *h, uint32_t number)
 {
-    uint64_t at = (uint64_t)number * h->options.probers, count = h->options.count;
-    return at % count < h->options.probers ? &h->probers[at / count] : NULL;
+    const struct herd_options *o = &h->options;
+    uint32_t draw = (uint32_t)(rand_mix(o->plan.seed, number) % o->count);
+    bool all = o->probers - h->probers_used >= o->count - number; /* who is left */
+    if (h->probers_used == o->probers || (draw >= o->probers && !all)) {
+        return NULL;
+    }
+    return &h->probers[h->probers_used++];
 }
 
 static void

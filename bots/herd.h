@@ -58,7 +58,7 @@ struct herd_options {
     uint32_t connect_s_max;      /* 0: 30 s and 1 s per 500 bots; then measures whoever is there */
     const struct slice *tickets; /* borrowed; one per bot, or NULL */
     const char *tickets_path;    /* read before, written after; or NULL */
-    uint32_t probers;            /* so many, spread evenly, ask their home again and again */
+    uint32_t probers;            /* so many, drawn, ask their home again and again */
     uint32_t probe_ms;           /* between two questions of one of them */
     /* Of a prober: a question of then was answered now, over this gate; or NULL. */
     void (*probed)(void *ctx, uint32_t number, uint32_t gate, int64_t asked_us, int64_t now_us);

@@ -318,9 +318,11 @@ fleet_play(struct fleet *f)
     atomic_store(&shared->stop, false);
     for (uint32_t i = 0; i < shared->herds_count; i++) {
         struct fleet_herding herding = {.shared = shared, .number = i};
-        if (process_fork(fleet_herd, &herding, &shared->herds[i].pid) != OK) {
+        pid_t pid; /* not in what is shared: the child sets its own to 0 */
+        if (process_fork(fleet_herd, &herding, &pid) != OK) {
             return fail(f, ERR_FULL, "no process for bots");
         }
+        shared->herds[i].pid = pid;
     }
     int64_t patience_s =
         shared->options.warm_s + CONNECTING_S + (int64_t)shared->options.players / PLAYERS_A_S;

@@ -27,7 +27,7 @@
 struct fleet_options {
     uint32_t players, homes, gates;
     uint32_t warm_s;
-    uint32_t probers; /* of all players, spread evenly */
+    uint32_t probers; /* of all players, drawn */
     uint32_t seed;
     enum profile profile;
     const char *data; /* NULL: a directory that is removed afterwards */
