@@ -3,7 +3,6 @@
 #include "app/audit.h"
 #include "app/commands.h"
 #include "app/output.h"
-#include "app/store_tool.h"
 #include "os/lmdb_tools.h"
 #include "society/audit.h"
 #include <argp.h>
@@ -40,7 +39,7 @@ on_found(void *ctx, const char *what)
 }
 
 static int
-print_result(const struct audit_result *r, uint64_t damaged)
+print_result(const struct audit_result *r, uint64_t damaged, bool one_moment)
 {
     bool balanced = r->balanced && damaged == 0;
     output_progress("things: %llu minted = %llu held + %llu consumed",
@@ -54,13 +53,13 @@ print_result(const struct audit_result *r, uint64_t damaged)
                     (unsigned long long)(r->unreadable + damaged),
                     balanced ? "balanced" : "NOT BALANCED");
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "minted",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "minted",
         (json_int_t)r->minted, "held", (json_int_t)r->held, "consumed", (json_int_t)r->consumed,
         "coins_minted", (json_int_t)r->coins_minted, "coins_held", (json_int_t)r->coins_held,
         "coins_consumed", (json_int_t)r->coins_consumed, "doubled", (json_int_t)r->doubled, "lost",
         (json_int_t)r->lost, "commands", (json_int_t)r->commands, "documents",
         (json_int_t)r->documents, "findings", (json_int_t)r->findings, "unreadable",
-        (json_int_t)(r->unreadable + damaged), "balanced", balanced);
+        (json_int_t)(r->unreadable + damaged), "balanced", balanced, "one_moment", one_moment);
     int code = output_result(&object);
     return balanced ? code : 1;
 }
@@ -70,15 +69,16 @@ audit_run(struct tool *tool, const char *path)
 {
     uint64_t damaged = 0;
     struct auditing a = {.audit = audit_alloc(0)};
-    const struct config *c = &tool->config;
     enum err error;
     int code;
     if (path != NULL)
         error = lmdb_scan_copy(path, "", each_document, &a, &damaged, tool->why);
-    else if (c->store[0] != 0)
-        error = store_tool_scan(c->store, (uint16_t)c->world, "", each_document, &a, tool->why);
     else
-        error = lmdb_scan(c->data, "", each_document, &a, &damaged, tool->why);
+        error = tool_scan(tool, "", each_document, &a, &damaged);
+    bool one_moment = path != NULL || tool_sees_one_moment(tool);
+    if (!one_moment)
+        output_progress("several servers are not read from one moment: if somebody played "
+                        "meanwhile, this says nothing");
     if (error == OK && a.full) {
         snprintf(tool->why, sizeof tool->why, "too many accounts to audit on this machine");
         error = ERR_FULL;
@@ -90,7 +90,7 @@ audit_run(struct tool *tool, const char *path)
         if (result.findings > FINDINGS_MAX)
             output_progress("  ... and %llu more",
                             (unsigned long long)(result.findings - FINDINGS_MAX));
-        code = print_result(&result, damaged);
+        code = print_result(&result, damaged, one_moment);
     }
     audit_free(&a.audit);
     return code;
@@ -104,9 +104,9 @@ audit_command(int argc, char **argv)
         .options = options,
         .parser = tool_parse,
         .doc = "Compare what is held with what the ledger says, whether the world runs or not. The "
-               "exit code is 0 only when it is balanced.\vA store of servers (--store) is read "
-               "page by page and not from one moment: while somebody plays, the result says "
-               "nothing."};
+               "exit code is 0 only when it is balanced.\vA cluster of one PostgreSQL server is "
+               "read from one moment, while people play. Several servers are not: while somebody "
+               "plays there, the result says nothing."};
     struct tool tool = {.name = argv[0]};
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     return tool_begin(&tool) ? audit_run(&tool, NULL) : 2;

@@ -25,6 +25,24 @@ struct cluster_store {
 
 /* ---- opening ---- */
 
+uint32_t
+cluster_store_addresses(const char *addresses, struct slice *first)
+{
+    /* Words of libpq's own form have spaces between them. */
+    const char *separators = strstr(addresses, SCHEME_MARK) == NULL ? "" : SEPARATORS;
+    uint32_t count = 0;
+    *first = (struct slice){0};
+    for (const char *at = addresses;;) {
+        at += strspn(at, separators);
+        size_t bytes = strcspn(at, separators);
+        if (bytes == 0)
+            return count;
+        if (count++ == 0)
+            *first = (struct slice){(const uint8_t *)at, bytes};
+        at += bytes;
+    }
+}
+
 static enum err
 engine_open(struct cluster_store *s, const char *address, char *why)
 {

@@ -33,6 +33,9 @@ struct cluster_store_stats {
     struct committer_stats committer; /* of several servers */
 };
 
+/* How many addresses stand in the text; *first is the first one, and how long it is. */
+uint32_t cluster_store_addresses(const char *addresses, struct slice *first);
+
 /* Begins to connect and returns. ERR_FORMAT: no address, too many, or one that is none; ERR_FULL:
  * no descriptor left. */
 enum err cluster_store_open(const struct cluster_store_options *options, struct cluster_store **out,

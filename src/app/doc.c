@@ -58,7 +58,7 @@ print_document(struct doc *doc, const struct tool_document *found)
 int
 doc_get_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {TOOL_OPTION_DATA, {0}};
+    static const struct argp_option options[] = {TOOL_OPTION_DATA, TOOL_OPTION_STORE, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = tool_parse,
@@ -127,7 +127,7 @@ put(struct doc *doc, const json_t *json, uint64_t *version)
         return error;
     snprintf(question, sizeof question, "%s %s (version %llu) in %s?",
              found.exists ? "Write over" : "Make", doc->key, (unsigned long long)found.version,
-             doc->tool.config.data);
+             tool_where(&doc->tool));
     if (!tool_confirm(&doc->tool, question)) {
         doc->tool.why[0] = '\0';
         return ERR_DENIED;
@@ -147,7 +147,8 @@ put(struct doc *doc, const json_t *json, uint64_t *version)
 int
 doc_put_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {TOOL_OPTION_DATA, TOOL_OPTION_YES, {0}};
+    static const struct argp_option options[] = {
+        TOOL_OPTION_DATA, TOOL_OPTION_STORE, TOOL_OPTION_YES, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = tool_parse,

@@ -8,7 +8,6 @@
 #include "app/tool.h"
 #include "base/check.h"
 #include "documents.pb-c.h"
-#include "os/lmdb_tools.h"
 #include "society/mail.h"
 #include "society/trade.h"
 #include <argp.h>
@@ -128,8 +127,10 @@ lines_read(struct tool *tool, struct lines *lines)
     char prefix[STORE_KEY_MAX];
     uint64_t damaged;
     snprintf(prefix, sizeof prefix, "%04x/", (unsigned)tool->config.world);
-    enum err error =
-        lmdb_scan(tool->config.data, prefix, each_document, lines, &damaged, tool->why);
+    if (!tool_sees_one_moment(tool))
+        output_progress("several servers are not read from one moment: lines may be missing or "
+                        "stand here twice if somebody played meanwhile");
+    enum err error = tool_scan(tool, prefix, each_document, lines, &damaged);
     if (error != OK)
         return error;
     lines->unreadable += damaged;
@@ -275,6 +276,7 @@ ledger_command(int argc, char **argv)
          0},
         {"thing", 't', "UID", 0, "only the way of one single thing", 0},
         TOOL_OPTION_DATA,
+        TOOL_OPTION_STORE,
         {0}};
     static const struct argp argp = {
         .options = options,
@@ -293,7 +295,7 @@ ledger_command(int argc, char **argv)
 int
 doc_history_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {TOOL_OPTION_DATA, {0}};
+    static const struct argp_option options[] = {TOOL_OPTION_DATA, TOOL_OPTION_STORE, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = tool_parse,

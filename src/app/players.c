@@ -1,13 +1,11 @@
-/* `seom players`: who stands where, read from the store's file: works while the world runs (then it
+/* `seom players`: who stands where, read from the store: works while the world runs (then it
  * is at most a second old) and while it does not (then it is where they will stand when it starts
  * again).
  */
 #include "app/commands.h"
-#include "app/config.h"
 #include "app/output.h"
+#include "app/tool.h"
 #include "base/check.h"
-#include "os/lmdb_store.h"
-#include "os/lmdb_tools.h"
 #include "store/clock.h"
 #include "store/keys.h"
 #include "store/place.h"
@@ -137,7 +135,7 @@ listing_end(struct listing *l)
 }
 
 static enum err
-listing_read(struct listing *l, const char *directory, uint16_t world, char why[LMDB_STORE_WHY_MAX])
+listing_read(struct listing *l, struct tool *tool)
 {
     static const struct {
         const char *what;
@@ -150,11 +148,11 @@ listing_read(struct listing *l, const char *directory, uint16_t world, char why[
 
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         char prefix[STORE_KEY_MAX + 1];
-        snprintf(prefix, sizeof prefix, "%04x/%s", world, passes[i].what);
+        snprintf(prefix, sizeof prefix, "%04x/%s", (unsigned)tool->config.world, passes[i].what);
         uint64_t damaged;
         if (passes[i].each == each_player && l->slots > 0)
             qsort(l->rows, l->slots, sizeof *l->rows, by_player_and_slot);
-        enum err error = lmdb_scan(directory, prefix, passes[i].each, l, &damaged, why);
+        enum err error = tool_scan(tool, prefix, passes[i].each, l, &damaged);
         if (error != OK)
             return error;
         l->unreadable += damaged;
@@ -193,40 +191,22 @@ listing_print(const struct listing *l)
     return output_result(&object);
 }
 
-static error_t
-parse_option(int key, char *argument, struct argp_state *state)
-{
-    struct config_given *given = state->input;
-    if (key != 'd')
-        return ARGP_ERR_UNKNOWN;
-    given->texts[CONFIG_data] = argument;
-    return 0;
-}
-
 int
 players_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"data", 'd', "DIR", 0, "directory of the world (as for `seom dev`)", 0}, {0}};
+    static const struct argp_option options[] = {TOOL_OPTION_DATA, TOOL_OPTION_STORE, {0}};
     static const struct argp argp = {
         .options = options,
-        .parser = parse_option,
+        .parser = tool_parse,
         .doc = "Print who stands where, whether the world runs or not.",
     };
-    struct config_given given = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    struct config config;
-    char why[LMDB_STORE_WHY_MAX];
-    if (!config_load(&given, &config, why, sizeof why)) {
-        fprintf(stderr, "%s: %s\n", argv[0], why);
+    struct tool tool = {.name = argv[0]};
+    argp_parse(&argp, argc, argv, 0, NULL, &tool);
+    if (!tool_begin(&tool))
         return 2;
-    }
     struct listing listing = {0};
-    int code = 1;
-    if (listing_read(&listing, config.data, (uint16_t)config.world, why) == OK)
-        code = listing_print(&listing);
-    else
-        fprintf(stderr, "%s: %s\n", argv[0], why);
+    int code =
+        listing_read(&listing, &tool) == OK ? listing_print(&listing) : tool_fail(&tool, NULL);
     free(listing.rows);
     return code;
 }

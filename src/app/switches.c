@@ -155,16 +155,17 @@ switches_command(int argc, char **argv)
         {"open", 'o', "CLASS", 0, "they are done again", 0},
         {"why", 'w', "TEXT", 0, "kept beside the switches and in the operator's log", 0},
         TOOL_OPTION_DATA,
+        TOOL_OPTION_STORE,
         {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse_switches,
-        .doc =
-            "Print which classes of commands are closed; close and open them while people play."
-            "\vClasses: gather (makes or ends things), arrange (moves one's own), take, trade, "
-            "mail; " WEALTH_TRANSFER
-            ": everything by which something can come from one player to another; all. A "
-            "running world follows within a second. What is closed uses up no command's number."};
+        .doc = "Print which classes of commands are closed; close and open them while people play."
+               "\vClasses: gather (makes or ends things), arrange (moves one's own), take, trade, "
+               "mail; " WEALTH_TRANSFER
+               ": everything by which something can come from one player to another; all. A "
+               "running world, or all homes of a cluster, follow within a second. What is closed "
+               "uses up no command's number."};
     struct switches s = {.tool = {.name = argv[0]}};
     argp_parse(&argp, argc, argv, 0, NULL, &s);
     return tool_begin(&s.tool) ? switches_run(&s) : 2;

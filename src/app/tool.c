@@ -1,7 +1,10 @@
 #include "app/tool.h"
 #include "app/output.h"
+#include "app/store_tool.h"
 #include "base/check.h"
+#include "os/files.h"
 #include "os/lmdb_tools.h"
+#include "os/process.h"
 #include "store/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS          10000
+#define CLUSTER_FILE_MAX (1U << 20)
+
+_Static_assert(TOOL_WHY_MAX >= CLUSTER_STORE_WHY_MAX, "every store can say why");
 
 error_t
 tool_parse(int key, char *argument, struct argp_state *state)
@@ -38,13 +44,66 @@ tool_parse(int key, char *argument, struct argp_state *state)
     }
 }
 
+/* ---- where the store is ---- */
+
+/* The cluster that was started in the data directory, if one was. */
+static enum err
+cluster_take(struct tool *tool)
+{
+    struct config *c = &tool->config;
+    char path[CONFIG_TEXT_MAX + 16];
+    struct slice text;
+    snprintf(path, sizeof path, "%s/cluster.json", c->data);
+    enum err error = file_read(path, CLUSTER_FILE_MAX, &text);
+    if (error == ERR_NOT_FOUND)
+        return OK;
+    json_t *saved = error == OK ? json_loadb((const char *)text.at, text.bytes, 0, NULL) : NULL;
+    if (error == OK)
+        free((void *)(uintptr_t)text.at);
+    const char *store = json_string_value(json_object_get(saved, "store"));
+    json_int_t world = json_integer_value(json_object_get(saved, "world"));
+    if (store != NULL && strlen(store) < sizeof c->store && world > 0 && world <= UINT16_MAX) {
+        snprintf(c->store, sizeof c->store, "%s", store);
+        c->world = world;
+        error = OK;
+    } else {
+        snprintf(tool->why, sizeof tool->why,
+                 "%s does not say where the cluster's store is: %s; give it with --store", path,
+                 error == OK ? "no such words in it" : err_text(error));
+        error = ERR_FORMAT;
+    }
+    json_decref(saved);
+    return error;
+}
+
 bool
 tool_begin(struct tool *tool)
 {
-    if (config_load(&tool->given, &tool->config, tool->why, sizeof tool->why))
-        return true;
-    fprintf(stderr, "%s: %s\n", tool->name, tool->why);
-    return false;
+    bool fine = config_load(&tool->given, &tool->config, tool->why, sizeof tool->why);
+    if (fine && tool->config.origins[CONFIG_store] != ORIGIN_COMMAND_LINE)
+        fine = cluster_take(tool) == OK;
+    if (!fine)
+        fprintf(stderr, "%s: %s\n", tool->name, tool->why);
+    return fine;
+}
+
+bool
+tool_is_cluster(const struct tool *tool)
+{
+    return tool->config.store[0] != '\0';
+}
+
+bool
+tool_sees_one_moment(const struct tool *tool)
+{
+    return !tool_is_cluster(tool) || store_tool_is_one_server(tool->config.store);
+}
+
+const char *
+tool_where(const struct tool *tool)
+{
+    const struct config *c = &tool->config;
+    return c->origins[CONFIG_store] == ORIGIN_COMMAND_LINE ? c->store : c->data;
 }
 
 int
@@ -54,6 +113,18 @@ tool_fail(const struct tool *tool, const char *remedy)
     if (remedy != NULL)
         fprintf(stderr, "%s: %s\n", tool->name, remedy);
     return 1;
+}
+
+/* ---- reading ---- */
+
+enum err
+tool_scan(struct tool *tool, const char *prefix, lmdb_scan_each *each, void *ctx, uint64_t *damaged)
+{
+    const struct config *c = &tool->config;
+    *damaged = 0;
+    if (tool_is_cluster(tool))
+        return store_tool_scan(c->store, (uint16_t)c->world, prefix, each, ctx, tool->why);
+    return lmdb_scan(c->data, prefix, each, ctx, damaged, tool->why);
 }
 
 struct wanted {
@@ -82,7 +153,7 @@ tool_get(struct tool *tool, const char *key, struct tool_document *out)
     uint64_t damaged;
     *out = (struct tool_document){0};
     struct wanted wanted = {.key = key, .out = out};
-    enum err error = lmdb_scan(tool->config.data, key, each_wanted, &wanted, &damaged, tool->why);
+    enum err error = tool_scan(tool, key, each_wanted, &wanted, &damaged);
     if (error == OK && !out->exists && damaged > 0) {
         snprintf(tool->why, sizeof tool->why, "%s: its checksum does not fit", key);
         error = ERR_FORMAT;
@@ -92,7 +163,10 @@ tool_get(struct tool *tool, const char *key, struct tool_document *out)
 
 /* ---- writing ---- */
 
+/* One call at a time, to the store that is open: one of both. */
 struct writing {
+    struct lmdb_store *lmdb;
+    struct store_tool *cluster;
     bool answered;
     enum store_result result;
     uint64_t version;
@@ -104,7 +178,8 @@ on_got(void *ctx, uint64_t token, enum store_result result, const struct store_d
 {
     (void)token;
     struct writing *writing = ctx;
-    *writing = (struct writing){.answered = true, .result = result};
+    writing->answered = true;
+    writing->result = result;
     if (result == STORE_OK) {
         writing->version = doc->version;
         writing->exists = doc->exists;
@@ -123,12 +198,19 @@ on_committed(void *ctx, uint64_t token, enum store_result result)
 /* Until what was just asked is answered; nobody knows what became of it when that takes too long.
  */
 static enum store_result
-answer_wait(struct lmdb_store *store, struct writing *writing)
+answer_wait(struct writing *writing)
 {
-    struct pollfd ready = {.fd = lmdb_store_fd(store), .events = POLLIN};
+    int64_t until_us = process_mono_us() + WAIT_MS * INT64_C(1000);
     writing->answered = false;
-    while (!writing->answered && poll(&ready, 1, WAIT_MS) > 0)
-        lmdb_store_deliver(store);
+    while (!writing->answered && process_mono_us() < until_us) {
+        if (writing->cluster != NULL) {
+            store_tool_step(writing->cluster);
+            continue;
+        }
+        struct pollfd ready = {.fd = lmdb_store_fd(writing->lmdb), .events = POLLIN};
+        if (poll(&ready, 1, WAIT_MS) > 0)
+            lmdb_store_deliver(writing->lmdb);
+    }
     return writing->answered ? writing->result : STORE_UNKNOWN;
 }
 
@@ -142,7 +224,10 @@ result_error(struct tool *tool, const char *key, enum store_result result)
         return ERR_CONFLICT;
     case STORE_UNKNOWN:
         snprintf(tool->why, sizeof tool->why,
-                 "the disk failed while %s was written: read it again after the next start", key);
+                 tool_is_cluster(tool) ? "nobody knows whether %s was written: read it again"
+                                       : "the disk failed while %s was written: read it again "
+                                         "after the next start",
+                 key);
         return ERR_UNKNOWN;
     case STORE_UNAVAILABLE:
         snprintf(tool->why, sizeof tool->why, "the store refused to write %s", key);
@@ -152,47 +237,55 @@ result_error(struct tool *tool, const char *key, enum store_result result)
 }
 
 static enum err
-document_write(struct tool *tool, struct lmdb_store *store, const char *key,
-               const struct tool_document *found, struct slice value, uint64_t *version)
+document_write(struct tool *tool, struct writing *writing, const struct env_store *port,
+               struct store_write *write, bool exists)
 {
-    struct writing writing = {.answered = false};
-    struct env_store port = lmdb_store_port(
-        store, (struct store_done){.ctx = &writing, .got = on_got, .committed = on_committed});
-    struct store_write write = {.key = {(const uint8_t *)key, strlen(key)},
-                                .expected_version = found->version,
-                                .op = STORE_PUT,
-                                .value = value};
+    char key[STORE_KEY_MAX + 1];
+    snprintf(key, sizeof key, "%.*s", (int)write->key.bytes, (const char *)write->key.at);
     enum err error = OK;
-    if (!found->exists) { /* a deleted one goes on counting where it was */
-        error = port.get(port.ctx, 0, write.key);
+    if (!exists) { /* a deleted one goes on counting where it was */
+        error = port->get(port->ctx, 0, write->key);
         if (error == OK)
-            error = result_error(tool, key, answer_wait(store, &writing));
+            error = result_error(tool, key, answer_wait(writing));
         if (error != OK)
             return error;
-        if (writing.exists)
+        if (writing->exists)
             return result_error(tool, key, STORE_CONFLICT);
-        write.expected_version = writing.version;
+        write->expected_version = writing->version;
     }
-    error = port.commit(port.ctx, 0, &write, 1);
+    error = port->commit(port->ctx, 0, write, 1);
     if (error != OK) {
         snprintf(tool->why, sizeof tool->why, "%s: %s", key, err_text(error));
         return error;
     }
-    *version = write.expected_version + 1;
-    return result_error(tool, key, answer_wait(store, &writing));
+    return result_error(tool, key, answer_wait(writing));
 }
 
 enum err
 tool_put(struct tool *tool, const char *key, const struct tool_document *found, struct slice value,
          uint64_t *version)
 {
-    struct lmdb_store *store;
-    struct lmdb_store_options options = {.directory = tool->config.data, .beside = true};
-    enum err error = lmdb_store_open(&options, &store, tool->why);
+    const struct config *c = &tool->config;
+    struct writing writing = {.answered = false};
+    struct store_done done = {.ctx = &writing, .got = on_got, .committed = on_committed};
+    struct store_write write = {.key = {(const uint8_t *)key, strlen(key)},
+                                .expected_version = found->version,
+                                .op = STORE_PUT,
+                                .value = value};
+    struct lmdb_store_options options = {.directory = c->data, .beside = true};
+    enum err error = tool_is_cluster(tool) ? store_tool_open(c->store, (uint16_t)c->world,
+                                                             &writing.cluster, tool->why)
+                                           : lmdb_store_open(&options, &writing.lmdb, tool->why);
     if (error != OK)
         return error;
-    error = document_write(tool, store, key, found, value, version);
-    lmdb_store_close(&store);
+    struct env_store port = writing.cluster != NULL ? store_tool_port(writing.cluster, done)
+                                                    : lmdb_store_port(writing.lmdb, done);
+    error = document_write(tool, &writing, &port, &write, found->exists);
+    *version = write.expected_version + 1;
+    if (writing.cluster != NULL)
+        store_tool_close(&writing.cluster);
+    else
+        lmdb_store_close(&writing.lmdb);
     return error;
 }
 
@@ -235,7 +328,9 @@ tool_log(struct tool *tool, const char *what, json_t *details)
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     bool written = fd >= 0 && dprintf(fd, "%s\n", text) > 0 && fdatasync(fd) == 0;
     if (!written)
-        snprintf(tool->why, sizeof tool->why, "%s: %s; nothing was changed", path, strerror(errno));
+        snprintf(tool->why, sizeof tool->why, "%s: %s; nothing was changed%s", path,
+                 strerror(errno),
+                 tool_is_cluster(tool) ? " (--data says where the operator's log is)" : "");
     if (fd >= 0)
         close(fd);
     free(text);

@@ -1,5 +1,9 @@
-/* What the tools on a world's store share: where it is, single documents of it beside a running
- * server or without one, asking before something is destroyed, and the operator's log.
+/* What the tools on a world's store share: where it is, its documents beside a running server or
+ * without one, asking before something is destroyed, and the operator's log.
+ *
+ * The store is LMDB's in the data directory, or a cluster's: that of --store, or as cluster.json in
+ * the data directory says, or as it is configured. Everything but tool_is_cluster() is the same for
+ * both.
  *
  * The operator's log is <data>/operator.log: one JSON object a line for everything that a tool
  * changed, with who and when; it is written before the change is made. Used on the main thread of a
@@ -25,9 +29,10 @@
     {                                                                          \
         "data", 'd', "DIR", 0, "directory of the world (as for `seom dev`)", 0 \
     }
-#define TOOL_OPTION_STORE                                                          \
-    {                                                                              \
-        "store", 's', "ADDRESSES", 0, "of a cluster's store, instead of --data", 0 \
+#define TOOL_OPTION_STORE                                                            \
+    {                                                                                \
+        "store", 's', "ADDRESSES", 0,                                                \
+            "of a cluster's store, when DIR is not where the cluster was started", 0 \
     }
 #define TOOL_OPTION_YES                                                  \
     {                                                                    \
@@ -45,8 +50,13 @@ struct tool {
     char why[TOOL_WHY_MAX];
 };
 
-/* Reads the configuration. false: printed; the exit code is 2. */
+/* Reads the configuration, and where the store is. false: printed; the exit code is 2. */
 bool tool_begin(struct tool *tool);
+bool tool_is_cluster(const struct tool *tool);
+/* Whether a scan is of one moment: not if the store is that of several servers. */
+bool tool_sees_one_moment(const struct tool *tool);
+/* Where the store is, for questions. */
+const char *tool_where(const struct tool *tool);
 /* Prints why, and what to do about it when remedy is not NULL; returns exit code 1. */
 int tool_fail(const struct tool *tool, const char *remedy);
 
@@ -57,6 +67,11 @@ struct tool_document {
     size_t bytes;
 };
 
+/* Calls back for each document that exists of those that begin with prefix, in the order of keys,
+ * until it answers false. *damaged: how many were left out as their checksums do not fit. Errors
+ * leave tool->why. */
+enum err tool_scan(struct tool *tool, const char *prefix, lmdb_scan_each *each, void *ctx,
+                   uint64_t *damaged) MUST_USE;
 /* ERR_FORMAT: its checksum does not fit. Errors leave tool->why. */
 enum err tool_get(struct tool *tool, const char *key, struct tool_document *out) MUST_USE;
 /* Writes one document on top of what was found. *version: what it has now. ERR_CONFLICT: it was

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define MARK_PREFIX "server-"
 #define MARK_MAX    (SPREAD_BUCKETS + 64)
 #define ASKED_LIMIT 2 /* a mark and one document beside it */
 
@@ -44,7 +43,7 @@ static struct key
 mark_key(const struct servers *s, uint32_t number)
 {
     char name[KEY_NAME_MAX];
-    snprintf(name, sizeof name, MARK_PREFIX "%u", number);
+    snprintf(name, sizeof name, SERVERS_MARK_PREFIX "%u", number);
     return key_named(s->world, KEY_CLASS_META, name);
 }
 
@@ -224,7 +223,7 @@ answered(struct servers *s, struct server *server)
 static bool
 is_mark(const struct servers *s, struct slice key, bool *own, uint32_t number)
 {
-    struct key prefix = key_named(s->world, KEY_CLASS_META, MARK_PREFIX);
+    struct key prefix = key_named(s->world, KEY_CLASS_META, SERVERS_MARK_PREFIX);
     struct key mine = mark_key(s, number);
     *own = key.bytes == mine.bytes && memcmp(key.at, mine.text, mine.bytes) == 0;
     return key.bytes > prefix.bytes && memcmp(key.at, prefix.text, prefix.bytes) == 0;
@@ -275,7 +274,7 @@ on_scanned(void *ctx, uint64_t token, enum store_result result, const struct sto
 static void
 ask(struct servers *s, struct server *server, uint64_t token)
 {
-    struct key prefix = key_named(s->world, KEY_CLASS_META, MARK_PREFIX);
+    struct key prefix = key_named(s->world, KEY_CLASS_META, SERVERS_MARK_PREFIX);
     struct slice marks = key_slice(&prefix), world = {(const uint8_t *)prefix.text, 5};
     enum err error = server->port.scan(server->port.ctx, token, token == 0 ? marks : world,
                                        (struct slice){0}, ASKED_LIMIT);

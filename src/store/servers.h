@@ -20,9 +20,10 @@
 #include "store/keys.h"
 #include "store/spread.h"
 
-#define SERVERS_RETRY_US 500000
-#define SERVERS_WHY_MAX  256
-#define SERVERS_FORMAT   1
+#define SERVERS_RETRY_US    500000
+#define SERVERS_MARK_PREFIX "server-" /* of names in the class meta */
+#define SERVERS_WHY_MAX     256
+#define SERVERS_FORMAT      1
 
 enum servers_state {
     SERVERS_ASKING,
