@@ -1,0 +1,285 @@
+/* `seom bench cluster`: a whole cluster full of bots, what a player costs each part of it, and how
+ * old news are when they arrive. */
+#include "app/bench_fleet.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "base/check.h"
+#include "os/process.h"
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAYERS_DEFAULT 2000
+#define HOMES_DEFAULT   3
+#define GATES_DEFAULT   4
+#define SECONDS_DEFAULT 10
+#define WARM_S          5
+#define OTHERS_MIN      0.8 /* in view, of `real`: what a bench of walking people has to show */
+#define OTHERS_MAX      1.3
+#define CHANGES_MIN     0.8
+
+enum { OPTION_HOMES = 1, OPTION_GATES, OPTION_SEED };
+
+struct request {
+    struct fleet_options fleet;
+    uint32_t seconds;
+};
+
+struct outcome {
+    struct fleet_cpu from, to;
+    struct hist ticks;       /* us */
+    struct herd_result herd; /* of all herds: sums, and means over players */
+};
+
+static uint32_t
+number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
+        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
+                   text);
+    }
+    return (uint32_t)v;
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    struct request *r = state->input;
+    struct fleet_options *o = &r->fleet;
+    switch (key) {
+    case 'd': o->data = arg; return 0;
+    case 'n': o->players = number_of(arg, 1, FLEET_PLAYERS_MAX, "--players", state); return 0;
+    case 's': r->seconds = number_of(arg, 1, 3600, "--seconds", state); return 0;
+    case 'p':
+        if (!profile_of(arg, &o->profile) || o->profile == PROFILE_TRADE) {
+            argp_error(state, "--profile: real, dense or crowd, not `%s'", arg);
+        }
+        return 0;
+    case OPTION_HOMES: o->homes = number_of(arg, 1, 32, "--homes", state); return 0;
+    case OPTION_GATES: o->gates = number_of(arg, 1, HERD_GATES_MAX, "--gates", state); return 0;
+    case OPTION_SEED: o->seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
+    case ARGP_KEY_END:
+        if (o->profile == PROFILE_CROWD && o->players > FLEET_HERD_MAX) {
+            argp_error(state, "one process of bots is the crowd: at most %d", FLEET_HERD_MAX);
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- a run ---- */
+
+/* Means are over players, so each herd counts as it has some. */
+static void
+add_herd(struct outcome *out, const struct fleet_shared *shared, uint32_t i)
+{
+    const struct herd_result *h = &shared->herds[i].result;
+    struct herd_result *sum = &out->herd;
+    double share = (double)h->wanted / (double)shared->options.players;
+    sum->wanted += h->wanted;
+    sum->connected += h->connected;
+    sum->lost += h->lost;
+    sum->misplaced += h->misplaced;
+    sum->changes_per_player_s += share * h->changes_per_player_s;
+    sum->bytes_per_player_s += share * h->bytes_per_player_s;
+    sum->others_in_view_mean += share * h->others_in_view_mean;
+    hist_merge(&sum->measures.age_ms, &h->measures.age_ms);
+    for (int k = 0; k < INVARIANT_COUNT; k++) {
+        sum->measures.checked[k] += h->measures.checked[k];
+        sum->measures.broken[k] += h->measures.broken[k];
+    }
+}
+
+static enum err
+run(const struct request *r, struct outcome *out)
+{
+    struct fleet f;
+    struct hist from, to;
+    enum err error = fleet_open(&f, &r->fleet);
+    error = error == OK ? fleet_play(&f) : error;
+    error = error == OK ? fleet_ticks(&f, NULL, &from) : error;
+    error = error == OK ? fleet_cpu(&f, &out->from) : error;
+    error = error == OK ? fleet_wait(&f, r->seconds * INT64_C(1000000), NULL, NULL) : error;
+    error = error == OK ? fleet_cpu(&f, &out->to) : error;
+    error = error == OK ? fleet_ticks(&f, NULL, &to) : error;
+    enum err left = fleet_leave(&f);
+    error = error == OK ? left : error;
+    for (uint32_t i = 0; i < f.shared->herds_count && error == OK; i++) {
+        add_herd(out, f.shared, i);
+    }
+    if (error == OK) {
+        fleet_ticks_between(&from, &to, &out->ticks);
+    }
+    fleet_close(&f);
+    return error;
+}
+
+/* ---- the report ---- */
+
+/* us of CPU a player-second. */
+struct costs {
+    double homes, gates, store, etcd, bots, server; /* server: homes, gates and store */
+};
+
+static struct costs
+costs_of(const struct request *r, const struct outcome *out)
+{
+    const struct fleet_cpu *a = &out->from, *b = &out->to;
+    double player_s = r->fleet.players * (double)(b->mono_us - a->mono_us) / 1e6;
+    struct costs c = {.homes = (double)(b->homes_us - a->homes_us) / player_s,
+                      .gates = (double)(b->gates_us - a->gates_us) / player_s,
+                      .store = (double)(b->store_us - a->store_us) / player_s,
+                      .etcd = (double)(b->etcd_us - a->etcd_us) / player_s,
+                      .bots = (double)(b->bots_us - a->bots_us) / player_s};
+    c.server = c.homes + c.gates + c.store;
+    return c;
+}
+
+static void put_row(struct output_table *t, const char *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+put_row(struct output_table *t, const char *what, const char *format, ...)
+{
+    char text[128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    output_table_cell(t, "%s", what);
+    output_table_cell(t, "%s", text);
+}
+
+static void
+put_hist(struct output_table *t, const char *what, const struct hist *h, double unit)
+{
+    put_row(t, what, "p50 %.4g, p99 %.4g, max %.4g (%" PRIu64 ")",
+            (double)hist_quantile(h, 0.5) / unit, (double)hist_quantile(h, 0.99) / unit,
+            (double)h->max / unit, h->count);
+}
+
+static void
+print_table(const struct request *r, const struct outcome *out, uint64_t lost)
+{
+    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
+    struct output_table *t = output_table_alloc(columns, 2);
+    const struct herd_result *h = &out->herd;
+    struct costs c = costs_of(r, out);
+    put_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", r->fleet.players,
+            profile_name(r->fleet.profile), lost);
+    put_row(t, "others in view", "%.2f", h->others_in_view_mean);
+    put_row(t, "a player-second", "%.2f changes, %.0f bytes", h->changes_per_player_s,
+            h->bytes_per_player_s);
+    put_row(t, "server, us a player-second", "%.2f", c.server);
+    put_row(t, "  homes, gates, PostgreSQL", "%.2f, %.2f, %.2f", c.homes, c.gates, c.store);
+    put_row(t, "etcd, us a player-second", "%.2f", c.etcd);
+    put_row(t, "bots, us a player-second", "%.2f", c.bots);
+    put_hist(t, "age of news, ms", &h->measures.age_ms, 1);
+    put_hist(t, "tick, ms", &out->ticks, 1e3);
+    output_table_print(t, stderr);
+    output_table_free(&t);
+}
+
+static bool
+is_valid(const struct request *r, const struct outcome *out, uint64_t lost)
+{
+    const struct herd_result *h = &out->herd;
+    bool fine = lost == 0 && h->misplaced == 0 && h->changes_per_player_s >= CHANGES_MIN;
+    if (!fine) {
+        output_progress("failed: %" PRIu64 " lost, %" PRIu64 " did not begin where they were put, "
+                        "%.2f changes a second (at least %.1f)",
+                        lost, h->misplaced, h->changes_per_player_s, CHANGES_MIN);
+    }
+    bool whole = r->fleet.profile == PROFILE_REAL && r->fleet.players % PLAN_PEOPLE == 0;
+    if (whole && !(h->others_in_view_mean >= OTHERS_MIN && h->others_in_view_mean <= OTHERS_MAX)) {
+        output_progress("failed: others_in_view_mean %.2f is outside %.1f-%.1f",
+                        h->others_in_view_mean, OTHERS_MIN, OTHERS_MAX);
+        fine = false;
+    }
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        if (h->measures.broken[i] > 0) {
+            output_progress("note: %" PRIu64 " of %" PRIu64 " broken: %s", h->measures.broken[i],
+                            h->measures.checked[i], invariant_doc((enum invariant)i));
+        }
+    }
+    return fine;
+}
+
+static json_t *
+json_of_hist(const struct hist *h, double unit)
+{
+    return json_pack("{s:f, s:f, s:f}", "p50", (double)hist_quantile(h, 0.5) / unit, "p99",
+                     (double)hist_quantile(h, 0.99) / unit, "max", (double)h->max / unit);
+}
+
+static int
+report(const struct request *r, const struct outcome *out)
+{
+    const struct herd_result *h = &out->herd;
+    struct costs c = costs_of(r, out);
+    uint64_t lost = h->lost + (h->wanted - h->connected);
+    print_table(r, out, lost);
+    json_t *j = json_pack(
+        "{s:s, s:i, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:I, s:o}",
+        "profile", profile_name(r->fleet.profile), "players", (int)r->fleet.players, "homes",
+        (int)r->fleet.homes, "gates", (int)r->fleet.gates, "lost", (json_int_t)lost,
+        "others_in_view_mean", h->others_in_view_mean, "changes_per_player_s",
+        h->changes_per_player_s, "server_cpu_us_per_player_s", c.server,
+        "homes_cpu_us_per_player_s", c.homes, "gates_cpu_us_per_player_s", c.gates,
+        "store_cpu_us_per_player_s", c.store, "etcd_cpu_us_per_player_s", c.etcd,
+        "bots_cpu_us_per_player_s", c.bots, "bytes_per_player_s", h->bytes_per_player_s,
+        "update_age_ms", json_of_hist(&h->measures.age_ms, 1), "age_samples",
+        (json_int_t)h->measures.age_ms.count, "tick_ms", json_of_hist(&out->ticks, 1e3));
+    CHECK(j != NULL);
+    bool fine = is_valid(r, out, lost);
+    int code = output_result(&j);
+    return fine ? code : 1;
+}
+
+int
+bench_cluster_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"players", 'n', "N", 0, "how many bots (2000)", 0},
+        {"profile", 'p', "real|dense|crowd", 0, "how they move (real)", 0},
+        {"seconds", 's', "S", 0, "measure for so long (10)", 0},
+        {"homes", OPTION_HOMES, "N", 0, "(3)", 0},
+        {"gates", OPTION_GATES, "N", 0, "(4)", 0},
+        {"seed", OPTION_SEED, "N", 0, "other seeds walk other ways (1)", 0},
+        {"data", 'd', "DIR", 0, "an empty directory, kept; else one that is removed", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "Run a whole cluster full of bots and measure what a player costs each part of it "
+               "and how old news are when they arrive."
+               "\vThe CPU time is that of all processes of a kind, user and system; server: homes, "
+               "gates and PostgreSQL. The islands are bare land, squares of 8.16 km, 570 people on "
+               "each. Fails when somebody was lost or people did not move as they should."};
+    struct request r = {.seconds = SECONDS_DEFAULT,
+                        .fleet = {.players = PLAYERS_DEFAULT,
+                                  .homes = HOMES_DEFAULT,
+                                  .gates = GATES_DEFAULT,
+                                  .warm_s = WARM_S,
+                                  .profile = PROFILE_REAL,
+                                  .seed = 1}};
+    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    struct outcome *out = calloc(1, sizeof *out);
+    CHECK(out != NULL);
+    struct scratch_signals before;
+    scratch_signals_take(&before);
+    enum err error = run(&r, out);
+    scratch_signals_give_back(&before);
+    if (error != OK) {
+        output_progress("seom bench cluster: %s", err_text(error));
+    }
+    int code = error == OK ? report(&r, out) : 1;
+    free(out);
+    return code;
+}
