@@ -129,13 +129,15 @@ drain(struct replace *r)
     return wait_until(r, has_ended, "given its people away and ended", DRAIN_US);
 }
 
-/* Of one that does not serve, whatever it does. */
+/* Of one that does not serve, whatever it does (SIGKILL), or that has nobody to give away
+ * (SIGTERM).
+ */
 static enum err
-put_down(struct replace *r)
+put_down(struct replace *r, int signal_number)
 {
     json_decref(cluster_ask(r->data, CLUSTER_KEEPER,
                             json_pack("{s:s, s:s, s:i, s:b}", "command", "kill", "name", r->name,
-                                      "signal", SIGKILL, "stay_dead", 1),
+                                      "signal", signal_number, "stay_dead", 1),
                             r->why)); /* refused when it has ended, which is as well */
     return wait_until(r, has_ended, "ended", END_US);
 }
@@ -170,6 +172,7 @@ replace_node(struct replace *r)
     }
     bool is_serving = strcmp(cluster_text(row, "state"), "serving") == 0;
     bool is_gate = strcmp(cluster_text(row, "role"), "gate") == 0;
+    bool is_home = strcmp(cluster_text(row, "role"), "home") == 0;
     json_int_t pid = cluster_number(row, "pid");
     r->players = cluster_number(row, "players");
     snprintf(r->before, sizeof r->before, "%s", cluster_text(row, "program"));
@@ -178,7 +181,7 @@ replace_node(struct replace *r)
     if (is_serving && is_gate) {
         error = hand_over(r, pid);
     } else {
-        error = is_serving ? drain(r) : put_down(r);
+        error = !is_serving ? put_down(r, SIGKILL) : is_home ? drain(r) : put_down(r, SIGTERM);
         r->drained_s = (double)(process_mono_us() - begin_us) / 1e6;
         error = error == OK ? start(r) : error;
     }

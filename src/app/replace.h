@@ -1,6 +1,6 @@
 /* Putting a new process in the place of a node of a cluster, if need be of another program: a gate
- * by an heir, so that nobody who connects is refused; a home by giving its people away first. A
- * node that does not serve is killed and started.
+ * by an heir, so that nobody who connects is refused; a home by giving its people away first, a
+ * relay by ending it in order. A node that does not serve is killed and started.
  *
  * What a tool does from outside, over control sockets, waiting: any thread, no state but struct
  * replace, which is the caller's. Not twice at once for one node.

@@ -154,6 +154,8 @@ close_half(struct roll *r, const struct roll_half *half, bool open)
     char why[CLUSTER_ASK_WHY_MAX];
     for (uint32_t i = 0; i < half->count; i++) {
         const char *name = half->nodes[i].name;
+        if (half->nodes[i].role == ROLL_RELAY)
+            continue; /* nobody is sent to it anyway */
         json_t *answer =
             cluster_ask(r->config.data, name,
                         json_pack("{s:s, s:b}", "command", "close", "open", (int)open), why);
@@ -168,12 +170,14 @@ close_half(struct roll *r, const struct roll_half *half, bool open)
 static enum err
 stage_replace(struct roll *r, const struct roll_half *half)
 {
+    static const char *const steps[ROLL_ROLES] = {[ROLL_HOME] = "gives its people away",
+                                                  [ROLL_GATE] = "hands over to an heir",
+                                                  [ROLL_RELAY] = "ends and starts anew"};
     for (uint32_t i = 0; i < half->count; i++) {
         const struct roll_node *node = &half->nodes[i];
         struct replace replace = {
             .data = r->config.data, .name = node->name, .program = r->program};
-        tell(r, node->name, node->gate ? "%s hands over to an heir" : "%s gives its people away",
-             node->name);
+        tell(r, node->name, "%s %s", node->name, steps[node->role]);
         enum err error = replace_node(&replace);
         CHECK(r->replaced_count < REPLACED_MAX);
         struct replaced *done = &r->replaced[r->replaced_count++];
@@ -183,7 +187,7 @@ stage_replace(struct roll *r, const struct roll_half *half)
             snprintf(r->why, sizeof r->why, "%s", replace.why);
             return error;
         }
-        r->moved += node->gate ? 0 : replace.players;
+        r->moved += node->role == ROLL_HOME ? replace.players : 0;
         r->drained_s = replace.drained_s > r->drained_s ? replace.drained_s : r->drained_s;
         tell(r, node->name, "%s serves from %s (%lld people, %.1f s)", node->name, r->program,
              (long long)replace.players, replace.seconds);
@@ -236,8 +240,7 @@ roll_half(struct roll *r, const struct roll_shard *shard, uint32_t h)
     }
     if (error == OK) {
         r->stage = STAGE_ADMIT;
-        tell(r, "", "people are led there again: homes %u, gates %u", half->homes,
-             half->count - half->homes);
+        tell(r, "", "people are led there again: homes %u, gates %u", half->homes, half->gates);
     }
     return error;
 }

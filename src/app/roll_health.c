@@ -52,23 +52,38 @@ home_has(const char *data, const char *home, uint64_t player, uint32_t island, s
     return has;
 }
 
+/* The home was one of the half: it has had its visitor. */
+static void
+saw(struct roll_health *h, const char *home)
+{
+    for (uint32_t i = 0; i < h->half->homes; i++) {
+        if (strcmp(h->half->nodes[i].name, home) == 0 && !h->seen[i]) {
+            h->seen[i] = true;
+            h->homes_seen++;
+        }
+    }
+}
+
+/* Of all shards: where it wished to come in may be another's, and then it was led there. */
 static bool
 found(void *ctx, uint64_t player, uint32_t island, struct place at)
 {
     struct roll_health *h = ctx;
-    for (uint32_t side = 0; side < ROLL_HALVES; side++) {
-        const struct roll_half *half = &h->shard->halves[side];
-        for (uint32_t i = 0; i < half->homes; i++) {
-            if (!home_has(h->data, half->nodes[i].name, player, island, at))
-                continue;
-            if (half == h->half && !h->seen[i]) {
-                h->seen[i] = true;
-                h->homes_seen++;
-            }
-            return true;
-        }
+    json_t *list = cluster_ask_list(h->data, h->why);
+    size_t i;
+    const json_t *row;
+    bool is_found = false;
+    json_array_foreach(json_object_get(list, "nodes"), i, row)
+    {
+        const char *name = cluster_text(row, "name");
+        if (is_found || strcmp(cluster_text(row, "role"), "home") != 0 ||
+            !home_has(h->data, name, player, island, at))
+            continue;
+        is_found = true;
+        saw(h, name);
     }
-    return false;
+    json_decref(list);
+    return is_found;
 }
 
 /* The n-th gate to visit: those of the half; where it has none, of the shard. NULL: no gates. */
@@ -76,10 +91,9 @@ static const struct roll_node *
 gate_at(const struct roll_health *h, uint32_t n)
 {
     const struct roll_half *half = h->half;
-    if (half->count == half->homes)
+    if (half->gates == 0)
         half = &h->shard->halves[half == &h->shard->halves[0]];
-    uint32_t gates = half->count - half->homes;
-    return gates == 0 ? NULL : &half->nodes[half->homes + n % gates];
+    return half->gates == 0 ? NULL : &half->nodes[half->homes + n % half->gates];
 }
 
 static enum err
@@ -122,10 +136,10 @@ roll_health_check(struct roll_health *h)
 {
     CHECK(h->islands->count > 0);
     enum err error = OK;
-    uint32_t gates = h->half->count - h->half->homes;
     for (uint32_t n = 0; n < VISITS_MAX && error == OK; n++) {
         const struct roll_node *gate = gate_at(h, n);
-        bool enough = n >= gates && (n >= h->islands->count || h->homes_seen == h->half->homes);
+        bool enough =
+            n >= h->half->gates && (n >= h->islands->count || h->homes_seen == h->half->homes);
         if (gate == NULL || enough)
             break;
         error = visit(h, gate, island_id(h->islands->islands[n % h->islands->count]));

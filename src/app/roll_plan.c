@@ -33,10 +33,16 @@ shard_of(struct roll_plan *plan, uint16_t number)
     return &plan->shards[plan->count++];
 }
 
-static bool
-is_role(const json_t *row, const char *role)
+/* ROLL_ROLES: it is not rolled. */
+static enum roll_role
+role_of(const json_t *row)
 {
-    return strcmp(cluster_text(row, "role"), role) == 0;
+    static const char *const names[ROLL_ROLES] = {
+        [ROLL_HOME] = "home", [ROLL_GATE] = "gate", [ROLL_RELAY] = "relay"};
+    enum roll_role role = ROLL_HOME;
+    while (role < ROLL_ROLES && strcmp(cluster_text(row, "role"), names[role]) != 0)
+        role++;
+    return role;
 }
 
 static enum err
@@ -48,7 +54,8 @@ count_nodes(const json_t *nodes, int64_t capacity, uint16_t only, struct roll_pl
     json_array_foreach(nodes, i, row)
     {
         uint16_t number = (uint16_t)cluster_number(row, "shard");
-        if ((only != 0 && number != only) || (!is_role(row, "home") && !is_role(row, "gate")))
+        enum roll_role role = role_of(row);
+        if ((only != 0 && number != only) || role == ROLL_ROLES)
             continue;
         if (strcmp(cluster_text(row, "state"), "serving") != 0) {
             snprintf(why, ROLL_WHY_MAX,
@@ -65,30 +72,30 @@ count_nodes(const json_t *nodes, int64_t capacity, uint16_t only, struct roll_pl
             return ERR_FULL;
         }
         shard->capacity = capacity;
-        shard->homes += is_role(row, "home");
-        shard->gates += is_role(row, "gate");
-        shard->players += is_role(row, "home") ? cluster_number(row, "players") : 0;
+        shard->of_role[role]++;
+        shard->players += role == ROLL_HOME ? cluster_number(row, "players") : 0;
     }
     return OK;
 }
 
 /* The first half of each role goes first: the smaller one, where they are odd. */
 static bool
-take_role(struct roll_shard *shard, const json_t *nodes, bool gates)
+take_role(struct roll_shard *shard, const json_t *nodes, enum roll_role role)
 {
     size_t i;
     const json_t *row;
-    uint32_t seen = 0, first = (gates ? shard->gates : shard->homes) / 2;
+    uint32_t seen = 0, first = shard->of_role[role] / 2;
     json_array_foreach(nodes, i, row)
     {
-        if (cluster_number(row, "shard") != shard->shard || !is_role(row, gates ? "gate" : "home"))
+        if (cluster_number(row, "shard") != shard->shard || role_of(row) != role)
             continue;
         struct roll_half *half = &shard->halves[seen++ < first ? 0 : 1];
         if (half->count == ROLL_NODES_MAX)
             return false;
         struct roll_node *node = &half->nodes[half->count++];
-        node->gate = gates;
-        half->homes += !gates;
+        node->role = role;
+        half->homes += role == ROLL_HOME;
+        half->gates += role == ROLL_GATE;
         snprintf(node->name, sizeof node->name, "%s", cluster_text(row, "name"));
         snprintf(node->play, sizeof node->play, "%s", cluster_text(row, "play"));
     }
@@ -99,14 +106,15 @@ static enum err
 check_room(struct roll_shard *shard, char why[ROLL_WHY_MAX])
 {
     char players[32], capacity[32];
+    uint32_t homes = shard->of_role[ROLL_HOME];
     roll_number(shard->players, players);
     roll_number(shard->capacity, capacity);
     for (uint32_t h = 0; h < ROLL_HALVES; h++) {
         struct roll_half *half = &shard->halves[h];
-        uint32_t stay = shard->homes - half->homes;
+        uint32_t stay = homes - half->homes;
         bool fits = shard->players <= shard->capacity * stay && (stay > 0 || half->homes == 0);
         snprintf(half->room, sizeof half->room, "%s players on %u homes of %s: %s %s %s x %u",
-                 players, shard->homes, capacity, players, fits ? "<=" : ">", capacity, stay);
+                 players, homes, capacity, players, fits ? "<=" : ">", capacity, stay);
         if (fits)
             continue;
         if (stay == 0)
@@ -136,7 +144,9 @@ roll_plan_make(const json_t *list, uint16_t shard, struct roll_plan *out, char w
         return ERR_NOT_FOUND;
     }
     for (uint32_t i = 0; i < out->count && error == OK; i++) {
-        if (!take_role(&out->shards[i], nodes, false) || !take_role(&out->shards[i], nodes, true)) {
+        for (enum roll_role role = ROLL_HOME; role < ROLL_ROLES; role++) {
+            if (take_role(&out->shards[i], nodes, role))
+                continue;
             snprintf(why, ROLL_WHY_MAX, "more than %d nodes in half a shard", ROLL_NODES_MAX);
             return ERR_FULL;
         }

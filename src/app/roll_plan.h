@@ -17,22 +17,24 @@
 #define ROLL_HALVES     2
 #define ROLL_WHY_MAX    1024
 
+enum roll_role { ROLL_HOME, ROLL_GATE, ROLL_RELAY, ROLL_ROLES };
+
 struct roll_node {
     char name[SUPERVISE_NAME_MAX];
     char play[64]; /* gates: where players connect */
-    bool gate;
+    enum roll_role role;
 };
 
 struct roll_half {
-    struct roll_node nodes[ROLL_NODES_MAX]; /* homes first */
-    uint32_t count, homes;
+    struct roll_node nodes[ROLL_NODES_MAX]; /* homes, gates, relays */
+    uint32_t count, homes, gates;
     char room[256]; /* the arithmetic, as a sentence */
 };
 
 struct roll_shard {
     uint16_t shard;
-    uint32_t homes, gates;
-    int64_t players, capacity; /* capacity: of one home */
+    uint32_t of_role[ROLL_ROLES]; /* nodes */
+    int64_t players, capacity;    /* capacity: of one home */
     struct roll_half halves[ROLL_HALVES];
 };
 

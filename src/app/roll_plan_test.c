@@ -73,7 +73,7 @@ each_node_is_in_one_half(void **state)
     assert_string_equal(names(&b->plan.shards[0].halves[0]), "home-1-1 gate-1-1");
     assert_string_equal(names(&b->plan.shards[0].halves[1]), "home-1-2 home-1-3 gate-1-2");
     assert_string_equal(names(&b->plan.shards[1].halves[0]), "home-2-1");
-    assert_string_equal(names(&b->plan.shards[1].halves[1]), "home-2-2");
+    assert_string_equal(names(&b->plan.shards[1].halves[1]), "home-2-2 relay-2-1");
     assert_int_equal(b->plan.shards[0].players, 30); /* of homes: gates count them once more */
     assert_string_equal(b->plan.shards[0].halves[1].room,
                         "30 players on 3 homes of 4,000: 30 <= 4,000 x 1");
