@@ -93,6 +93,37 @@ backup_origin(struct tool *tool)
     return OK;
 }
 
+/* PostgreSQL's own program does it: of one moment, in one file, beside people who play. */
+static int
+backup_refuse(struct tool *tool)
+{
+    const struct config *c = &tool->config;
+    char remedy[2 * PATH_BYTES];
+    if (tool_sees_one_moment(tool))
+        snprintf(remedy, sizeof remedy,
+                 "pg_dump --format=custom --schema=seom --file='%.400s' '%s' keeps it from one "
+                 "moment while people play; keep %s/ticket.key with it",
+                 tool->arguments[0], c->store, c->data);
+    else
+        snprintf(remedy, sizeof remedy,
+                 "while no home runs, pg_dump --format=custom --schema=seom --file=FILE ADDRESS "
+                 "keeps one server; all of them are needed, and %s/ticket.key",
+                 c->data);
+    return tool_refuse_cluster(tool, remedy);
+}
+
+static int
+restore_refuse(struct tool *tool)
+{
+    const struct config *c = &tool->config;
+    char remedy[2 * PATH_BYTES];
+    snprintf(remedy, sizeof remedy,
+             "while no home runs, pg_restore --clean --if-exists --dbname='%s' '%.400s' puts back "
+             "what pg_dump kept; then `seom audit`",
+             tool_sees_one_moment(tool) ? c->store : "ADDRESS", tool->arguments[0]);
+    return tool_refuse_cluster(tool, remedy);
+}
+
 int
 backup_command(int argc, char **argv)
 {
@@ -110,6 +141,8 @@ backup_command(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     if (!tool_begin(&tool))
         return 2;
+    if (tool_is_cluster(&tool))
+        return backup_refuse(&tool);
     const char *path = tool.arguments[0];
     enum err error = backup_look(&tool);
     if (error == OK)
@@ -225,6 +258,8 @@ restore_command(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     if (!tool_begin(&tool))
         return 2;
+    if (tool_is_cluster(&tool))
+        return restore_refuse(&tool);
     struct lmdb_verified verified;
     if (lmdb_verify_copy(tool.arguments[0], NULL, NULL, &verified, tool.why) != OK)
         return tool_fail(&tool, "nothing was changed");

@@ -29,6 +29,9 @@ store_verify_command(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     if (!tool_begin(&tool))
         return 2;
+    if (tool_is_cluster(&tool))
+        return tool_refuse_cluster(&tool, "`seom audit` reads every document of it; the server's "
+                                          "own pages are pg_amcheck's business");
     struct lmdb_verified v = {0};
     enum err error = lmdb_verify(tool.config.data, on_damaged, NULL, &v, tool.why);
     if (error != OK && v.damaged == 0)
@@ -60,6 +63,8 @@ store_copy_command(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &tool);
     if (!tool_begin(&tool))
         return 2;
+    if (tool_is_cluster(&tool))
+        return tool_refuse_cluster(&tool, "`seom backup FILE` says how it is kept");
     if (lmdb_copy(tool.config.data, tool.arguments[0], tool.why) != OK)
         return tool_fail(&tool, NULL);
     json_t *object = json_pack("{s:s}", "file", tool.arguments[0]);

@@ -115,6 +115,15 @@ tool_fail(const struct tool *tool, const char *remedy)
     return 1;
 }
 
+int
+tool_refuse_cluster(struct tool *tool, const char *remedy)
+{
+    CHECK(tool_is_cluster(tool));
+    snprintf(tool->why, sizeof tool->why, "this is a cluster's store, which PostgreSQL keeps: %s",
+             tool_where(tool));
+    return tool_fail(tool, remedy);
+}
+
 /* ---- reading ---- */
 
 enum err

@@ -72,6 +72,9 @@ struct tool_document {
  * leave tool->why. */
 enum err tool_scan(struct tool *tool, const char *prefix, lmdb_scan_each *each, void *ctx,
                    uint64_t *damaged) MUST_USE;
+/* For tools on LMDB's file: says that this store is not one, and what to do; returns 1. */
+int tool_refuse_cluster(struct tool *tool, const char *remedy);
+
 /* ERR_FORMAT: its checksum does not fit. Errors leave tool->why. */
 enum err tool_get(struct tool *tool, const char *key, struct tool_document *out) MUST_USE;
 /* Writes one document on top of what was found. *version: what it has now. ERR_CONFLICT: it was
