@@ -224,6 +224,7 @@ avatar_add(struct world *w, const struct entering *e, uint32_t *out)
     memcpy(a->name, e->name, sizeof a->name);
     a->crossing = (struct timer){.kind = TIMER_CROSSING, .owner = *out};
     a->linger = (struct timer){.kind = TIMER_LINGER, .owner = *out};
+    a->patience = (struct timer){.kind = TIMER_PATIENCE, .owner = *out};
     if (!put_on_land(w, a, &e->stand, now_ms)) {
         struct stand spawn = spawn_stand(w, e->stand.island, env_random(w->env));
         CHECK(put_on_land(w, a, &spawn, now_ms));

@@ -33,7 +33,7 @@
 #define TOPIC_PAGE_BYTES    4096
 #define DENSITY_EVERY_TICKS 10
 
-enum timer_kind { TIMER_CROSSING, TIMER_LINGER, TIMER_STEWARD };
+enum timer_kind { TIMER_CROSSING, TIMER_LINGER, TIMER_STEWARD, TIMER_PATIENCE };
 
 struct timer {
     struct wheel_entry entry; /* first: the wheel hands back its address */
@@ -63,7 +63,9 @@ struct avatar {
     uint32_t next, previous;
     struct timer crossing, linger;
     uint64_t command_epoch; /* session that asked for the command under way */
-    uint32_t owed_result;   /* in world.results, POOL_NONE: none */
+    uint64_t command_seq;
+    struct timer patience; /* set: it has not been told yet that its command takes long */
+    uint32_t owed_result;  /* in world.results, POOL_NONE: none */
     enum doubt_state doubt;
     uint8_t changed, hinted; /* a bit per ShowKind: to be told; to be compared with the store */
     bool listed;             /* in world.hints */
@@ -369,6 +371,7 @@ void value_came(struct world *w, struct avatar *a);
 void value_left(struct world *w, struct avatar *a);
 /* Runs it here; the answer comes to whoever plays with the avatar then. */
 void value_run(struct world *w, struct avatar *a, const struct command *command);
+void value_is_slow(struct world *w, uint32_t avatar);
 void value_done(struct world *w, const struct command_result *result);
 /* Which deed a body asks for; what is malformed or closed is one that says so. */
 const struct deed_kind *value_kind(const struct world *w, struct slice body);

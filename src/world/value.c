@@ -19,6 +19,9 @@ _Static_assert(DEED_RESULT_MAX <= RESULT_BYTES_MAX, "what the executor says a cl
 #define COMMANDS_LEAST 64
 #define COMMANDS_MOST  4096
 
+/* So long a client waits for an answer. */
+#define PATIENCE_MS 1500
+
 /* What takes the place of a deed that cannot be one: its refusal is written like any other. */
 static uint32_t
 refuse_malformed(struct deed *deed)
@@ -183,6 +186,7 @@ value_came(struct world *w, struct avatar *a)
 void
 value_left(struct world *w, struct avatar *a)
 {
+    wheel_cancel(&w->wheel, &a->patience.entry);
     if (w->commands != NULL) {
         forget_result(w, a);
         hint_watch(w, a, false);
@@ -190,6 +194,23 @@ value_left(struct world *w, struct avatar *a)
 }
 
 /* ---- commands ---- */
+
+static void
+begin_patience(struct world *w, struct avatar *a)
+{
+    wheel_set(&w->wheel, &a->patience.entry, w->tick + PATIENCE_MS / WORLD_TICK_MS);
+}
+
+/* The store does not answer, and how its command ends nobody can say yet: a client is better told
+ * to come again than left waiting. When the end is known it is told as ever. */
+void
+value_is_slow(struct world *w, uint32_t index)
+{
+    struct avatar *a = pool_at(&w->avatars, index);
+    if (value_is_under_way(w, a->id) && a->command_epoch == a->session_epoch) {
+        tell_result(w, a, a->command_seq, SEOM__CODE__RETRY_AFTER, (struct slice){0});
+    }
+}
 
 static void
 done(void *ctx, uint64_t player, const struct command_result *result)
@@ -207,6 +228,7 @@ value_done(struct world *w, const struct command_result *result)
     if (a == NULL) {
         return;
     }
+    wheel_cancel(&w->wheel, &a->patience.entry);
     if (code == SEOM__CODE__REPLACED) {
         if (a->command_epoch == a->session_epoch) {
             home_replaced(w, a); /* by the document somebody else is home */
@@ -242,6 +264,8 @@ static void
 asked(struct world *w, struct avatar *a, const struct command *command)
 {
     a->command_epoch = command->actor.session_epoch;
+    a->command_seq = command->seq;
+    begin_patience(w, a);
     forget_result(w, a); /* of an earlier one: the client has gone on */
 }
 
@@ -268,6 +292,9 @@ value_command(struct world *w, struct avatar *a, const struct link_input *input)
     }
     if (value_is_under_way(w, a->id)) {
         w->stats.commands_repeated++;
+        if (!wheel_is_set(&a->patience.entry) && input->seq == a->command_seq) {
+            begin_patience(w, a);
+        }
         return;
     }
     struct command command = {.actor = value_actor(w, a),

@@ -304,19 +304,29 @@ test_garbage_leads_to_the_lobby(void **state)
     assert_int_equal(scene_do(s, 0, &back, 1, "d"), SEOM__CODE__FINE);
 }
 
-/* A document whose checksum does not fit cannot be had, while everything else can. */
+/* A document whose checksum does not fit cannot be had, while everything else can; and a store that
+ * says nothing of commits for a while. */
 struct quarantine {
     struct store_done inner;
     struct env_store port;
     struct key key;
     uint64_t tokens[8];
+    struct key silent_of; /* of a commit of this document nothing is said */
+    uint64_t held;        /* its token */
+    enum store_result held_result;
 };
+
+static bool
+is_key(struct slice key, const struct key *wanted)
+{
+    return key.bytes == wanted->bytes && memcmp(key.at, wanted->text, key.bytes) == 0;
+}
 
 static enum err
 quarantine_get(void *ctx, uint64_t token, struct slice key)
 {
     struct quarantine *q = ctx;
-    if (key.bytes == q->key.bytes && memcmp(key.at, q->key.text, key.bytes) == 0) {
+    if (is_key(key, &q->key)) {
         for (uint32_t i = 0;; i++) {
             assert_true(i < 8);
             if (q->tokens[i] == 0) {
@@ -332,6 +342,12 @@ static enum err
 quarantine_commit(void *ctx, uint64_t token, const struct store_write *writes, uint32_t count)
 {
     struct quarantine *q = ctx;
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_key(writes[i].key, &q->silent_of)) {
+            assert_int_equal(q->held, 0);
+            q->held = token;
+        }
+    }
     return q->port.commit(q->port.ctx, token, writes, count);
 }
 
@@ -360,6 +376,10 @@ static void
 quarantine_committed(void *ctx, uint64_t token, enum store_result result)
 {
     struct quarantine *q = ctx;
+    if (q->held != 0 && q->held == token) {
+        q->held_result = result;
+        return;
+    }
     q->inner.committed(q->inner.ctx, token, result);
 }
 
@@ -371,20 +391,65 @@ quarantine_changed(void *ctx, struct slice key)
 }
 
 static void
-test_a_quarantined_document_leads_to_the_lobby(void **state)
+quarantine_begin(struct scene *s, struct quarantine *q)
 {
-    struct scene *s = *state;
-    struct quarantine q = {.inner = world_store_done(s->world)};
-    q.port = memory_store_port(s->store, (struct store_done){.ctx = &q,
-                                                             .got = quarantine_got,
-                                                             .committed = quarantine_committed,
-                                                             .changed = quarantine_changed});
-    s->env.store = (struct env_store){.ctx = &q,
-                                      .value_max = q.port.value_max,
-                                      .commit_max = q.port.commit_max,
+    *q = (struct quarantine){.inner = world_store_done(s->world)};
+    q->port = memory_store_port(s->store, (struct store_done){.ctx = q,
+                                                              .got = quarantine_got,
+                                                              .committed = quarantine_committed,
+                                                              .changed = quarantine_changed});
+    s->env.store = (struct env_store){.ctx = q,
+                                      .value_max = q->port.value_max,
+                                      .commit_max = q->port.commit_max,
                                       .get = quarantine_get,
                                       .commit = quarantine_commit,
                                       .watch = quarantine_watch};
+}
+
+/* Nobody waits long for an answer that nobody has: he is told to come again, as often as he does,
+ * and what became of the command when that is known. */
+static void
+test_a_store_that_says_nothing(void **state)
+{
+    struct scene *s = *state;
+    struct quarantine q;
+    struct link_message told;
+    quarantine_begin(s, &q);
+    struct link_home who = scene_enter(s, 0, 11, NULL);
+    assert_int_equal(scene_do(s, 0, &who, 1, "x"), SEOM__CODE__TOO_FAR);
+    q.silent_of = key_make(1, KEY_CLASS_PLAYER, who.player);
+    for (uint32_t time = 0; time < 3; time++) {
+        scene_forget(s);
+        scene_ask(s, 0, &who, 2, scene_text("d"));
+        scene_run(s, 1300);
+        scene_ask(s, 0, &who, 2, scene_text("d"));
+        assert_int_equal(scene_selves(s, 0, who.player, SELF_RESULT), 0);
+        scene_run(s, 300);
+        assert_int_equal(scene_selves(s, 0, who.player, SELF_RESULT), 1);
+        assert_true(scene_self(s, 0, who.player, SELF_RESULT, &told));
+        assert_int_equal(told.as.self.code, SEOM__CODE__RETRY_AFTER);
+        assert_int_equal(told.as.self.seq, 2);
+        scene_run(s, 5000); /* who does not come again is not told again */
+        assert_int_equal(scene_selves(s, 0, who.player, SELF_RESULT), 1);
+    }
+    assert_int_not_equal(q.held, 0);
+    q.silent_of = (struct key){0};
+    scene_forget(s);
+    q.inner.committed(q.inner.ctx, q.held, q.held_result);
+    scene_run(s, 300);
+    assert_true(scene_self(s, 0, who.player, SELF_RESULT, &told));
+    assert_int_equal(told.as.self.code, SEOM__CODE__FINE);
+    assert_int_equal(scene_do(s, 0, &who, 2, "d"), SEOM__CODE__FINE);
+    assert_int_equal(scene_do(s, 0, &who, 3, "t"), SEOM__CODE__FINE);
+    assert_int_equal(scene_do(s, 0, &who, 4, "t"), SEOM__CODE__NOT_FOUND); /* there was one */
+}
+
+static void
+test_a_quarantined_document_leads_to_the_lobby(void **state)
+{
+    struct scene *s = *state;
+    struct quarantine q;
+    quarantine_begin(s, &q);
     struct link_home who = scene_enter(s, 0, 11, NULL), other = scene_enter(s, 0, 12, NULL);
     assert_int_equal(scene_do(s, 0, &who, 1, "d"), SEOM__CODE__FINE);
     q.key = key_make(1, KEY_CLASS_PLAYER, who.player);
@@ -453,6 +518,7 @@ main(void)
         IN_SCENE(test_a_change_by_another_process_is_told),
         IN_SCENE(test_a_hint_that_found_the_ring_full_is_told_later),
         IN_SCENE(test_garbage_leads_to_the_lobby),
+        IN_SCENE(test_a_store_that_says_nothing),
         IN_SCENE(test_a_quarantined_document_leads_to_the_lobby),
         IN_SCENE(test_a_higher_epoch_ends_the_session),
         IN_SCENE(test_stops_with_commands_under_way),

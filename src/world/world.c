@@ -134,6 +134,7 @@ timer_due(struct world *w, const struct timer *timer)
     case TIMER_CROSSING: avatar_crossed(w, timer->owner); break;
     case TIMER_LINGER: home_left(w, timer->owner); break;
     case TIMER_STEWARD: steward_due(w, timer->owner); break;
+    case TIMER_PATIENCE: value_is_slow(w, timer->owner); break;
     }
 }
 
