@@ -51,11 +51,9 @@ static const int gate_calls[] = {
     SCMP_SYS(unlink),
     /* memory */
     SCMP_SYS(brk),
-    SCMP_SYS(mmap),
     SCMP_SYS(mremap),
     SCMP_SYS(munmap),
     SCMP_SYS(madvise),
-    SCMP_SYS(mprotect),
     SCMP_SYS(sysinfo), /* qsort() of many things asks how much memory there is */
     /* time and chance */
     SCMP_SYS(clock_gettime),
@@ -122,7 +120,13 @@ static int
 add_conditions(scmp_filter_ctx filter)
 {
     static const unsigned families[] = {AF_INET, AF_INET6, AF_UNIX};
+    static const int maps[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
     int e = 0;
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0] && e == 0; i++) {
+        struct scmp_arg_cmp is_data = {
+            .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
+        e = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, maps[i], 1, &is_data);
+    }
     for (size_t i = 0; i < sizeof families / sizeof families[0] && e == 0; i++) {
         struct scmp_arg_cmp is_family = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = families[i]};
         e = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family);
@@ -140,7 +144,9 @@ confine_gate(char *why, size_t why_bytes)
     if (filter == NULL) {
         return tell(ERR_UNAVAILABLE, why, why_bytes, "no filter of system calls", ENOMEM);
     }
-    int e = add_conditions(filter);
+    /* Threads that are there already, like the one that answers for --http, are meant too. */
+    int e = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    e = e == 0 ? add_conditions(filter) : e;
     for (size_t i = 0; i < sizeof gate_calls / sizeof gate_calls[0] && e == 0; i++) {
         e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, gate_calls[i], 0);
     }

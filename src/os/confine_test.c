@@ -1,6 +1,7 @@
 #include "os/confine.h"
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -89,6 +91,55 @@ listen_raw(void)
     return socket(AF_PACKET, SOCK_RAW, 0) >= 0 ? 1 : 2;
 }
 
+static int
+run_written_code(void)
+{
+    void *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page == MAP_FAILED ? 2 : 1;
+}
+
+static void *
+open_in_a_thread(void *go)
+{
+    char one;
+    int fd = -1;
+    if (read(*(int *)go, &one, 1) == 1) {
+        fd = open("/etc/passwd", O_RDONLY);
+    }
+    return fd >= 0 ? go : NULL;
+}
+
+/* A thread that was there before. */
+static int
+confine_beside_a_thread(void)
+{
+    int go[2];
+    char why[256];
+    pthread_t thread;
+    void *opened;
+    if (pipe(go) != 0 || pthread_create(&thread, NULL, open_in_a_thread, &go[0]) != 0 ||
+        confine_gate(why, sizeof why) != OK || write(go[1], "g", 1) != 1) {
+        return 98;
+    }
+    pthread_join(thread, &opened);
+    return opened == NULL ? 0 : 1;
+}
+
+static void
+threads_are_confined_too(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(confine_beside_a_thread());
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void
 a_gate_can_serve(void **state)
 {
@@ -111,6 +162,7 @@ what_a_gate_never_does_ends_it(void **state)
     assert_int_equal(confined(run_a_program), 128 + SIGSYS);
     assert_int_equal(confined(fork_one), 128 + SIGSYS);
     assert_int_equal(confined(listen_raw), 128 + SIGSYS);
+    assert_int_equal(confined(run_written_code), 128 + SIGSYS);
 }
 
 static void
@@ -153,6 +205,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gate_can_serve),
         cmocka_unit_test(files_are_out_of_reach),
+        cmocka_unit_test(threads_are_confined_too),
         cmocka_unit_test(what_a_gate_never_does_ends_it),
         cmocka_unit_test(unknown_users_are_told),
         cmocka_unit_test(root_is_given_up),
