@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VISIT_US   20000000
+#define VISIT_US   10000000
 #define VISITS_MAX 64
 #define STEP_MM    1500 /* so far a home may know somebody from where he takes himself to be */
 

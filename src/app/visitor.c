@@ -3,6 +3,7 @@
 #include "client/posix.h"
 #include "seom.pb-c.h"
 #include "value.pb-c.h"
+#include "wire/code.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct visit {
     enum step step;
     int64_t began_us; /* the step */
     uint32_t number;  /* of the question */
+    uint32_t code;    /* with which it was last turned away; FINE: it was not */
 };
 
 static const char *const step_names[STEPS] = {[STEP_WELCOME] = "to be welcomed",
@@ -48,6 +50,13 @@ on_answer(void *ctx, uint32_t number, uint32_t code, uint8_t look, struct slice 
         v->result->answer_us = seom_now_us() - v->began_us;
         step_next(v);
     }
+}
+
+static void
+on_turned_away(void *ctx, uint32_t code, uint32_t retry_after_ms)
+{
+    (void)retry_after_ms;
+    ((struct visit *)ctx)->code = code;
 }
 
 static void
@@ -153,8 +162,10 @@ visit(struct visit *v)
             return ERR_CLOSED;
         }
         if (seom_now_us() > end_us && v->step != STEP_DONE) {
-            snprintf(v->result->why, VISITOR_WHY_MAX, "it still waits %s at %s after %.0f s",
-                     step_names[v->step], v->options->gate, (double)v->options->patience_us / 1e6);
+            snprintf(v->result->why, VISITOR_WHY_MAX,
+                     "it still waits %s at %s after %.0f s; it was told: %s", step_names[v->step],
+                     v->options->gate, (double)v->options->patience_us / 1e6,
+                     v->code == SEOM__CODE__FINE ? "nothing" : code_name(v->code));
             return ERR_TIMEOUT;
         }
     }
@@ -166,7 +177,11 @@ visitor_visit(const struct visitor_options *options, struct visitor_result *out)
 {
     *out = (struct visitor_result){0};
     struct visit v = {.options = options, .result = out};
-    struct seom_events events = {.ctx = &v, .answer = on_answer, .result = on_result};
+    struct seom_events events = {.ctx = &v,
+                                 .answer = on_answer,
+                                 .result = on_result,
+                                 .ended = on_turned_away,
+                                 .lobby = on_turned_away};
     struct seom_options client = {.island = options->island, .seed = (uint64_t)seom_now_us()};
     enum err error = seom_client_open(&client, &events, &v.client);
     CHECK(error == OK);
