@@ -128,10 +128,10 @@ struct costs {
 };
 
 static struct costs
-costs_of(const struct request *r, const struct outcome *out)
+costs_of(const struct outcome *out)
 {
     const struct fleet_cpu *a = &out->from, *b = &out->to;
-    double player_s = r->fleet.players * (double)(b->mono_us - a->mono_us) / 1e6;
+    double player_s = out->herd.connected * (double)(b->mono_us - a->mono_us) / 1e6;
     struct costs c = {.homes = (double)(b->homes_us - a->homes_us) / player_s,
                       .gates = (double)(b->gates_us - a->gates_us) / player_s,
                       .store = (double)(b->store_us - a->store_us) / player_s,
@@ -170,7 +170,7 @@ print_table(const struct request *r, const struct outcome *out, uint64_t lost)
     static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
     struct output_table *t = output_table_alloc(columns, 2);
     const struct herd_result *h = &out->herd;
-    struct costs c = costs_of(r, out);
+    struct costs c = costs_of(out);
     put_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", r->fleet.players,
             profile_name(r->fleet.profile), lost);
     put_row(t, "others in view", "%.2f", h->others_in_view_mean);
@@ -222,7 +222,7 @@ static int
 report(const struct request *r, const struct outcome *out)
 {
     const struct herd_result *h = &out->herd;
-    struct costs c = costs_of(r, out);
+    struct costs c = costs_of(out);
     uint64_t lost = h->lost + (h->wanted - h->connected);
     print_table(r, out, lost);
     json_t *j = json_pack(

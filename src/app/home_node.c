@@ -375,8 +375,8 @@ command_ticks(void *ctx, const json_t *request)
     (void)request;
     for (int i = 0; i < HIST_BUCKETS; i++) {
         if (h->ticks_ever.buckets[i] > 0)
-            json_array_append_new(
-                buckets, json_pack("[i,I]", i, (json_int_t)h->ticks_ever.buckets[i]));
+            json_array_append_new(buckets,
+                                  json_pack("[i,I]", i, (json_int_t)h->ticks_ever.buckets[i]));
     }
     return json_pack("{s:I, s:I, s:I, s:o}", "count", (json_int_t)h->ticks_ever.count, "sum_us",
                      (json_int_t)h->ticks_ever.sum, "max_us", (json_int_t)h->ticks_ever.max,
