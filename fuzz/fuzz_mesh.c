@@ -10,10 +10,11 @@
 #include "fuzz/fuzz.h"
 #include <string.h>
 
-#define OPS_MAX 512
-#define RAW_MAX 300
-#define LINES   12 /* that strangers play with */
-#define NODES   6
+#define OPS_MAX  512
+#define RAW_MAX  300
+#define LINES    12 /* that strangers play with */
+#define NODES    6
+#define BOOK_MAX 8 /* nodes of a book */
 
 static struct node
 node_of(struct reader *in)
@@ -43,7 +44,7 @@ line_of(const struct alone *a, struct reader *in)
 static void
 frame_of_mesh(struct alone *a, uint32_t line, struct reader *in)
 {
-    uint8_t body[MESH_HELLO_MAX];
+    uint8_t body[BOOK_MAX * MESH_HELLO_MAX];
     size_t n = 0;
     uint8_t kind = 1 + (uint8_t)extreme_below(in, 14);
     switch (kind) {
@@ -68,9 +69,12 @@ frame_of_mesh(struct alone *a, uint32_t line, struct reader *in)
     case MESH_FRAME_REFUSE: body[n++] = read_u8(in) % (MESH_REFUSALS + 2); break;
     case MESH_FRAME_BOOK: {
         struct writer w = writer_over(body, sizeof body);
-        write_u16(&w, 1);
-        struct node node = node_of(in);
-        mesh_node_write(&w, &node);
+        uint32_t count = 1 + extreme_below(in, BOOK_MAX);
+        write_u16(&w, (uint16_t)count);
+        for (uint32_t i = 0; i < count; i++) {
+            struct node node = node_of(in);
+            mesh_node_write(&w, &node);
+        }
         n = writer_used(&w);
         break;
     }

@@ -761,10 +761,16 @@ make_mesh(void)
     mesh_op(&w, MESH_OP_DIALLED, "\0", 1);
     mesh_op(&w, MESH_OP_HELLO, "\0\x01", 2);
     mesh_op(&w, MESH_OP_WELCOME, "\0", 1);
-    mesh_op(&w, MESH_OP_FRAME, "\0\x05\x02", 3); /* the book */
+    mesh_op(&w, MESH_OP_FRAME, "\0\x05\0\x02", 4); /* the book */
     mesh_op(&w, MESH_OP_ROOM, "\0\0", 2);
     mesh_op(&w, MESH_OP_STEP, "\x07", 1);
     save("mesh", "gate", bytes, writer_used(&w));
+    w = writer_over(bytes, sizeof bytes);
+    write_u8(&w, 1);
+    mesh_op(&w, MESH_OP_LINK, "\x01", 1);
+    mesh_op(&w, MESH_OP_FRAME, "\0\x05\x01\x02\x22", 5); /* two nodes of one epoch */
+    mesh_op(&w, MESH_OP_STEP, "\x01", 1);
+    save("mesh", "book", bytes, writer_used(&w));
 }
 
 int

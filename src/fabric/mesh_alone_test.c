@@ -480,6 +480,71 @@ a_refusal_is_believed_by_numbers(void **state)
     }
 }
 
+/* Writes a book into which home 1 came again and again under epochs that home 2 had before, each
+ * time leaving home 2 without one. */
+static size_t
+book_of_thieves(uint8_t *body, size_t size)
+{
+    struct writer w = writer_over(body, size);
+    struct node one = alone_node(NODE_HOME, 1, 3000), two = alone_node(NODE_HOME, 2, 3001);
+    uint16_t count = 2;
+    write_u16(&w, 0);
+    mesh_node_write(&w, &one);
+    mesh_node_write(&w, &two);
+    for (uint32_t i = 0; i < BOOK_NODES_MAX + 10; i++) {
+        one.epoch = two.epoch;
+        mesh_node_write(&w, &one);
+        one.epoch++;
+        mesh_node_write(&w, &one);
+        two.epoch = one.epoch + 1;
+        mesh_node_write(&w, &two);
+        count += 3;
+    }
+    assert_true(writer_ok(&w));
+    struct writer head = writer_over(body, 2);
+    write_u16(&head, count);
+    return writer_used(&w);
+}
+
+static void
+a_book_names_each_node_once(void **state)
+{
+    (void)state;
+    static uint8_t body[MESH_BODY_MAX];
+    static struct alone a;
+    alone_open(&a, NODE_GATE);
+    struct node home = alone_node(NODE_HOME, 1, 2000);
+    uint32_t line = alone_link(&a, &home);
+    alone_frame(&a, line, MESH_FRAME_BOOK, body, book_of_thieves(body, sizeof body));
+    assert_false(a.lines[line].open);
+    assert_int_equal(mesh_stats(a.mesh)->malformed, 1);
+    alone_close(&a);
+}
+
+/* What one home says does not make a liar of the next one. */
+static void
+two_books_that_differ(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_GATE);
+    for (uint16_t i = 1; i <= 2; i++) {
+        struct node home = alone_node(NODE_HOME, i, 2000 + i),
+                    told = alone_node(NODE_HOME, i + 2, 3000);
+        uint8_t body[MESH_HELLO_MAX];
+        struct writer w = writer_over(body, sizeof body);
+        uint32_t line = alone_link(&a, &home);
+        write_u16(&w, 1);
+        mesh_node_write(&w, &told);
+        alone_frame(&a, line, MESH_FRAME_BOOK, body, writer_used(&w));
+        assert_true(a.lines[line].open);
+    }
+    const struct node *known = book_find(mesh_book(a.mesh), 3000);
+    assert_true(known != NULL && known->index == 3);
+    assert_int_equal(mesh_book(a.mesh)->count, 1);
+    alone_close(&a);
+}
+
 static void
 the_lane_follows_from_the_kind(void **state)
 {
@@ -536,6 +601,8 @@ main(void)
         cmocka_unit_test(own_sleep_is_nobodys_silence),
         cmocka_unit_test(an_obituary_of_the_living_is_disputed),
         cmocka_unit_test(a_refusal_is_believed_by_numbers),
+        cmocka_unit_test(a_book_names_each_node_once),
+        cmocka_unit_test(two_books_that_differ),
         cmocka_unit_test(the_lane_follows_from_the_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,31 +83,42 @@ unlist(struct mesh *mesh, uint32_t i)
     mesh->listings[i] = mesh->listings[--mesh->listings_count];
 }
 
-static void
+/* Where it is listed; listings_count: it is not. */
+static uint32_t
+listing_of(const struct mesh *mesh, uint64_t epoch)
+{
+    uint32_t at = 0;
+    while (at < mesh->listings_count && mesh->listings[at].epoch != epoch) {
+        at++;
+    }
+    return at;
+}
+
+/* Each node of the own book has one listing. An epoch names one node: who gives it to two in one
+ * book lies; of two homes that differ the first one is believed, as nobody knows which is wrong. */
+static enum err
 list(struct mesh *mesh, uint32_t from, const struct node *node)
 {
     const struct node *there =
         book_find_identity(mesh->own_book, node->shard, node->role, node->index);
+    const struct node *named = book_find(mesh->own_book, node->epoch);
+    if (named != there && named != NULL) {
+        const struct mesh_listing *listing = &mesh->listings[listing_of(mesh, node->epoch)];
+        return mesh_set_has(&listing->by, from) ? ERR_FORMAT : OK;
+    }
     bool is_older = there != NULL && node->role != NODE_GATE && there->epoch > node->epoch;
-    if (is_older) {
-        return;
+    uint64_t listed = there != NULL ? there->epoch : node->epoch;
+    if (is_older || book_put(mesh->own_book, node) != OK) {
+        return OK;
     }
-    uint64_t replaced = there != NULL && there->epoch != node->epoch ? there->epoch : 0;
-    if (book_put(mesh->own_book, node) != OK) {
-        return;
-    }
-    uint32_t at = mesh->listings_count;
-    for (uint32_t i = 0; i < mesh->listings_count; i++) {
-        if (mesh->listings[i].epoch == node->epoch || mesh->listings[i].epoch == replaced) {
-            at = i;
-        }
-    }
-    if (at == mesh->listings_count || mesh->listings[at].epoch != node->epoch) {
+    uint32_t at = listing_of(mesh, listed);
+    if (at == mesh->listings_count || listed != node->epoch) {
         CHECK(at < BOOK_NODES_MAX);
         mesh->listings_count += at == mesh->listings_count;
         mesh->listings[at] = (struct mesh_listing){.epoch = node->epoch};
     }
     mesh_set_put(&mesh->listings[at].by, from, true);
+    return OK;
 }
 
 /* No home that is there lists it. */
@@ -137,10 +148,9 @@ mesh_book_heard(struct mesh *mesh, uint32_t from, struct slice body)
     }
     for (uint32_t i = 0; i < count; i++) {
         struct node node;
-        if (mesh_node_read(&r, &node) != OK) {
+        if (mesh_node_read(&r, &node) != OK || list(mesh, from, &node) != OK) {
             return ERR_FORMAT;
         }
-        list(mesh, from, &node);
     }
     for (uint32_t i = mesh->listings_count; i-- > 0;) {
         if (is_unlisted(mesh, &mesh->listings[i])) {
