@@ -102,7 +102,8 @@ test_only_the_publisher_says_leave(void **state)
     assert_false(scene_knows(s, 0, OTHER));
 }
 
-/* Who speaks of one whose publisher is gone is believed. */
+/* Whoever has the session under a later epoch, or the same one, speaks; a home that lost the person
+ * and has not heard of it does not. */
 static void
 test_a_publisher_that_is_down(void **state)
 {
@@ -111,8 +112,23 @@ test_a_publisher_that_is_down(void **state)
     stand(s, B, OTHER, 9, at_x(s, 1000));
     scene_home_down(s, B, false);
     stand(s, A, OTHER, 3, at_x(s, 2000));
+    stand(s, A, OTHER, 0, at_x(s, 2000));
+    assert_int_equal(seen_x(s, OTHER), at_x(s, 1000).x_mm);
+    assert_int_equal(known(s, OTHER)->owned, 9);
+    stand(s, A, OTHER, 9, at_x(s, 3000));
+    assert_int_equal(seen_x(s, OTHER), at_x(s, 3000).x_mm);
+}
+
+/* Of whom nobody said an epoch speaks whoever is there. */
+static void
+test_a_publisher_that_is_down_and_said_nothing(void **state)
+{
+    struct scene *s = *state;
+    begin(s);
+    stand(s, B, OTHER, 0, at_x(s, 1000));
+    scene_home_down(s, B, false);
+    stand(s, A, OTHER, 0, at_x(s, 2000));
     assert_int_equal(seen_x(s, OTHER), at_x(s, 2000).x_mm);
-    assert_int_equal(known(s, OTHER)->owned, 3);
 }
 
 static void
@@ -375,6 +391,7 @@ main(void)
         TEST(test_the_higher_epoch_speaks),
         TEST(test_only_the_publisher_says_leave),
         TEST(test_a_publisher_that_is_down),
+        TEST(test_a_publisher_that_is_down_and_said_nothing),
         TEST(test_words_of_another_node),
         TEST(test_a_snapshot_replaces_what_its_publisher_told),
         TEST(test_a_snapshot_of_many_pages),

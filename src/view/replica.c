@@ -4,7 +4,7 @@
  * came.
  *
  * A topic has as many publishers as there are homes. A person has one of them at a time: whoever
- * has the session under the highest epoch (RECORD_OWNED), or whoever speaks of it when its
+ * has the session under the highest epoch (RECORD_OWNED), or whoever says the same one when its
  * publisher's link is down. Of things and animals the steward speaks: whoever has the highest
  * steward_epoch. Others' words are old news. A snapshot replaces what its publisher told of the
  * topic before, and of that only what differs is news.
@@ -229,11 +229,13 @@ is_tended(const struct record *r)
     return r->kind == RECORD_THING || (r->as.motion.look & LOOK_KIND_MASK) == LOOK_ANIMAL;
 }
 
-/* Somebody else speaks of a person than did before. */
+/* Somebody else speaks of a person than did before. When the publisher's link is down the same
+ * epoch is enough, but never an older one: a home that lost the person may not know yet. */
 static bool
 takes_over(const struct gate *g, struct seen_entity *e, const struct told *by, uint64_t owned)
 {
-    if (owned <= e->owned && g->homes[e->publisher].state == HOME_UP) {
+    bool is_up = g->homes[e->publisher].state == HOME_UP;
+    if (owned < e->owned || (owned == e->owned && is_up)) {
         return false;
     }
     e->publisher = by->home;
