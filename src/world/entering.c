@@ -435,7 +435,7 @@ placed(void *ctx, uint64_t handle, enum err result, const struct stand *stand)
         return;
     }
     /* Written since the claim that the document tells of. */
-    if (result == OK &&
+    if (result == OK && !e->place_known &&
         (e->stand.island == 0 || stand->motion.since_ms >= e->stand.motion.since_ms)) {
         e->stand = stood(w, stand);
     }
@@ -462,6 +462,10 @@ loaded(void *ctx, uint64_t handle, enum err result, const struct player *player)
         is_home_elsewhere(w, player->home.node)) {
         send_on(w, e->gate, e->conn, player->home.node);
         entering_end(w, e, index);
+        return;
+    }
+    if (e->place_known) {
+        claim(w, index);
         return;
     }
     e->stand = player->home.stood;
@@ -609,7 +613,8 @@ claimant_of(const struct world *w, uint32_t gate, uint64_t conn)
     return rand_mix(w->peers[gate].node.epoch, conn);
 }
 
-/* The newer connection wins over one that is still on its way. */
+/* The newer connection wins over one that is still on its way, and so does what it says of the
+ * place, up to the claim. */
 static void
 step_aside(struct world *w, struct entering *older, uint32_t gate, const struct link_enter *enter)
 {
@@ -622,6 +627,9 @@ step_aside(struct world *w, struct entering *older, uint32_t gate, const struct 
     older->flags = enter->flags;
     older->known_epoch = enter->session_epoch;
     older->sent_ms = enter->sent_ms;
+    if (older->state != ENTERING_CREATE && older->state != ENTERING_CLAIM) {
+        older->place_known = resumed(w, enter, &older->stand) || older->place_known;
+    }
 }
 
 /* Each new guest is a document for good: how many come in a second has a limit. */

@@ -306,6 +306,42 @@ test_a_place_in_the_sea_is_not_believed(void **state)
     assert_near(now_at(c, &a.at.motion), (struct place){EDGE_MM, EDGE_MM}, 1);
 }
 
+/* The gate asks again while the first ENTER is under way, and knows by now where they went, or for
+ * the first time. */
+static void
+test_the_newer_enter_knows_where_they_are(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who[5];
+    struct motion first = {.x_mm = EDGE_MM, .y_mm = EDGE_MM}, second = first;
+    second.x_mm += 20000;
+    for (uint64_t i = 0; i < 5; i++) {
+        who[i] = cluster_enter(c, 0, 11 + i);
+        stand_at(c, 0, &who[i], (struct place){EDGE_MM, EDGE_MM + 20000});
+    }
+    home_kill(c, 0);
+    cluster_enter(c, 1, 10); /* it has a page, and its first turns are over */
+    for (uint64_t i = 0; i < 5; i++) {
+        struct world *w = c->homes[1].world;
+        uint64_t conn = 11 + i;
+        /* The page that all stood on is read once. */
+        enum entering_state state_then = i > 0 ? ENTERING_LOAD : ENTERING_PLACE;
+        ask(c, 1,
+            i % 2 == 0 ? ticket_of(&who[i], conn, ENTER_DECIDED)
+                       : going_on(&who[i], conn, ENTER_DECIDED, (struct motion){.x_mm = -1}));
+        const struct entering *e = pool_at(&w->entering, pool_next(&w->entering, POOL_NONE));
+        for (uint32_t n = 0; n < 1000 && e->state != state_then; n++) {
+            events_run(&c->time, c->time.now_us + 100);
+            cluster_turns(c, true);
+        }
+        assert_int_equal(e->state, state_then);
+        struct answered a = enter(c, 1, going_on(&who[i], conn, ENTER_DECIDED, second));
+        assert_true(a.home);
+        assert_int_equal(a.at.code, SEOM__CODE__FINE);
+        assert_near(now_at(c, &a.at.motion), (struct place){second.x_mm, second.y_mm}, 1);
+    }
+}
+
 /* A newer connection has the player: the older one, whose home died, does not get it back. */
 static void
 test_an_older_session_stays_over(void **state)
@@ -499,6 +535,7 @@ main(void)
         CASE(test_comes_back_after_the_death_of_its_home, cluster_open),
         CASE(test_two_homes_die_one_after_the_other, cluster_open_three),
         CASE(test_a_place_in_the_sea_is_not_believed, cluster_open),
+        CASE(test_the_newer_enter_knows_where_they_are, cluster_open),
         CASE(test_an_older_session_stays_over, cluster_open),
         CASE(test_a_zombie_writes_nothing_that_is_read, cluster_open),
         CASE(test_a_new_name_ends_all_sessions, cluster_open),
