@@ -7,6 +7,7 @@ a backup is what the tool says it is.
 
 check: full
 """
+import collections
 import contextlib
 import json
 import pathlib
@@ -25,6 +26,7 @@ AUDITS = 10
 BUSY = 600                      # answers before anybody looks
 SWITCHED_S, LATE_S = 1.0, 2.0   # the promise; on a busy machine
 CLOSED_CODE = "17"
+MOVING = ("dropped", "taken", "put into a chest", "taken out of a chest", "offered", "traded", "sent", "claimed")
 NOBODY = "0001/player/0000000000000001"
 
 
@@ -109,7 +111,7 @@ def test_it_can_be_looked_at_while_people_trade_and_afterwards(seom):
         there = {(int(line["player"], 16), line["seq"]) for line in lines}
         assert fine and fine <= there, f"acknowledged and not in the ledger: {sorted(fine - there)[:5]}"
 
-        player = int(next(line["player"] for line in lines if line["reason"] == "traded"), 16)
+        player = int(collections.Counter(line["player"] for line in lines).most_common(1)[0][0], 16)
         key = f"0001/player/{player:016x}"
         mine = told(run(seom, "ledger", "--player", player, *where))["lines"]
         assert mine and all(key[5:] in (line["from"], line["to"]) for line in mine if line["count"]), mine
@@ -195,7 +197,7 @@ def test_closed_is_closed_at_every_home(seom):
         # Nobody anywhere gives or gets: no line of such a kind is written any more.
         def transfers():
             lines = [json.loads(text) for text in run(seom, "ledger", *where).stdout.splitlines()[:-1]]
-            return sum(row["reason"] in ("traded", "sent", "claimed", "offered", "put down") for row in lines)
+            return sum(row["reason"] in MOVING for row in lines)
         moved, begun = transfers(), traders.count()
         assert moved > 0, "nobody ever did"
         traders.more(5 * TRADERS)
@@ -242,6 +244,29 @@ def test_a_backup_is_what_the_tool_says(seom):
         assert later["commands"] > audit["commands"], "the backup is of a later day"
         for arguments in (("store", "verify"), ("store", "copy", file)):
             refused(run(seom, *arguments, *where), 1, "PostgreSQL keeps", "seom ")
+    return None
+
+
+def test_a_standby_is_read_too(seom):
+    """One that follows while people trade; and it alone, when the server that takes writes is gone."""
+    if postgres.binaries() is None:
+        return "PostgreSQL's server is not installed"
+    with postgres.Server() as primary, busy_cluster(seom, "--store", primary.address()) as (cluster, traders), \
+            primary.replica() as standby:
+        def look(*servers):
+            audit = told(run(seom, "audit", "--store", postgres.address(*servers)))
+            assert audit["balanced"] and audit["one_moment"] and audit["commands"] > 0, audit
+            return audit["commands"]
+        assert look(standby) <= look(primary)
+        traders.more(TRADERS)
+        answered = sum(traders.highest().values())
+        assert look(standby, primary) >= answered, "the server that takes writes was not asked"
+        traders.stop()
+        primary.kill()
+        assert look(primary, standby) == look(standby)
+        where = ("--data", cluster.base, "--store", standby.address())
+        refused(run(seom, "switches", "--close", "all", *where, timeout_s=3 * PATIENCE_S), 1, "does not answer")
+        assert told(run(seom, "switches", *where))["closed"] == []
     return None
 
 
