@@ -27,6 +27,7 @@ int bench_crowd_command(int argc, char **argv);
 int bench_store_command(int argc, char **argv);
 int bench_cluster_command(int argc, char **argv);
 int bench_kill_command(int argc, char **argv);
+int bench_spread_command(int argc, char **argv);
 int bench_request_command(int argc, char **argv);
 int bench_topics_command(int argc, char **argv);
 int sim_command(int argc, char **argv);

@@ -39,6 +39,9 @@ static const struct command bench_commands[] = {
     {.name = "kill",
      .help = "a home or gate of a whole cluster dies: who notices, how long",
      .run = bench_kill_command},
+    {.name = "spread",
+     .help = "one crowd over one home, two, up to eight: ticks and links",
+     .run = bench_spread_command},
     {.name = NULL},
 };
 
