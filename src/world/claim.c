@@ -10,7 +10,7 @@
 #define FAILURES_SHIFT  4
 #define EPOCH_ALONE     1    /* of every block without a book */
 #define CHECK_SPREAD_MS 4000 /* so that what was claimed together is not checked together */
-#define ECHO_MS         1000 /* a hint this soon is about our own claim */
+#define ECHO_MS         1000 /* a hint this soon is likely about our own claim */
 
 static const uint8_t claim_moves[CLAIM_STATES] = {
     [CLAIM_FREE] = 1 << CLAIM_WANTED,
@@ -490,12 +490,15 @@ claim_hinted(struct world *w, topic_id block)
 {
     uint32_t index = map_get(&w->claims.by_block, block);
     struct claim *c = index == MAP_NONE ? NULL : pool_at(&w->claims.pool, index);
-    if (c == NULL || !is_held(c) || env_world_ms(w->env) < c->won_ms + ECHO_MS) {
+    if (c == NULL || !is_held(c)) {
         return;
     }
+    int64_t now_ms = env_world_ms(w->env), echo_ms = c->won_ms + ECHO_MS;
     c->again |= c->state == CLAIM_CHECKING;
-    if (c->state == CLAIM_HELD) {
+    if (c->state == CLAIM_HELD && now_ms >= echo_ms) {
         begin_reading(w, index, CLAIM_CHECKING);
+    } else if (c->state == CLAIM_HELD) {
+        c->due_ms = echo_ms; /* or of somebody who has it already: looked at later */
     }
 }
 
