@@ -233,10 +233,28 @@ mesh_dial_answered(struct mesh *mesh, uint32_t p)
                 mesh_backoff_us(mesh, 3 + peer->refusals));
 }
 
+/* Whoever lives at its address now is linked with us under the same identity. */
+static bool
+is_replaced(const struct mesh *mesh, const struct mesh_peer *peer)
+{
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        const struct mesh_peer *other = &mesh->peers[i];
+        if (other->state == PEER_UP && other->node.role == peer->node.role &&
+            other->node.shard == peer->node.shard && other->node.index == peer->node.index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 dial(struct mesh *mesh, uint32_t p)
 {
     struct mesh_peer *peer = &mesh->peers[p];
+    if (peer->dead && is_replaced(mesh, peer)) {
+        dial_at(mesh, peer, mesh_now(mesh) + DEAD_DIAL_US); /* a probe would break that link */
+        return;
+    }
     bool probe = !mesh_peer_is_ours(mesh, &peer->node);
     uint32_t line = NO_LINE;
     enum err error = mesh_line_dial(mesh, peer->node.address, probe, &line);
