@@ -102,6 +102,56 @@ an_older_registration_is_over(void **state)
     alone_close(&a);
 }
 
+/* Somebody who does nothing but beat. */
+static void
+beat_for(struct alone *a, uint32_t line, uint32_t seconds)
+{
+    uint8_t body[MESH_HELLO_MAX];
+    for (uint32_t n = 0; n < seconds && a->lines[line].open; n++) {
+        struct mesh_beat beat = {.sent_us = a->now_us};
+        alone_frame(a, line, MESH_FRAME_BEAT, body, mesh_beat_write(&beat, body));
+        alone_run(a, SECOND);
+    }
+}
+
+/* The book is old: whoever lives at that address is linked with us under its new epoch, and a probe
+ * would tell it that the link broke. */
+static void
+the_replaced_are_not_probed(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node old = alone_node(NODE_HOME, 1, 2000), new = alone_node(NODE_HOME, 1, 2001);
+    alone_list(&a, &old);
+    alone_link(&a, &old);
+    uint32_t line = alone_link(&a, &new), dials = a.dials;
+    assert_true(mesh_is_dead(a.mesh, 2000));
+    beat_for(&a, line, 20);
+    assert_true(a.lines[line].open);
+    assert_int_equal(a.dials, dials);
+    alone_break(&a, line, false);
+    alone_run(&a, 20 * SECOND);
+    assert_true(a.dials > dials);
+    alone_close(&a);
+}
+
+/* Whom a gate alone has buried, it learns of again though nobody's book changed. */
+static void
+the_book_is_told_now_and_then(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node gate = alone_node(NODE_GATE, 1, 2000);
+    uint32_t line = alone_link(&a, &gate);
+    beat_for(&a, line, 2);
+    uint32_t told = a.lines[line].said[MESH_FRAME_BOOK];
+    beat_for(&a, line, 20);
+    assert_in_range(a.lines[line].said[MESH_FRAME_BOOK] - told, 3, 5);
+    alone_close(&a);
+}
+
 static void
 the_newer_line_of_a_node_wins(void **state)
 {
@@ -588,6 +638,8 @@ main(void)
         cmocka_unit_test(a_hello_is_answered_in_kind),
         cmocka_unit_test(gates_have_no_link_with_gates),
         cmocka_unit_test(an_older_registration_is_over),
+        cmocka_unit_test(the_replaced_are_not_probed),
+        cmocka_unit_test(the_book_is_told_now_and_then),
         cmocka_unit_test(the_newer_line_of_a_node_wins),
         cmocka_unit_test(nobody_speaks_before_the_greeting),
         cmocka_unit_test(frames_come_in_any_pieces),

@@ -1,8 +1,8 @@
-/* The book at gates, which have no directory: each home tells its own, whole, when a link comes up
- * and when it has changed, together with the gates that it is linked with. A gate keeps what any
- * home lists that it is linked with; a home that goes takes nothing away, only the next word of one
- * that is there does. A node that is dead here may be listed again by somebody who sees it: then it
- * is dialled, and either learns that it is dead or shows that it is not.
+/* The book at gates, which have no directory: each home tells its own, whole, when a link comes up,
+ * when it has changed, and now and then, together with the gates that it is linked with. A gate
+ * keeps what any home lists that it is linked with; a home that goes takes nothing away, only the
+ * next word of one that is there does. A node that is dead here may be listed again by somebody who
+ * sees it: then it is dialled, and either learns that it is dead or shows that it is not.
  */
 #include "base/check.h"
 #include "fabric/mesh_inside.h"
@@ -56,15 +56,17 @@ mesh_book_tell(struct mesh *mesh, uint32_t p)
 void
 mesh_book_turn(struct mesh *mesh, int64_t now_us)
 {
-    if (!mesh->book_stale || mesh->self.role != NODE_HOME) {
+    if (mesh->self.role != NODE_HOME) {
         return;
     }
-    if (now_us < mesh->book_told_us + BOOK_PAUSE_US) {
-        mesh_due(mesh, mesh->book_told_us + BOOK_PAUSE_US);
+    int64_t due_us = mesh->book_told_us + (mesh->book_stale ? BOOK_PAUSE_US : BOOK_HEAL_US);
+    if (now_us < due_us) {
+        mesh_due(mesh, due_us);
         return;
     }
     mesh->book_stale = false;
     mesh->book_told_us = now_us;
+    mesh_due(mesh, now_us + BOOK_HEAL_US);
     size_t n = compose(mesh);
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
         const struct mesh_peer *peer = &mesh->peers[p];

@@ -53,8 +53,9 @@
 #define SILENCE_US           (MESH_BEATS_MISSED * MESH_BEAT_US + 200000)
 #define OFFSET_ALARM_MS      100
 #define BOOK_PAUSE_US        250000
-#define GATHER_MAX           64  /* pieces of one send */
-#define MUTANT_CONTROL_BYTES 512 /* what the mutant keeps */
+#define BOOK_HEAL_US         5000000 /* a gate that buried a living node dials it again then */
+#define GATHER_MAX           64      /* pieces of one send */
+#define MUTANT_CONTROL_BYTES 512     /* what the mutant keeps */
 
 struct mesh_set {
     uint64_t bits[PEERS_MAX / 64];
