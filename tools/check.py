@@ -400,7 +400,7 @@ def scene(path, build_name, depth):
         program = seom(build_name)
         if not program.exists():
             raise Failed(f"{program.relative_to(ROOT)} is not built")
-        code, text = run(check, ROOT / path, program, timeout_s=600, allowed=range(-64, 256),
+        code, text = run(check, ROOT / path, program, timeout_s=1800 if depth == LONG else 600, allowed=range(-64, 256),
                          env={"SEOM": str(program), **SANITIZER_ENV,
                               **({"SEOM_SCENE_LONG": "1"} if depth == LONG else {})})
         bad = count_points(check, text)
@@ -421,6 +421,28 @@ def torture(options):
         if code != 0 or bad:
             raise Failed(", ".join(bad) or f"exit {code}")
     return run_torture
+
+
+def bench_cluster(check):
+    """A small cluster full of bots: nobody is lost, and every part of it was measured."""
+    _, text = run(check, seom(), "bench", "cluster", "--players", 1000, "--seconds", 5, timeout_s=180)
+    report = last_json(text)
+    costs = [report.get(f"{part}_cpu_us_per_player_s", 0) for part in ("homes", "gates", "store", "etcd", "bots")]
+    if report.get("lost") != 0 or report.get("age_samples", 0) < 100 or min(costs) <= 0:
+        raise Failed(f"{report}")
+
+
+def bench_kill(check):
+    """Of what dies nobody else does, and who was there plays again in time."""
+    for role, lost, again_ms in (("home", 0, 5000), ("gate", 400, 10000)):
+        _, text = run(check, seom(), "bench", "kill", "--role", role, "--players", 1000, "--probers", 300, "--seconds", 3,
+                      timeout_s=180)
+        report = last_json(text)
+        again = report.get("playing_again_ms", {})
+        if (report.get("disconnected", 1000) > lost or report.get("probers_there", 0) < 20
+                or not 0 < again.get("p99", 0) <= again_ms):
+            raise Failed(f"{role}: {report}")
+        check.counts.passed += 1
 
 
 def scenes(options):
@@ -468,6 +490,8 @@ def all_checks(options):
               sim_seeds("commit", options.commit_seeds), QUICK),
         *scenes(options),
         Check("torture", "people trade while their server and its disk fail in every way", torture(options)),
+        Check("bench-cluster", "a cluster with 1,000 bots, measured", bench_cluster),
+        Check("bench-kill", "a home and a gate die under 1,000 bots", bench_kill),
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
         Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 22)),
