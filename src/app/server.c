@@ -257,7 +257,7 @@ open_store(struct server *s, char *why)
 static enum err
 open_world(struct server *s, const struct origin *origin, char *why)
 {
-    s->node_epoch = (uint64_t)env_world_ms(&s->env);
+    s->node_epoch = (uint64_t)env_world_ms(&s->env) + 1; /* a new world is 0 ms old; 0 is no node */
     struct world_options world = {.world_id = s->options.world_id,
                                   .node_epoch = s->node_epoch,
                                   .players_max = s->options.players_max,
