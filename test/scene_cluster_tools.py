@@ -165,7 +165,8 @@ def test_what_a_tool_writes_the_homes_read(seom):
         # A key that nobody ever had, written twice: it is counted on.
         assert told(put(seom, where, NOBODY, {}))["version"] == 1
         assert told(put(seom, where, NOBODY, {}))["version"] == 2
-        refused(put(seom, ("--store", store_of(cluster), "--data", cluster.base / "nowhere"), NOBODY, {}), 1, "operator.log", "--data")
+        nowhere = ("--store", store_of(cluster), "--data", cluster.base / "nowhere")
+        refused(put(seom, nowhere, NOBODY, {}), 1, "operator.log", "--data")
         refused(run(seom, "doc", "get", NOBODY[:-1] + "2", *where), 1, "no such document")
     return None
 
