@@ -54,7 +54,8 @@ gather_world(struct metrics *m, const struct world_stats *s)
         s->changes == 0 ? 0 : (double)s->encodes / (double)s->changes;
     set(m, METRIC_BATCHES, s->batches);
     add(m, METRIC_LIMITS_REACHED,
-        s->topics_full + s->places_refused + s->controls_lost + s->claims_full + s->ghosts_full);
+        s->topics_full + s->places_refused + s->controls_lost + s->claims_full + s->ghosts_full +
+            s->leaves_late);
     for (int code = 0; code < CODE_COUNT; code++)
         set(m, (enum metric)(METRIC_COMMANDS + code), s->results[code]);
     for (int class = 0; class < METRIC_CLASS_COUNT; class ++)

@@ -106,7 +106,7 @@ enum input_kind {
 
 struct link_input {
     uint64_t player, session_epoch;
-    int64_t sent_us; /* mono of the gate; in one process: tells the wait for the logic thread */
+    int64_t sent_us; /* mono of the gate: tells the wait for the logic thread */
     enum input_kind kind;
     uint32_t number;      /* move_no, request number */
     uint64_t seq;         /* command */

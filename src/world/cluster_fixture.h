@@ -154,7 +154,7 @@ home_start(struct cluster *c, uint32_t number, uint64_t epoch)
     h->requests = requests_alloc(&h->env);
     struct world_options options = {.world_id = 1,
                                     .node_epoch = epoch,
-                                    .players_max = 64,
+                                    .players_max = 100,
                                     .topics_max = 128,
                                     .entering_max = 32,
                                     .game = &scene_value_game,

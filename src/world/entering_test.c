@@ -176,6 +176,30 @@ test_who_left_is_at_home_nowhere(void **state)
     assert_near(now_at(c, &a.at.motion), (struct place){EDGE_MM, EDGE_MM}, 1);
 }
 
+/* More than may be under way: the rest stands until there is room, and nothing of it is lost. */
+static void
+test_many_leave_at_once(void **state)
+{
+    struct cluster *c = *state;
+    static struct link_home who[90];
+    for (uint32_t i = 0; i < 90; i++) {
+        who[i] = cluster_enter(c, 0, 11 + i);
+    }
+    for (uint32_t i = 0; i < 90; i++) {
+        leave(c, 0, &who[i]);
+    }
+    const struct world_stats *stats = world_stats(c->homes[0].world);
+    assert_int_equal(stats->players, 90 - 64);
+    assert_int_equal(stats->lingering, 90 - 64);
+    assert_int_equal(stats->leaves_late, 90 - 64);
+    cluster_run(c, 1000);
+    for (uint32_t i = 0; i < 90; i++) {
+        assert_int_equal(document(c, who[i].player).home.node, 0);
+    }
+    assert_int_equal(stats->players, 0);
+    assert_int_equal(c->homes[0].world->slots.taken, 0);
+}
+
 /* Whoever comes back in the moment of leaving: the document, the avatar and the slot agree. */
 static void
 test_comes_back_while_leaving(void **state)
@@ -518,6 +542,40 @@ test_who_owns_is_told_before_the_first_motion(void **state)
     assert_int_equal(told[1], a.at.session_epoch);
 }
 
+/* ---- what is measured ---- */
+
+static void
+input_took(struct cluster *c, const struct link_home *who, int64_t us)
+{
+    cluster_input(c, 0, who,
+                  (struct link_input){
+                      .kind = INPUT_LOOK, .sent_us = c->time.now_us - us, .entity = who->player});
+}
+
+/* The gate is on another machine, which was started an hour later, or an hour before. */
+static void
+test_waits_are_told_across_machines(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    const struct hist *waits = &world_stats(c->homes[0].world)->queue_wait_us;
+    for (int64_t apart_us = -3600000000; apart_us <= 3600000000; apart_us += 7200000000) {
+        cluster_run(c, 60000);
+        world_stats_reset_histograms(c->homes[0].world);
+        for (uint32_t i = 0; i < 100; i++) {
+            input_took(c, &who, apart_us + 300);
+        }
+        assert_true(waits->max < 10);
+        for (uint32_t i = 0; i < 10; i++) {
+            cluster_run(c, 3000);
+            input_took(c, &who, apart_us + 300);
+        }
+        input_took(c, &who, apart_us + 20300);
+        assert_in_range(waits->max, 20000, 20010);
+        assert_int_equal(waits->count, 111);
+    }
+}
+
 int
 main(void)
 {
@@ -529,6 +587,7 @@ main(void)
         CASE(test_a_claim_elsewhere_ends_the_session, cluster_open),
         cmocka_unit_test(test_two_claim_at_once),
         CASE(test_who_left_is_at_home_nowhere, cluster_open),
+        CASE(test_many_leave_at_once, cluster_open),
         cmocka_unit_test(test_comes_back_while_leaving),
         CASE(test_goes_on_where_the_gate_saw_it, cluster_open),
         CASE(test_goes_back_to_the_home_that_lives, cluster_open),
@@ -542,6 +601,7 @@ main(void)
         CASE(test_the_avatars_of_a_gate_linger, cluster_open),
         CASE(test_a_place_on_a_page_of_older_worlds, cluster_open),
         CASE(test_who_owns_is_told_before_the_first_motion, cluster_open),
+        CASE(test_waits_are_told_across_machines, cluster_open),
     };
 #undef CASE
     return cmocka_run_group_tests_name("entering", tests, NULL, NULL);

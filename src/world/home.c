@@ -34,7 +34,7 @@ home_tell(struct world *w, const struct avatar *a, struct link_self self)
 
 /* ---- leaving ---- */
 
-#define LEAVING_MAX 64
+#define LEAVING_MAX 64 /* at once; more wait for the next tick */
 
 struct leaving {
     uint64_t player;
@@ -77,9 +77,21 @@ left(void *ctx, uint64_t index, enum err result, const struct player *player)
     pool_give(&w->leaving, (uint32_t)index);
 }
 
+/* Too many leave at once: this one stands until the next tick. */
+static void
+wait_to_leave(struct world *w, uint32_t avatar_index)
+{
+    struct avatar *a = pool_at(&w->avatars, avatar_index);
+    if (!a->lingering) {
+        avatar_linger(w, avatar_index);
+    }
+    wheel_set(&w->wheel, &a->linger.entry, env_world_ms(w->env) / WORLD_TICK_MS + 1);
+    w->stats.leaves_late++;
+}
+
 /* The place goes from the page into the document, so that the slot is free for somebody who plays
  * (what is written each second stays few pages), and that nobody is home, so that placement draws
- * anew. Where this fails, or too many leave at once, the page and the home are found as they are.
+ * anew. Where this fails the page and the home are found as they are.
  */
 void
 home_left(struct world *w, uint32_t avatar_index)
@@ -91,11 +103,12 @@ home_left(struct world *w, uint32_t avatar_index)
     struct place at = motion_at(&stood.motion, now_ms);
     uint64_t session_epoch = a->session_epoch;
     uint32_t index;
-    avatar_remove(w, avatar_index);
-    stood.motion = (struct motion){.x_mm = at.x_mm, .y_mm = at.y_mm, .since_ms = now_ms};
     if (pool_take(&w->leaving, &index) != OK) {
+        wait_to_leave(w, avatar_index);
         return;
     }
+    avatar_remove(w, avatar_index);
+    stood.motion = (struct motion){.x_mm = at.x_mm, .y_mm = at.y_mm, .since_ms = now_ms};
     *(struct leaving *)pool_at(&w->leaving, index) = leaving;
     if (player_leave(&w->leavers, leaving.player, session_epoch, &stood, left, w, index) != OK) {
         pool_give(&w->leaving, index);

@@ -183,6 +183,8 @@ struct peer {
     uint32_t epoch[2], version[2];
     uint64_t digest[2];
     bool known;
+    int64_t inputs_us;     /* when the window of its inputs began; 0: it had none */
+    int64_t fastest_us[2]; /* what the fastest took by both clocks: of this window, of the last */
 };
 
 struct world {

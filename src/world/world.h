@@ -69,10 +69,11 @@ struct world_stats {
     uint64_t moves, moves_refused, moves_shortened, moves_stale;
     uint64_t crossings, batches, batch_bytes, batches_full, snapshots, says, commands;
     uint64_t enters, enters_refused, takeovers, leaves;
-    uint64_t resumes;  /* sessions that came from a home that is gone or gave them away */
-    uint64_t sent_on;  /* who entered, to another home */
-    uint64_t given;    /* sessions, by draining */
-    uint64_t replaced; /* sessions that another home has claimed */
+    uint64_t leaves_late; /* times that somebody who was to go waited for the next tick */
+    uint64_t resumes;     /* sessions that came from a home that is gone or gave them away */
+    uint64_t sent_on;     /* who entered, to another home */
+    uint64_t given;       /* sessions, by draining */
+    uint64_t replaced;    /* sessions that another home has claimed */
     uint64_t messages, malformed;
     uint64_t topics_full, places_refused, says_refused, stale_inputs,
         controls_lost;             /* limits reached, input refused */
@@ -99,8 +100,10 @@ struct world_stats {
     uint32_t ghosts;                                    /* people of other homes that are known */
     uint32_t stewards_held;                             /* blocks, awake and cached; 0 when alone */
     uint32_t players, lingering, topics, chunks_awake, subscriptions, things;
-    struct hist queue_wait_us; /* an input's way from the gate's turn to the logic thread */
-    struct hist tick_us;       /* from the moment a tick was due to the moment it was done */
+    /* An input's way from the gate's turn to the logic thread; of another process: more than the
+       fastest one of the last seconds took. */
+    struct hist queue_wait_us;
+    struct hist tick_us; /* from the moment a tick was due to the moment it was done */
 };
 
 struct world;
