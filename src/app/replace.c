@@ -1,5 +1,6 @@
 #include "app/replace.h"
-#include "app/output.h"
+#include "app/config.h"
+#include "app/supervise.h"
 #include "base/check.h"
 #include "os/process.h"
 #include <signal.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 #define DRAIN_US 130000000
-#define UP_US    30000000 /* as long as an heir is given, and some */
+#define UP_US    45000000 /* longer than an heir has, and than the directory's next list takes */
 #define LINKS_US 8000000  /* from serving to all links: whom others refuse never has them */
 #define END_US   20000000
 #define LOOK_US  50000
@@ -56,6 +57,19 @@ serves(struct replace *r, const json_t *row, bool *never)
     return is_serving && links >= all;
 }
 
+static void
+tell_impatience(struct replace *r, const json_t *row, const char *what, int64_t patience_us)
+{
+    char log[CONFIG_TEXT_MAX + SUPERVISE_NAME_MAX + 16], last[256];
+    snprintf(log, sizeof log, "%s/logs/%s.log", r->data, r->name);
+    launch_log_tail(log, last, sizeof last);
+    snprintf(r->why, sizeof r->why,
+             "%s has not %s in %.0f s: it is \"%s\", with %lld of %lld links; %s ends with: %s",
+             r->name, what, (double)patience_us / 1e6, cluster_text(row, "state"),
+             (long long)cluster_number(row, "links"),
+             (long long)cluster_number(row, "links_expected"), log, last);
+}
+
 static enum err
 wait_until(struct replace *r, row_test *test, const char *what, int64_t patience_us)
 {
@@ -70,12 +84,7 @@ wait_until(struct replace *r, row_test *test, const char *what, int64_t patience
         }
         bool done = test(r, row, &never);
         if (!done && !never && process_mono_us() > end_us) {
-            snprintf(r->why, sizeof r->why,
-                     "%s has not %s in %.0f s: it is \"%s\", with %lld of %lld links; "
-                     "%.400s/logs/%s.log says more",
-                     r->name, what, (double)patience_us / 1e6, cluster_text(row, "state"),
-                     (long long)cluster_number(row, "links"),
-                     (long long)cluster_number(row, "links_expected"), r->data, r->name);
+            tell_impatience(r, row, what, patience_us);
             never = true;
         }
         json_decref(list);
