@@ -39,6 +39,7 @@ struct member {
     uint32_t gate;     /* of options.gates */
     int64_t broke_us;  /* the line on which it played; 0: none since */
     bool connecting;
+    bool plays; /* counted in playing: neither in the lobby nor gone */
 };
 
 struct totals {
@@ -99,6 +100,16 @@ dump_piece(struct member *m, enum dump_direction direction, const void *at, size
     }
 }
 
+static void
+member_stops_playing(struct member *m)
+{
+    if (m->plays) {
+        m->plays = false;
+        m->herd->playing--;
+        m->broke_us = m->herd->now_us;
+    }
+}
+
 /* A line is gone: who was welcomed comes back with its ticket, unless that was refused; then it is
  * a new guest. */
 static void
@@ -106,16 +117,15 @@ member_broke(struct member *m)
 {
     struct herd *h = m->herd;
     struct seom_client *c = m->bot.client;
-    bool played = seom_client_state(c) == SEOM_PLAYING;
+    bool played = m->plays;
     if (m->fd >= 0) {
         loop_remove(h->loop, m->fd, &m->watch);
         close(m->fd);
         m->fd = -1;
     }
     m->connecting = false;
-    h->playing -= played;
+    member_stops_playing(m);
     h->lost += played && h->phase != HERD_LEAVING;
-    m->broke_us = played ? h->now_us : m->broke_us;
     m->gate = (m->gate + 1) % h->options.gates_count;
     h->truth.spots[m->bot.number].island = 0;
     m->bot.end_code = 0;
@@ -179,6 +189,8 @@ member_welcomed(struct member *m)
 {
     struct herd *h = m->herd;
     const struct seom_client *c = m->bot.client;
+    CHECK(!m->plays);
+    m->plays = true;
     h->playing++;
     if (m->broke_us != 0) {
         hist_add(&h->away_ms, (uint64_t)(h->now_us - m->broke_us) / 1000);
@@ -204,6 +216,8 @@ member_input(struct member *m, size_t n)
     enum err error = bot_input(&m->bot, h->bytes, n, h->now_us);
     if (!played && seom_client_state(m->bot.client) == SEOM_PLAYING) {
         member_welcomed(m);
+    } else if (error == OK && seom_client_state(m->bot.client) != SEOM_PLAYING) {
+        member_stops_playing(m); /* it is in the lobby */
     }
     if (m->bot.answered_us != 0) {
         if (h->options.probed != NULL) {
