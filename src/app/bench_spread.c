@@ -152,7 +152,7 @@ run_step(const struct request *r, struct step *step)
 #define SVG_WIDTH  360.0
 #define SVG_HEIGHT 200.0
 #define SVG_LEFT   60.0
-#define SVG_TOP    30.0
+#define SVG_TOP    50.0
 
 static double
 value_of(const struct step *s, bool bytes)
