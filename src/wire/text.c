@@ -1,5 +1,6 @@
 #include "wire/text.h"
 #include <stdint.h>
+#include <string.h>
 
 /* The code point at the start of text and its length in bytes; 0 when there is none. */
 static size_t
@@ -60,4 +61,21 @@ bool
 text_is_line(struct slice text)
 {
     return scan(text, false);
+}
+
+void
+text_make_line(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        uint32_t v;
+        size_t n = code_point((struct slice){.at = (const uint8_t *)text, .bytes = left}, &v);
+        bool bad = n == 0 || is_control(v);
+        n = n == 0 ? 1 : n;
+        if (bad) {
+            memset(text, '?', n);
+        }
+        text += n;
+        left -= n;
+    }
 }

@@ -61,6 +61,24 @@ test_a_line_has_no_controls(void **state)
     assert_false(text_is_line((struct slice){(const uint8_t *)"a\0b", 3}));
 }
 
+static void
+test_what_is_none_is_made_a_line(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", ""},
+                                           {"섬이 보인다", "섬이 보인다"},
+                                           {"cut: \xec\x84", "cut: ??"},
+                                           {"\x80\xff\xc0\x80", "????"},
+                                           {"\x1b[31mred\ttab\xc2\x85", "?[31mred?tab??"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        strcpy(text, cases[i][0]);
+        text_make_line(text);
+        assert_string_equal(text, cases[i][1]);
+        assert_true(text_is_line(slice_of(text)));
+    }
+}
+
 int
 main(void)
 {
@@ -68,6 +86,7 @@ main(void)
         cmocka_unit_test(test_utf8_is_taken),
         cmocka_unit_test(test_what_is_no_utf8_is_not),
         cmocka_unit_test(test_a_line_has_no_controls),
+        cmocka_unit_test(test_what_is_none_is_made_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
