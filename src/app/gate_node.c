@@ -161,7 +161,7 @@ static void
 handover_path(const struct gate_node *g, char out[NODE_PATH_MAX])
 {
     char name[NODE_NAME_MAX];
-    node_name(&g->input.config, NODE_GATE, name);
+    node_name(NODE_GATE, (uint32_t)g->input.config.shard, (uint32_t)g->input.config.index, name);
     snprintf(out, NODE_PATH_MAX, "%s/%s.play.sock", g->input.config.data, name);
 }
 

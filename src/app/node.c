@@ -137,17 +137,6 @@ open_metrics(struct node_process *n)
     CHECK(n->board != NULL);
 }
 
-void
-node_name(const struct config *config, enum node_role role, char out[NODE_NAME_MAX])
-{
-    int shard = (int)config->shard, index = (int)config->index;
-    if (shard == 1) { /* names are of a cluster, numbers of a shard */
-        snprintf(out, NODE_NAME_MAX, "%s-%d", node_role_name(role), index);
-    } else {
-        snprintf(out, NODE_NAME_MAX, "%s-%d-%d", node_role_name(role), shard, index);
-    }
-}
-
 /* A node that says it is of another version than it is: how tests see versions live together. */
 static enum err
 take_protocol(struct node_process *n, char *why)
@@ -179,7 +168,7 @@ node_open(struct node_process *n, const struct config *config, enum node_role ro
                                         .index = (uint16_t)config->index,
                                         .protocol_min = LINK_PROTOCOL_MIN,
                                         .protocol_max = LINK_PROTOCOL_MAX}};
-    node_name(config, role, n->self.name);
+    node_name(role, n->self.shard, n->self.index, n->self.name);
     snprintf(n->self.version, sizeof n->self.version, "%s", version_number());
     process_raise_descriptors();
     log_init(&n->log, STDERR_FILENO, config_log_level(config), time_source_linux());

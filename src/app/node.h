@@ -51,8 +51,6 @@ struct node_process {
     bool asked_to_stop;
 };
 
-/* "home-2", "gate-3-1" (of shard 3). */
-void node_name(const struct config *config, enum node_role role, char out[NODE_NAME_MAX]);
 /* Directory, lock, log, loop, signals, and for homes the listening lines. The clock runs from the
  * wall clock until node_set_clock(). lock: the one inherited from the process whose place this one
  * takes, -1: none. What is wrong stands in why; then call node_close(). */

@@ -1,5 +1,6 @@
 #include "fabric/book.h"
 #include "base/check.h"
+#include <stdio.h>
 #include <string.h>
 
 const char *
@@ -9,6 +10,16 @@ node_role_name(enum node_role role)
         [NODE_HOME] = "home", [NODE_GATE] = "gate", [NODE_RELAY] = "relay"};
     CHECK(role < NODE_ROLES);
     return names[role];
+}
+
+void
+node_name(enum node_role role, uint32_t shard, uint32_t index, char out[NODE_NAME_MAX])
+{
+    CHECK(shard <= UINT16_MAX && index <= UINT16_MAX);
+    if (shard == 1)
+        snprintf(out, NODE_NAME_MAX, "%s-%u", node_role_name(role), index);
+    else
+        snprintf(out, NODE_NAME_MAX, "%s-%u-%u", node_role_name(role), shard, index);
 }
 
 bool

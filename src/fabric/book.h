@@ -21,7 +21,7 @@ struct node {
     uint16_t shard, index;
     uint16_t protocol_min, protocol_max;
     bool draining;                  /* takes nobody in any more */
-    char name[NODE_NAME_MAX];       /* role-index, for people */
+    char name[NODE_NAME_MAX];       /* node_name(), for people */
     char address[LINE_ADDRESS_MAX]; /* of its links */
     char play[LINE_ADDRESS_MAX];    /* gates: where clients connect */
     char version[NODE_NAME_MAX];    /* of the software, for people */
@@ -36,6 +36,8 @@ struct book {
 /* What is written on links: the lowest maximum in the book, so that everybody can read it. */
 uint16_t book_protocol(const struct book *book, uint16_t own_max);
 const char *node_role_name(enum node_role role); /* "home" */
+/* "home-2", "gate-3-1" (of shard 3): numbers are of a shard, names of a cluster. */
+void node_name(enum node_role role, uint32_t shard, uint32_t index, char out[NODE_NAME_MAX]);
 /* NULL: not registered (any more). */
 const struct node *book_find(const struct book *book, uint64_t epoch);
 const struct node *book_find_identity(const struct book *book, uint16_t shard, enum node_role role,

@@ -17,6 +17,19 @@ node_of(uint64_t epoch, uint16_t shard, enum node_role role, uint16_t index)
 }
 
 static void
+names_are_of_a_cluster(void **state)
+{
+    char name[NODE_NAME_MAX];
+    (void)state;
+    node_name(NODE_HOME, 1, 2, name);
+    assert_string_equal(name, "home-2");
+    node_name(NODE_GATE, 3, 1, name);
+    assert_string_equal(name, "gate-3-1");
+    node_name(NODE_RELAY, UINT16_MAX, UINT16_MAX, name);
+    assert_string_equal(name, "relay-65535-65535");
+}
+
+static void
 nodes_are_found_by_epoch_and_by_identity(void **state)
 {
     struct book *book = *state;
@@ -119,9 +132,11 @@ teardown(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CASE(nodes_are_found_by_epoch_and_by_identity), CASE(an_identity_stands_once),
-        CASE(the_lowest_maximum_is_written), CASE(the_revision_tells_of_changes_only),
-        CASE(nodes_stand_in_order_up_to_the_limit)};
+    const struct CMUnitTest tests[] = {CASE(names_are_of_a_cluster),
+                                       CASE(nodes_are_found_by_epoch_and_by_identity),
+                                       CASE(an_identity_stands_once),
+                                       CASE(the_lowest_maximum_is_written),
+                                       CASE(the_revision_tells_of_changes_only),
+                                       CASE(nodes_stand_in_order_up_to_the_limit)};
     return cmocka_run_group_tests_name("book", tests, NULL, NULL);
 }

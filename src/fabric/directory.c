@@ -286,8 +286,7 @@ own_describe(struct own *own, const struct node *node, uint64_t epoch)
 {
     own->node = *node;
     own->node.epoch = epoch;
-    snprintf(own->node.name, sizeof own->node.name, "%s-%u", node_role_name(node->role),
-             node->index);
+    node_name(node->role, node->shard, node->index, own->node.name);
 }
 
 struct directory *

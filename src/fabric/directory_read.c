@@ -49,7 +49,7 @@ key_is_node(const struct directory *d, struct slice key, struct node *node)
         return false;
     *node =
         (struct node){.role = role, .shard = (uint16_t)place.shard, .index = (uint16_t)place.index};
-    snprintf(node->name, sizeof node->name, "%s-%u", node_role_name(role), node->index);
+    node_name(role, node->shard, node->index, node->name);
     return true;
 }
 

@@ -53,7 +53,7 @@ nodes_find_each_other(void **state)
         assert_int_equal(f->nodes[i].claimed, 1);
     assert_int_equal(f->epochs_twice, 0);
     assert_string_equal(book_find(directory_book(f->nodes[0].directory), f->nodes[2].epoch)->name,
-                        "home-2");
+                        "home-0-2");
     fleet_run_ms(f, 120000); /* leases are kept, nothing flaps */
     assert_true(fleet_agrees(f));
     assert_int_equal(f->nodes[1].claimed + f->nodes[1].lost, 1);
@@ -173,7 +173,7 @@ another_installation_is_refused(void **state)
     fleet_run_ms(f, 1000);
     assert_true(second->refused);
     assert_int_equal(second->claimed, 0);
-    assert_non_null(strstr(second->why, "home-0 of shard 0 is taken"));
+    assert_non_null(strstr(second->why, "home-0-0 of shard 0 is taken"));
     assert_non_null(strstr(second->why, "127.0.0.1:7000"));
     assert_non_null(strstr(second->why, "another index"));
     fleet_run_ms(f, 60000);
