@@ -55,6 +55,8 @@ struct home_node {
     struct hist ticks_ever;
     int64_t patience_us, deadline_us;
     bool refused, left, leave_asked, rejoining;
+    bool closed;    /* somebody asked that nobody is sent here */
+    bool clock_off; /* world time here is too far from that of the others */
     char why[NODE_WHY_MAX];
 };
 
@@ -281,36 +283,61 @@ command_status(void *ctx, const json_t *request)
     return status;
 }
 
+/* Others send nobody here while it is told as draining; who is here stays. */
+static void
+tell_whether_it_takes_in(struct home_node *h)
+{
+    bool draining = h->state == HOME_DRAINING || h->closed || h->clock_off;
+    if (draining == h->node.self.draining)
+        return;
+    h->node.self.draining = draining;
+    directory_update(h->directory, &h->node.self);
+    mesh_self(h->node.mesh, &h->node.self);
+    world_close(h->world, draining);
+}
+
+/* Whether people of here have somewhere to go: a home that is linked and takes people in. */
+static bool
+others_take_in(const struct home_node *h)
+{
+    for (uint32_t peer = 0; peer < PEERS_MAX; peer++) {
+        const struct node *other = mesh_peer(h->node.mesh, peer);
+        if (other != NULL && other->role == NODE_HOME && !other->draining)
+            return true;
+    }
+    return false;
+}
+
 static json_t *
 command_drain(void *ctx, const json_t *request)
 {
     struct home_node *h = ctx;
-    (void)request;
     if (h->state != HOME_SERVING) {
         return control_error("%s is %s: there is nothing to drain", h->node.self.name,
                              state_names[h->state]);
     }
+    if (!json_is_true(json_object_get(request, "force")) && !others_take_in(h)) {
+        return control_error("%s is linked with no other home that takes people in, so its own "
+                             "would have nowhere to go: start one (`seom node add`), or let them "
+                             "wait for one with --force",
+                             h->node.self.name);
+    }
     home_move(h, HOME_DRAINING);
-    h->node.self.draining = true;
     h->deadline_us = env_mono_us(&h->node.env) + DRAIN_DEADLINE_US;
-    directory_update(h->directory, &h->node.self);
-    mesh_self(h->node.mesh, &h->node.self);
+    tell_whether_it_takes_in(h);
     world_drain(h->world);
     return json_pack("{s:b}", "draining", 1);
 }
 
-/* Others send nobody here any more; who is here stays. */
 static json_t *
 command_close(void *ctx, const json_t *request)
 {
     struct home_node *h = ctx;
-    bool closed = !json_is_true(json_object_get(request, "open"));
     if (h->state != HOME_SERVING)
         return control_error("%s is %s", h->node.self.name, state_names[h->state]);
-    h->node.self.draining = closed;
-    directory_update(h->directory, &h->node.self);
-    mesh_self(h->node.mesh, &h->node.self);
-    return json_pack("{s:b}", "closed", (int)closed);
+    h->closed = !json_is_true(json_object_get(request, "open"));
+    tell_whether_it_takes_in(h);
+    return json_pack("{s:b}", "closed", (int)h->closed);
 }
 
 static json_t *
@@ -395,7 +422,7 @@ static const struct control_command commands[] = {
     {"people", "where its players are: [island, x m, y m, lingering]", command_people},
     {"player", "whether a player is at home here, and where: player", command_player},
     {"close", "nobody is sent here any more (or again): open", command_close},
-    {"drain", "gives its players to other homes, then ends", command_drain},
+    {"drain", "gives its players to other homes, then ends: force", command_drain},
     {"metrics", "its figures, as Prometheus reads them", command_metrics},
     {"ticks", "how long its ticks took since it began: [bucket, count]", command_ticks},
     {"log-level", "how much it tells: level", command_log_level},
@@ -404,6 +431,27 @@ static const struct control_command commands[] = {
 };
 
 /* ---- figures ---- */
+
+/* Once a second. World time is slewed, so a wall clock that was set shows for long. */
+static void
+look_at_clock(struct home_node *h)
+{
+    int64_t behind_ms = clock_behind_ms(&h->node.clock);
+    bool off = behind_ms > CLOCK_BEHIND_MAX || behind_ms < -CLOCK_BEHIND_MAX;
+    if (off == h->clock_off) {
+        return;
+    }
+    h->clock_off = off;
+    if (off) {
+        env_log(&h->node.env, LOG_ERROR, "home.clock",
+                "world time is %lld ms off the wall clock: until it is not, newcomers are sent to "
+                "other homes",
+                (long long)behind_ms);
+    } else {
+        env_log(&h->node.env, LOG_INFO, "home.clock", "world time is that of the wall clock again");
+    }
+    tell_whether_it_takes_in(h);
+}
 
 static void
 hang_up_figures(struct home_node *h, int64_t now_us)
@@ -449,11 +497,7 @@ hang_up_figures(struct home_node *h, int64_t now_us)
         }
     }
     home_notes_turn(&h->notes, now_us);
-    int64_t behind_ms = clock_behind_ms(&n->clock);
-    if (behind_ms > CLOCK_BEHIND_MAX || behind_ms < -CLOCK_BEHIND_MAX) {
-        env_log(&n->env, LOG_ERROR, "home.clock", "world time is %lld ms off the wall clock",
-                (long long)behind_ms);
-    }
+    look_at_clock(h);
 }
 
 /* ---- start ---- */

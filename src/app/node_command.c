@@ -21,7 +21,15 @@
 #define DRAIN_US       130000000
 #define LOOK_US        50000
 
-enum { OPTION_ROLE = 1, OPTION_SHARD, OPTION_STAY_DEAD, OPTION_STOP, OPTION_CONT, OPTION_TERM };
+enum {
+    OPTION_ROLE = 1,
+    OPTION_SHARD,
+    OPTION_STAY_DEAD,
+    OPTION_STOP,
+    OPTION_CONT,
+    OPTION_TERM,
+    OPTION_FORCE
+};
 
 struct request {
     const char *tool; /* "seom node kill" */
@@ -31,7 +39,7 @@ struct request {
     const char *name, *role;
     long shard;
     int signal_number;
-    bool stay_dead;
+    bool stay_dead, force;
 };
 
 static error_t
@@ -46,6 +54,7 @@ parse(int key, char *arg, struct argp_state *state)
     case OPTION_CONT: r->signal_number = SIGCONT; return 0;
     case OPTION_TERM: r->signal_number = SIGTERM; return 0;
     case OPTION_STAY_DEAD: r->stay_dead = true; return 0;
+    case OPTION_FORCE: r->force = true; return 0;
     case OPTION_ROLE: r->role = arg; return 0;
     case OPTION_SHARD:
         r->shard = strtol(arg, &end, 10);
@@ -263,7 +272,11 @@ node_kill_command(int argc, char **argv)
 int
 node_drain_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp_option options[] = {
+        OPTION_DATA,
+        {"force", OPTION_FORCE, NULL, 0,
+         "also the last home: its players wait for another one for two minutes, then go", 0},
+        {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -279,7 +292,7 @@ node_drain_command(int argc, char **argv)
     if (answer == NULL)
         return 1;
     json_decref(answer);
-    answer = ask(&r, r.name, json_pack("{s:s}", "command", "drain"));
+    answer = ask(&r, r.name, json_pack("{s:s, s:b}", "command", "drain", "force", (int)r.force));
     if (answer == NULL) {
         json_decref(
             ask(&r, "cluster", json_pack("{s:s, s:s}", "command", "start", "name", r.name)));

@@ -138,8 +138,8 @@ drain(struct replace *r)
     return wait_until(r, has_ended, "given its people away and ended", DRAIN_US);
 }
 
-/* Of one that does not serve, whatever it does (SIGKILL), or that has nobody to give away
- * (SIGTERM).
+/* Of one that does not serve, whatever it does (SIGKILL), or that has nobody to give away,
+ * or to whom (SIGTERM).
  */
 static enum err
 put_down(struct replace *r, int signal_number)
@@ -165,6 +165,24 @@ hand_over(struct replace *r, json_int_t pid)
     return replaced ? wait_until(r, serves, "come up with all its links", UP_US) : ERR_UNAVAILABLE;
 }
 
+/* Whether another home of its shard takes people in; a drain of the last one would wait for ever.
+ */
+static bool
+others_take_in(const json_t *list, const json_t *home)
+{
+    size_t i;
+    const json_t *other;
+    json_array_foreach(json_object_get(list, "nodes"), i, other)
+    {
+        if (other != home && strcmp(cluster_text(other, "role"), "home") == 0 &&
+            strcmp(cluster_text(other, "state"), "serving") == 0 &&
+            cluster_number(other, "shard") == cluster_number(home, "shard") &&
+            !json_is_true(json_object_get(other, "draining")))
+            return true;
+    }
+    return false;
+}
+
 enum err
 replace_node(struct replace *r)
 {
@@ -181,7 +199,7 @@ replace_node(struct replace *r)
     }
     bool is_serving = strcmp(cluster_text(row, "state"), "serving") == 0;
     bool is_gate = strcmp(cluster_text(row, "role"), "gate") == 0;
-    bool is_home = strcmp(cluster_text(row, "role"), "home") == 0;
+    bool drains = strcmp(cluster_text(row, "role"), "home") == 0 && others_take_in(list, row);
     json_int_t pid = cluster_number(row, "pid");
     r->players = cluster_number(row, "players");
     snprintf(r->before, sizeof r->before, "%s", cluster_text(row, "program"));
@@ -190,7 +208,7 @@ replace_node(struct replace *r)
     if (is_serving && is_gate) {
         error = hand_over(r, pid);
     } else {
-        error = !is_serving ? put_down(r, SIGKILL) : is_home ? drain(r) : put_down(r, SIGTERM);
+        error = !is_serving ? put_down(r, SIGKILL) : drains ? drain(r) : put_down(r, SIGTERM);
         r->drained_s = (double)(process_mono_us() - begin_us) / 1e6;
         error = error == OK ? start(r) : error;
     }

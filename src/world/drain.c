@@ -109,6 +109,12 @@ drain_turn(struct world *w, int64_t now_ms)
 }
 
 void
+world_close(struct world *w, bool closed)
+{
+    w->closed = closed;
+}
+
+void
 world_drain(struct world *w)
 {
     w->draining = true;

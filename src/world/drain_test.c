@@ -168,6 +168,26 @@ test_who_comes_is_sent_on(void **state)
     assert_int_equal(a.at.session_epoch, 2);
 }
 
+/* A closed home sends newcomers on and keeps who is there; where nobody else takes them, it does.
+ */
+static void
+test_a_closed_home_sends_newcomers_on(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 1);
+    world_close(c->homes[0].world, true);
+    for (uint32_t conn = 5; conn < 15; conn++) {
+        struct answered a = enter(c, 0, (struct link_enter){.conn = conn});
+        assert_true(a.go && a.node == c->homes[1].epoch);
+    }
+    struct world_player p;
+    cluster_run(c, 3000);
+    assert_true(stands_at(c, 0, who.player, &p) && !p.given);
+    world_peer_load(c->homes[0].world, home_peer(&c->homes[1]), true, 0);
+    struct answered a = enter(c, 0, (struct link_enter){.conn = 20});
+    assert_true(a.home && a.at.code == SEOM__CODE__FINE);
+}
+
 /* Nobody takes people: they stay and play on. */
 static void
 test_nobody_is_given_to_nobody(void **state)
@@ -266,6 +286,7 @@ main(void)
         CASE(test_everybody_moves, cluster_open),
         CASE(test_what_is_said_meanwhile_is_not_heeded, cluster_open),
         CASE(test_who_comes_is_sent_on, cluster_open),
+        CASE(test_a_closed_home_sends_newcomers_on, cluster_open),
         CASE(test_nobody_is_given_to_nobody, cluster_open),
         CASE(test_what_is_too_much_goes, cluster_open),
         CASE(test_a_home_that_joins_gets_its_share, cluster_open_three),

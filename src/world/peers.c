@@ -63,19 +63,20 @@ list_homes(const struct world *w, struct placement_home homes[PLACEMENT_HOMES_MA
            uint32_t peers[PLACEMENT_HOMES_MAX])
 {
     uint32_t count = 0;
-    homes[count] =
-        (struct placement_home){.node = w->options.node_epoch,
-                                .players = w->stats.players + w->entering.used - w->given,
-                                .draining = w->draining};
+    bool others = false;
+    homes[count] = (struct placement_home){
+        .node = w->options.node_epoch, .players = w->stats.players + w->entering.used - w->given};
     peers[count++] = PEER_NONE;
     for (uint32_t i = 0; i < w->peers_end && count < PLACEMENT_HOMES_MAX; i++) {
         const struct peer *p = &w->peers[i];
         if (p->up && p->node.role == NODE_HOME) {
             homes[count] = (struct placement_home){
                 .node = p->node.epoch, .players = p->players, .draining = p->draining};
+            others = others || !p->draining;
             peers[count++] = i;
         }
     }
+    homes[0].draining = w->draining || (w->closed && others);
     return count;
 }
 

@@ -216,7 +216,7 @@ struct world {
     struct places *places;  /* owned */
     struct players leavers; /* operations of those who leave: never many, entering goes first */
     struct pool leaving;    /* struct leaving of home.c */
-    bool stopping, draining;
+    bool stopping, draining, closed;
     uint32_t given;          /* avatars that stand until another home has them */
     uint32_t spread_at;      /* the avatar that was looked at last for those who joined; POOL_NONE:
                                 nobody is looked at */

@@ -133,6 +133,8 @@ struct store_done world_store_done(struct world *w);
 /* Does what is due; returns the mono time (us) of the next turn it wants, unless a message comes
  * first. */
 int64_t world_turn(struct world *w);
+/* Newcomers are sent to other homes while there is one that takes them in; who is here stays. */
+void world_close(struct world *w, bool closed);
 /* Gives everybody to other homes and takes nobody in any more. world_drained(): nobody is left and
  * all is durable. */
 void world_drain(struct world *w);
