@@ -453,6 +453,28 @@ servers_read(struct etcd_directory *d, const char *text)
     return d->servers_count > 0 && *text == '\0';
 }
 
+static enum err
+servers_take(struct etcd_directory *d, const char *urls, char *why, size_t why_bytes)
+{
+    if (servers_read(d, urls))
+        return OK;
+    snprintf(why, why_bytes,
+             "the directory's address \"%s\" is no list of up to %d URLs like "
+             "http://127.0.0.1:2379",
+             urls, ETCD_SERVERS_MAX);
+    return ERR_FORMAT;
+}
+
+enum err
+etcd_directory_check(const char *urls, char *why, size_t why_bytes)
+{
+    struct etcd_directory *d = calloc(1, sizeof *d);
+    CHECK(d != NULL);
+    enum err error = servers_take(d, urls, why, why_bytes);
+    free(d);
+    return error;
+}
+
 static void
 multi_open(struct etcd_directory *d)
 {
@@ -482,13 +504,10 @@ etcd_directory_open(const struct etcd_directory_options *options, struct directo
     d->log = options->log;
     for (uint32_t i = 0; i < SOCKETS_MAX; i++)
         d->sockets[i].fd = -1;
-    if (!servers_read(d, options->urls)) {
-        snprintf(why, why_bytes,
-                 "the directory's address \"%s\" is no list of up to %d URLs like "
-                 "http://127.0.0.1:2379",
-                 options->urls, ETCD_SERVERS_MAX);
+    enum err error = servers_take(d, options->urls, why, why_bytes);
+    if (error != OK) {
         free(d);
-        return ERR_FORMAT;
+        return error;
     }
     d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     d->timer = (struct loop_watch){.ready = on_time, .ctx = d};

@@ -38,6 +38,8 @@ struct etcd_directory_options {
 enum err etcd_directory_open(const struct etcd_directory_options *options,
                              struct directory_done done, struct etcd_directory **out, char *why,
                              size_t why_bytes) MUST_USE;
+/* Whether these are such URLs. OK, ERR_FORMAT. */
+enum err etcd_directory_check(const char *urls, char *why, size_t why_bytes) MUST_USE;
 void etcd_directory_close(struct etcd_directory **directory);
 struct env_directory etcd_directory_port(struct etcd_directory *directory);
 struct etcd_stats etcd_directory_stats(const struct etcd_directory *directory);
