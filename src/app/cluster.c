@@ -4,6 +4,7 @@
 #include "app/output.h"
 #include "base/check.h"
 #include "os/data_lock.h"
+#include "os/etcd_directory.h"
 #include "os/files.h"
 #include "os/process.h"
 #include "wire/text.h"
@@ -18,12 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE_US         1000000
-#define TURN_US         50000   /* so often members are asked, at most */
-#define WAITS_TOLD_US   5000000 /* between two lines that say what is waited for */
-#define DOWN_WAIT_MS    2000
-#define DOWN_PATIENCE_S 60
-#define UP_PATIENCE_US  90000000 /* --detach gives up then */
+#define PAGE_US           1000000
+#define TURN_US           50000   /* so often members are asked, at most */
+#define WAITS_TOLD_US     5000000 /* between two lines that say what is waited for */
+#define DOWN_WAIT_MS      2000
+#define DOWN_PATIENCE_S   60
+#define UP_PATIENCE_US    90000000 /* --detach gives up then */
+#define LINKS_PATIENCE_US 10000000
 
 enum { OPTION_HOMES = 1, OPTION_GATES, OPTION_ETCD, OPTION_DETACH, OPTION_FOREGROUND };
 
@@ -38,6 +40,12 @@ count_of(const char *text, const char *what, struct argp_state *state)
     return (uint32_t)value;
 }
 
+static bool
+is_line(const char *text)
+{
+    return text_is_line((struct slice){.at = (const uint8_t *)text, .bytes = strlen(text)});
+}
+
 static error_t
 up_parse(int key, char *arg, struct argp_state *state)
 {
@@ -46,7 +54,12 @@ up_parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT: state->child_inputs[0] = &c->input; return 0;
     case OPTION_HOMES: c->homes = count_of(arg, "--homes", state); return 0;
     case OPTION_GATES: c->gates = count_of(arg, "--gates", state); return 0;
-    case OPTION_ETCD: snprintf(c->directory, sizeof c->directory, "%s", arg); return 0;
+    case OPTION_ETCD:
+        if (strlen(arg) >= sizeof c->directory || !is_line(arg))
+            argp_error(state, "--etcd: not plain text in UTF-8 of less than %zu bytes",
+                       sizeof c->directory);
+        snprintf(c->directory, sizeof c->directory, "%s", arg);
+        return 0;
     case OPTION_DETACH: c->detach = true; return 0;
     case OPTION_FOREGROUND: c->detach = false; return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -80,7 +93,7 @@ open_data(struct cluster *c, char *why)
                  data, ENGINES_DATA_MAX);
         return ERR_TOO_LARGE;
     }
-    if (!text_is_line((struct slice){.at = (const uint8_t *)path, .bytes = strlen(path)})) {
+    if (!is_line(path)) {
         snprintf(why, CLUSTER_WHY_MAX,
                  "the path of %s is not plain text in UTF-8: choose another --data", data);
         return ERR_FORMAT;
@@ -90,8 +103,11 @@ open_data(struct cluster *c, char *why)
     enum err error = data_lock_take(c->data, &c->lock, why, CLUSTER_WHY_MAX);
     if (error != OK) {
         size_t told = strlen(why);
-        snprintf(why + told, CLUSTER_WHY_MAX - told,
-                 " (if it is a cluster: `seom nodes` shows it, `seom cluster down` ends it)");
+        snprintf(
+            why + told, CLUSTER_WHY_MAX - told,
+            " (if it is a cluster: `seom nodes --data %s` shows it, `seom cluster down --data %s` "
+            "ends it)",
+            c->data, c->data);
         return error;
     }
     if (mkdir(c->logs, 0700) == 0 || errno == EEXIST)
@@ -109,12 +125,18 @@ asked(void *ctx, int signal_number)
 }
 
 static enum err
+check_directory(struct cluster *c, char *why)
+{
+    if (c->directory[0] == 0)
+        memcpy(c->directory, c->input.config.directory, sizeof c->directory);
+    return c->directory[0] == 0 ? OK : etcd_directory_check(c->directory, why, CLUSTER_WHY_MAX);
+}
+
+static enum err
 open_engines(struct cluster *c, char *why)
 {
     const struct config *config = &c->input.config;
     char log[CLUSTER_PATH_MAX + 32];
-    if (c->directory[0] == 0)
-        memcpy(c->directory, config->directory, sizeof c->directory);
     memcpy(c->store, config->store, sizeof c->store);
     c->own_etcd = c->directory[0] == 0;
     c->own_postgres = c->store[0] == 0;
@@ -136,7 +158,9 @@ open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
     c->started_us = c->told_us = process_mono_us();
     enum err error = sea_load(c->input.config.islands, &c->sea, why, CLUSTER_WHY_MAX);
     error = error == OK ? open_data(c, why) : error;
-    error = error == OK ? open_engines(c, why) : error;
+    error = error == OK ? check_directory(c, why) : error;
+    error = error == OK ? cluster_page_open(c, why) : error;
+    error = error == OK ? open_engines(c, why) : error; /* which may take long */
     if (error != OK)
         return error;
     snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, c->data);
@@ -144,16 +168,33 @@ open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
     CHECK(signals_open(&c->signals, c->loop, c, asked) == OK);
     CHECK(supervisor_open(c->loop, c->logs, &events, &c->supervisor) == OK);
     error = cluster_plan(c, why);
-    error = error == OK ? control_open(c->loop, socket, cluster_commands, c, &c->control, why,
-                                       CLUSTER_WHY_MAX)
-                        : error;
-    return error == OK ? cluster_page_open(c, why) : error;
+    return error == OK ? control_open(c->loop, socket, cluster_commands, c, &c->control, why,
+                                      CLUSTER_WHY_MAX)
+                       : error;
+}
+
+/* Those that nodes leave behind: one that was killed, and gates, whose heirs look for one. */
+static void
+remove_sockets(const struct cluster *c)
+{
+    static const char *const suffixes[] = {"sock", "play.sock"};
+    char path[CLUSTER_PATH_MAX + SUPERVISE_NAME_MAX + 16];
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        if (!cluster_kind_is_node(c->members[i].kind))
+            continue;
+        for (size_t k = 0; k < sizeof suffixes / sizeof suffixes[0]; k++) {
+            snprintf(path, sizeof path, "%s/%s.%s", c->data,
+                     supervise_member(c->supervisor, i)->name, suffixes[k]);
+            (void)unlink(path); /* most are gone */
+        }
+    }
 }
 
 static void
 close_all(struct cluster *c)
 {
     cluster_page_close(c);
+    remove_sockets(c);
     cluster_forget_members(c);
     supervisor_close(&c->supervisor);
     if (c->lock >= 0)
@@ -174,9 +215,10 @@ tell_where(const struct cluster *c, const char *page, const json_t *gates)
     size_t i;
     const json_t *gate;
     fprintf(stderr,
-            "\n  The sea is open: %u islands, %u homes, %u gates%s, %lld bots.\n\n"
+            "\n  The sea is open: %u islands, %u home%s, %u gate%s%s, %lld bots.\n\n"
             "    the map     http://%s/\n    players    ",
-            c->sea.islands.count, c->homes, c->gates, c->shards > 1 ? " in each shard" : "",
+            c->sea.islands.count, c->homes, c->homes == 1 ? "" : "s", c->gates,
+            c->gates == 1 ? "" : "s", c->shards > 1 ? " in each shard" : "",
             (long long)c->input.config.bots, page);
     json_array_foreach(gates, i, gate)
     {
@@ -185,8 +227,13 @@ tell_where(const struct cluster *c, const char *page, const json_t *gates)
     fprintf(stderr,
             "\n    figures     http://%s/status, /metrics\n    data, logs  %s\n\n"
             "  `seom nodes --data %s` lists the nodes, `seom node kill home-2 -9 --data %s` kills "
-            "one.\n  %s stops everything; what people did is kept.\n\n",
-            page, c->data, c->data, c->data, c->detach ? "`seom cluster down`" : "Ctrl-C");
+            "one.\n  ",
+            page, c->data, c->data, c->data);
+    if (c->detach)
+        fprintf(stderr, "`seom cluster down --data %s`", c->data);
+    else
+        fprintf(stderr, "Ctrl-C");
+    fprintf(stderr, " stops everything; what people did is kept.\n\n");
 }
 
 /* From here on whoever waits for a detached cluster may go, with what he is told; it says what it
@@ -238,19 +285,42 @@ all_are_up(struct cluster *c, int64_t now_us)
     json_decref(told);
 }
 
+/* What a member is waited for, with its name; 0 bytes: it is as it should be. */
+static size_t
+waits_for(const struct cluster *c, uint32_t i, int64_t now_us, char *out, size_t out_bytes)
+{
+    const struct member *m = supervise_member(c->supervisor, i);
+    if (m->state != MEMBER_UP)
+        return (size_t)snprintf(out, out_bytes, "%s (%s)", m->name,
+                                cluster_member_state(c, i, now_us));
+    if (!cluster_kind_is_node(c->members[i].kind))
+        return 0;
+    uint32_t links = cluster_links(c, i), expected = cluster_links_expected(c, i);
+    return links >= expected
+               ? 0
+               : (size_t)snprintf(out, out_bytes, "%s (%u of %u links)", m->name, links, expected);
+}
+
+/* Nodes that serve find each other within a second or two. Where they do not, play goes on without
+ * these links, and one is told so. */
 static void
 look_whether_all_are_up(struct cluster *c, int64_t now_us)
 {
     char waits[256] = "";
     size_t used = 0;
+    bool all_serve = true;
     for (uint32_t i = 0; i < c->members_count; i++) {
-        const struct member *m = supervise_member(c->supervisor, i);
-        if (m->state != MEMBER_UP && used < sizeof waits)
-            used +=
-                (size_t)snprintf(waits + used, sizeof waits - used, "%s%s (%s)",
-                                 used > 0 ? ", " : "", m->name, cluster_member_state(c, i, now_us));
+        char what[SUPERVISE_NAME_MAX + 64];
+        all_serve = all_serve && supervise_member(c->supervisor, i)->state == MEMBER_UP;
+        if (waits_for(c, i, now_us, what, sizeof what) > 0 && used < sizeof waits)
+            used += (size_t)snprintf(waits + used, sizeof waits - used, "%s%s",
+                                     used > 0 ? ", " : "", what);
     }
-    if (used == 0) {
+    c->all_serve_us = !all_serve ? 0 : c->all_serve_us == 0 ? now_us : c->all_serve_us;
+    bool patient = !all_serve || now_us - c->all_serve_us < LINKS_PATIENCE_US;
+    if (used == 0 || !patient) {
+        if (used > 0)
+            output_progress("links are missing, which logs in %s may explain: %s", c->logs, waits);
         all_are_up(c, now_us);
     } else if (now_us - c->told_us >= WAITS_TOLD_US) {
         c->told_us = now_us;

@@ -1,6 +1,7 @@
 /* A cluster on this machine, as `seom cluster up` keeps it: engines, homes, gates and bots, every
- * one a process of its own. <data>/cluster.sock takes commands (cluster_control.c), cluster.json
- * says what there is, also for the next start, logs/NAME.log what each said. For cluster*.c only.
+ * one a process of its own. <data>/cluster.sock takes commands (cluster_control.c), cluster.json,
+ * which only its owner reads, says what there is, also for the next start, logs/NAME.log what each
+ * said. For cluster*.c only.
  *
  * Thread: main, which the processes die with; but for struct cluster_page, which the HTTP thread
  * reads under its lock. Limit: SUPERVISE_MEMBERS_MAX processes.
@@ -89,7 +90,7 @@ struct cluster {
     size_t islands_bytes;
     enum cluster_phase phase;
     bool was_up, told_limit;
-    int64_t started_us, told_us, page_us;
+    int64_t started_us, told_us, page_us, all_serve_us; /* all_serve: at first; 0: not yet */
     uint32_t members_count;
     struct cluster_member members[SUPERVISE_MEMBERS_MAX];
     struct cluster_page page;
@@ -117,6 +118,9 @@ void cluster_ask_members(struct cluster *c, int64_t now_us);
 void cluster_forget_members(struct cluster *c);
 /* What a node does, in a word or two: "serving", "silent", "dies at once". */
 const char *cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us);
+/* Links that a node should have: with everybody who is up and whom the rule of links names. */
+uint32_t cluster_links_expected(const struct cluster *c, uint32_t member);
+uint32_t cluster_links(const struct cluster *c, uint32_t member); /* that it last told of */
 /* What tools and page are told about all of them. */
 json_t *cluster_list(const struct cluster *c, int64_t now_us);
 

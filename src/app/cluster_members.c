@@ -79,6 +79,7 @@ static void
 launch_node(const struct cluster *c, const struct cluster_member *m, struct launch *launch)
 {
     char address[ADDRESS_TEXT_MAX];
+    const char *store = config_rows[CONFIG_store].environment;
     cluster_address(c, m, address);
     launch_add(launch, "seom");
     launch_add(launch, "%s", cluster_kind_name(m->kind));
@@ -90,10 +91,13 @@ launch_node(const struct cluster *c, const struct cluster_member *m, struct laun
         launch_add(launch, "--directory=%s", c->directory);
     }
     if (m->kind == CLUSTER_HOME) {
-        launch_add(launch, "--store=%s", c->store);
-        if (c->shards > 1) /* an older program knows of no shards */
+        launch_variable(launch, store, c->store); /* with its password; all see arguments */
+        if (c->shards > 1)                        /* an older program knows of no shards */
             launch_add(launch, "--shards=%u", c->shards);
-    } else if (m->kind == CLUSTER_GATE) {
+    } else {
+        launch_variable(launch, store, NULL);
+    }
+    if (m->kind == CLUSTER_GATE) {
         launch_add(launch, "--play=%s", address);
         add_seeds(c, m, launch);
     }
@@ -316,7 +320,8 @@ member_ask(struct cluster *c, uint32_t i, bool people, int64_t now_us)
         return;
     if (control_client_waits(m->client))
         return;
-    int64_t pause_us = process->state == MEMBER_UP ? CLUSTER_STATUS_US : ASK_EAGERLY_US;
+    bool settled = process->state == MEMBER_UP && c->phase != CLUSTER_STARTING;
+    int64_t pause_us = settled ? CLUSTER_STATUS_US : ASK_EAGERLY_US;
     for (enum cluster_question q = ASK_STATUS; q < CLUSTER_QUESTIONS; q++) {
         bool wanted = q != ASK_PEOPLE || (people && m->kind == CLUSTER_HOME);
         if (wanted && now_us - m->asked_us[q] >= (q == ASK_STATUS ? pause_us : CLUSTER_STATUS_US)) {
@@ -371,11 +376,18 @@ node_of(const struct cluster_member *m)
     return (struct node){.role = role, .shard = m->shard, .index = m->index};
 }
 
-/* With everybody who is up and whom the rule names. */
-static int
-links_expected(const struct cluster *c, uint32_t of)
+uint32_t
+cluster_links(const struct cluster *c, uint32_t member)
 {
-    int count = 0;
+    json_int_t links = json_integer_value(json_object_get(c->members[member].status, "links"));
+    return links > 0 && links < UINT32_MAX ? (uint32_t)links : 0;
+}
+
+uint32_t
+cluster_links_expected(const struct cluster *c, uint32_t of)
+{
+    uint32_t count = 0;
+    CHECK(cluster_kind_is_node(c->members[of].kind));
     struct node node = node_of(&c->members[of]);
     for (uint32_t i = 0; i < c->members_count; i++) {
         struct node other = node_of(&c->members[i]);
@@ -404,7 +416,7 @@ member_list(const struct cluster *c, uint32_t i, int64_t now_us)
         cluster_address(c, m, address);
         json_object_set_new(row, "shard", json_integer(m->shard));
         json_object_set_new(row, "index", json_integer(m->index));
-        json_object_set_new(row, "links_expected", json_integer(links_expected(c, i)));
+        json_object_set_new(row, "links_expected", json_integer(cluster_links_expected(c, i)));
         json_object_set_new(row, m->kind == CLUSTER_GATE ? "play" : "address",
                             json_string(address));
     }

@@ -38,7 +38,8 @@ hand_out_islands(const struct cluster *c, struct http_body *out)
     return 200;
 }
 
-/* From now on people are asked for, until nobody wanted them for a while. */
+/* From now on people are asked for, until nobody wanted them for a while. Whoever is the first
+ * hears that there is no answer yet, which is something else than that nobody is there. */
 static int
 hand_out_people(struct cluster_page *page, struct http_body *out)
 {
@@ -73,10 +74,10 @@ answer(void *ctx, const char *path, struct http_body *out)
 
 /* ---- writing, on the loop ---- */
 
+/* Takes the text. */
 static void
 put(struct cluster_page *page, char **where, char *text)
 {
-    CHECK(text != NULL);
     CHECK(pthread_mutex_lock(&page->lock) == 0);
     char *old = *where;
     *where = text;
@@ -88,7 +89,9 @@ static void
 put_json(struct cluster_page *page, char **where, json_t *object)
 {
     CHECK(object != NULL);
-    put(page, where, json_dumps(object, JSON_COMPACT));
+    char *text = json_dumps(object, JSON_COMPACT);
+    CHECK(text != NULL);
+    put(page, where, text);
     json_decref(object);
 }
 
@@ -102,24 +105,30 @@ colour_of(const struct cluster *c, uint32_t member)
     return colour;
 }
 
+static json_int_t
+figure(const struct cluster_member *m, const char *key)
+{
+    return json_integer_value(json_object_get(m->status, key));
+}
+
 /* What everybody may know: no paths, no process ids. */
 static json_t *
 nodes_json(const struct cluster *c, int64_t now_us)
 {
-    static const char *const keys[] = {
-        "players", "spectators",        "lingering", "links",   "links_expected",
-        "epoch",   "queue_wait_p99_us", "version",   "draining"};
-    json_t *nodes = json_array(), *engines = json_array();
+    static const char *const keys[] = {"players",           "spectators", "lingering", "links",
+                                       "queue_wait_p99_us", "version",    "draining"};
+    json_t *nodes = json_array(), *engines = json_array(), *bots = json_array();
     for (uint32_t i = 0; i < c->members_count; i++) {
         const struct cluster_member *m = &c->members[i];
         json_t *row =
             json_pack("{s:s, s:s, s:s}", "name", supervise_member(c->supervisor, i)->name, "role",
                       cluster_kind_name(m->kind), "state", cluster_member_state(c, i, now_us));
         if (!cluster_kind_is_node(m->kind)) {
-            json_array_append_new(engines, row);
+            json_array_append_new(m->kind == CLUSTER_BOTS ? bots : engines, row);
             continue;
         }
         json_object_set_new(row, "shard", json_integer(m->shard));
+        json_object_set_new(row, "links_expected", json_integer(cluster_links_expected(c, i)));
         if (m->kind == CLUSTER_HOME)
             json_object_set_new(row, "colour", json_integer(colour_of(c, i)));
         for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
@@ -127,9 +136,13 @@ nodes_json(const struct cluster *c, int64_t now_us)
             if (value != NULL)
                 json_object_set(row, keys[k], value);
         }
+        /* As a text: those of gates are drawn from 63 bits, and a browser's numbers are doubles. */
+        json_int_t epoch = figure(m, "epoch");
+        if (epoch != 0)
+            json_object_set_new(row, "epoch", json_sprintf("%lld", (long long)epoch));
         json_array_append_new(nodes, row);
     }
-    return json_pack("{s:o, s:o}", "nodes", nodes, "engines", engines);
+    return json_pack("{s:o, s:o, s:o}", "nodes", nodes, "engines", engines, "bots", bots);
 }
 
 static json_t *
@@ -150,12 +163,6 @@ people_json(const struct cluster *c, int64_t now_us)
         json_array_append_new(homes, home);
     }
     return json_pack("{s:o}", "homes", homes);
-}
-
-static json_int_t
-figure(const struct cluster_member *m, const char *key)
-{
-    return json_integer_value(json_object_get(m->status, key));
 }
 
 static json_t *
@@ -222,19 +229,35 @@ metrics_text(const struct cluster *c)
     return text;
 }
 
+/* Nothing while nobody wants to know, and until a home has told of its people since. */
+static void
+put_people(struct cluster *c, int64_t now_us)
+{
+    struct cluster_page *page = &c->page;
+    bool told = false;
+    CHECK(pthread_mutex_lock(&page->lock) == 0);
+    page->people_wanted = page->people_wanted && now_us - page->people_wanted_us <= GHOSTS_US;
+    bool wanted = page->people_wanted;
+    CHECK(pthread_mutex_unlock(&page->lock) == 0);
+    for (uint32_t i = 0; i < c->members_count && !told; i++) {
+        const struct cluster_member *m = &c->members[i];
+        told = m->people != NULL && now_us - m->people_us <= CLUSTER_SILENT_US;
+    }
+    if (!wanted)
+        put(page, &page->people, NULL);
+    else if (told || page->people != NULL)
+        put_json(page, &page->people, people_json(c, now_us));
+}
+
 void
 cluster_page_write(struct cluster *c, int64_t now_us)
 {
     struct cluster_page *page = &c->page;
     put_json(page, &page->nodes, nodes_json(c, now_us));
-    put_json(page, &page->people, people_json(c, now_us));
+    put_people(c, now_us);
     put_json(page, &page->config, config_json(c));
     put_json(page, &page->status, status_json_all(c, now_us));
     put(page, &page->metrics, metrics_text(c));
-    CHECK(pthread_mutex_lock(&page->lock) == 0);
-    if (page->people_wanted && now_us - page->people_wanted_us > GHOSTS_US)
-        page->people_wanted = false;
-    CHECK(pthread_mutex_unlock(&page->lock) == 0);
     c->page_us = now_us;
 }
 

@@ -1,8 +1,10 @@
 /* Which processes a cluster has: as many homes and gates as were asked for, on the ports they had
  * the last time where those are still free, so that clients and links find them again. */
 #include "app/cluster.h"
+#include "app/config_table.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "fabric/book.h"
 #include "fabric/shards.h"
 #include "os/files.h"
 #include "os/listen.h"
@@ -33,17 +35,24 @@ cluster_kind_is_node(enum cluster_kind kind)
     return kind == CLUSTER_HOME || kind == CLUSTER_RELAY || kind == CLUSTER_GATE;
 }
 
-/* As the node itself makes it. */
+static enum node_role
+role_of(enum cluster_kind kind)
+{
+    CHECK(cluster_kind_is_node(kind));
+    return kind == CLUSTER_HOME ? NODE_HOME : kind == CLUSTER_GATE ? NODE_GATE : NODE_RELAY;
+}
+
 static void
 name_of(enum cluster_kind kind, uint16_t shard, uint16_t index, char out[SUPERVISE_NAME_MAX])
 {
+    static_assert(SUPERVISE_NAME_MAX >= NODE_NAME_MAX, "a member has the name of its node");
     const char *name = cluster_kind_name(kind);
-    if (!cluster_kind_is_node(kind) && kind != CLUSTER_BOTS)
-        snprintf(out, SUPERVISE_NAME_MAX, "%s", name);
-    else if (shard == 1)
+    if (cluster_kind_is_node(kind))
+        node_name(role_of(kind), shard, index, out);
+    else if (kind == CLUSTER_BOTS)
         snprintf(out, SUPERVISE_NAME_MAX, "%s-%u", name, index);
     else
-        snprintf(out, SUPERVISE_NAME_MAX, "%s-%u-%u", name, shard, index);
+        snprintf(out, SUPERVISE_NAME_MAX, "%s", name);
 }
 
 /* ---- ports ---- */
@@ -183,16 +192,17 @@ cluster_save(struct cluster *c)
     json_t *members = json_array();
     for (uint32_t i = 0; i < c->members_count; i++)
         json_array_append_new(members, member_json(c, i));
-    json_t *all = json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:o}", "pid", (int)getpid(), "world",
-                            (int)c->input.config.world, "etcd_port", (int)c->engines.etcd_port,
-                            "etcd_peer_port", (int)c->engines.etcd_peer_port, "store", c->store,
-                            "directory", c->directory, "members", members);
+    json_t *all =
+        json_pack("{s:i, s:i, s:I, s:i, s:i, s:s, s:s, s:o}", "pid", (int)getpid(), "world",
+                  (int)c->input.config.world, "bots", (json_int_t)c->input.config.bots, "etcd_port",
+                  (int)c->engines.etcd_port, "etcd_peer_port", (int)c->engines.etcd_peer_port,
+                  "store", c->store, "directory", c->directory, "members", members);
     CHECK(all != NULL);
     char *text = json_dumps(all, JSON_INDENT(1));
     CHECK(text != NULL);
     snprintf(path, sizeof path, "%s/cluster.json", c->data);
-    enum err error =
-        file_replace(path, (struct slice){.at = (const uint8_t *)text, .bytes = strlen(text)});
+    enum err error = file_replace_private(
+        path, (struct slice){.at = (const uint8_t *)text, .bytes = strlen(text)});
     free(text);
     json_decref(all);
     c->changed = false;
@@ -273,6 +283,15 @@ saved_shards(const json_t *saved)
     return count;
 }
 
+static int64_t
+saved_bots(const json_t *saved, int64_t otherwise)
+{
+    const struct config_row *row = &config_rows[CONFIG_bots];
+    const json_t *bots = json_object_get(saved, "bots");
+    json_int_t count = json_integer_value(bots);
+    return json_is_integer(bots) && count >= row->min && count <= row->max ? count : otherwise;
+}
+
 static enum err
 plan_nodes(struct cluster *c, const json_t *saved, enum cluster_kind kind, uint16_t shard,
            uint32_t count)
@@ -342,6 +361,8 @@ cluster_plan(struct cluster *c, char why[CLUSTER_WHY_MAX])
     json_t *saved = saved_load(c);
     bool said = c->input.config.origins[CONFIG_shards] != ORIGIN_DEFAULT;
     c->shards = wanted(said ? (uint32_t)c->input.config.shards : 0, saved_shards(saved), 1);
+    if (c->input.config.origins[CONFIG_bots] == ORIGIN_DEFAULT)
+        c->input.config.bots = saved_bots(saved, c->input.config.bots);
     c->homes = wanted(c->homes, saved_count(saved, "home", 1), HOMES_DEFAULT);
     c->gates = wanted(c->gates, saved_count(saved, "gate", 1), GATES_DEFAULT);
     enum err error = plan_engines(c, saved);

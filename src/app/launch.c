@@ -1,6 +1,7 @@
 #include "app/launch.h"
 #include "base/check.h"
 #include "os/os_err.h"
+#include "wire/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -29,16 +30,47 @@ launch_add(struct launch *launch, const char *format, ...)
 }
 
 void
+launch_variable(struct launch *launch, const char *name, const char *value)
+{
+    CHECK(launch->variable == NULL && strchr(name, '=') == NULL);
+    if (value == NULL)
+        CHECK(asprintf(&launch->variable, "%s", name) > 0);
+    else
+        CHECK(asprintf(&launch->variable, "%s=%s", name, value) > 0);
+}
+
+void
 launch_free(struct launch *launch)
 {
+    free(launch->variable);
     for (uint32_t i = 0; i < launch->count; i++)
         free(launch->arguments[i]);
     *launch = (struct launch){0};
 }
 
+/* Our own, but for the one variable. The texts are borrowed, the array is the caller's. */
+static char **
+environment_of(const struct launch *launch)
+{
+    size_t count = 0, used = 0,
+           name = launch->variable != NULL ? strcspn(launch->variable, "=") : 0;
+    while (environ != NULL && environ[count] != NULL)
+        count++;
+    char **all = calloc(count + 2, sizeof *all);
+    CHECK(all != NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (name == 0 || strncmp(environ[i], launch->variable, name) != 0 ||
+            environ[i][name] != '=')
+            all[used++] = environ[i];
+    }
+    if (name > 0 && launch->variable[name] == '=')
+        all[used] = launch->variable;
+    return all;
+}
+
 /* In the child, where only what is safe after fork() may be called. */
 _Noreturn static void
-become(const struct launch *launch, int log, pid_t parent)
+become(const struct launch *launch, char *const *environment, int log, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -53,7 +85,7 @@ become(const struct launch *launch, int log, pid_t parent)
     /* After the change of user, which would clear it. */
     int death = launch->death_signal == 0 ? SIGKILL : launch->death_signal;
     if (fine && prctl(PR_SET_PDEATHSIG, death) == 0 && getppid() == parent)
-        execv(launch->program, launch->arguments);
+        execve(launch->program, launch->arguments, environment);
     _exit(127);
 }
 
@@ -78,10 +110,12 @@ launch_run(const struct launch *launch, const char *log, pid_t *pid, int *ended_
     if (log_fd < 0)
         return ERR_IO;
     pid_t parent = getpid();
+    char **environment = environment_of(launch);
     fflush(NULL);
     *pid = fork();
     if (*pid == 0)
-        become(launch, log_fd, parent);
+        become(launch, environment, log_fd, parent);
+    free(environment);
     enum err error = *pid < 0 ? os_err(errno) : OK;
     close(log_fd);
     if (error != OK)
@@ -108,4 +142,5 @@ launch_log_tail(const char *log, char *out, size_t out_bytes)
     bytes[n < 0 ? 0 : n] = 0;
     const char *line = strrchr(bytes, '\n');
     snprintf(out, out_bytes, "%s", line == NULL ? bytes : line + 1);
+    text_make_line(out); /* of whatever a process wrote, and cut in the middle of a character */
 }

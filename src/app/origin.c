@@ -66,7 +66,11 @@ origin_load_key(const char *data, bool lived_in, uint8_t key[TICKET_KEY_BYTES], 
     snprintf(path, sizeof path, "%s/ticket.key", data);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && lived_in) {
-        return tell_missing(path, why, why_bytes);
+        snprintf(why, why_bytes,
+                 "%s is missing, but people have lived here: copy it from another home, or restore "
+                 "it from a backup",
+                 path);
+        return ERR_NOT_FOUND;
     }
     if (fd < 0 && errno == ENOENT) {
         enum err e = make_key(path, why, why_bytes);

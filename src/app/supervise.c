@@ -1,6 +1,7 @@
 #include "app/supervise.h"
 #include "base/check.h"
 #include "os/process.h"
+#include "wire/text.h"
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,6 +87,7 @@ keeper_tell(struct keeper *k, const char *format, ...)
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
     va_end(values);
+    text_make_line(text); /* it may have been cut */
     events->told(events->ctx, (uint32_t)(k - k->supervisor->keepers), text);
 }
 

@@ -1,5 +1,6 @@
 #include "app/supervise.h"
 #include "os/process.h"
+#include "wire/text.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -180,6 +181,25 @@ who_keeps_dying_is_tried_less_often(void **state)
         }
     }
     assert_true(pause_us > SUPERVISE_BACKOFF_MAX_US / 2);
+}
+
+/* What a process wrote is handed on as text, wherever it had to be cut. */
+static void
+what_is_told_of_a_log_is_text(void **state)
+{
+    struct bench *b = *state;
+    /* 섬 is three bytes: a limit of bytes falls into the middle of one of them. */
+    b->script = "printf '\\377 '; for i in 1 2 3 4 5 6 7 8; do printf "
+                "'섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬섬'; done; exit 1";
+    for (uint32_t death = 1; death <= 3; death++) {
+        b->told[0] = 0;
+        supervise_start(b->s, b->member);
+        turn_until(b, MEMBER_STARTING, LATER_US);
+        turn_until(b, MEMBER_WAITS, 0);
+    }
+    assert_non_null(strstr(b->told, "dies at once"));
+    assert_non_null(strstr(b->told, "섬"));
+    assert_true(text_is_line((struct slice){(const uint8_t *)b->told, strlen(b->told)}));
 }
 
 static void
@@ -401,6 +421,7 @@ main(void)
         TEST(it_starts_when_it_can_and_ends_when_told),
         TEST(who_dies_is_back_within_a_second),
         TEST(who_keeps_dying_is_tried_less_often),
+        TEST(what_is_told_of_a_log_is_text),
         TEST(who_is_to_stay_dead_does),
         TEST(who_does_not_end_is_killed),
         TEST(who_is_stopped_hears_that_it_shall_end),
