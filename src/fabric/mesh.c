@@ -417,7 +417,8 @@ mesh_peer_of(const struct mesh *mesh, uint64_t epoch)
 bool
 mesh_is_dead(const struct mesh *mesh, uint64_t epoch)
 {
-    return map_get(&mesh->tombstones, epoch) != MAP_NONE;
+    uint32_t p = mesh_peer_find(mesh, epoch); /* its tombstone may have given way to newer ones */
+    return (p != NO_PEER && mesh->peers[p].dead) || map_get(&mesh->tombstones, epoch) != MAP_NONE;
 }
 
 void

@@ -152,6 +152,33 @@ the_book_is_told_now_and_then(void **state)
     alone_close(&a);
 }
 
+/* However many died since: while it stands in the book it is known to be dead. */
+static void
+the_dead_of_the_book_stay_dead(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    struct node dead = alone_node(NODE_HOME, 9, 2000), next = alone_node(NODE_HOME, 9, 2001);
+    alone_list(&a, &dead);
+    alone_run(&a, 1000);
+    uint32_t line = alone_link(&a, &next);
+    assert_true(mesh_is_dead(a.mesh, 2000));
+    alone_frame(&a, line, MESH_FRAME_BYE, NULL, 0);
+    for (uint64_t epoch = 3000; epoch < 3000 + 1100; epoch++) {
+        struct node other = alone_node(NODE_HOME, 1, epoch);
+        alone_link(&a, &other);
+        alone_run(&a, 10000);
+    }
+    assert_false(mesh_is_dead(a.mesh, 3000)); /* forgotten */
+    line = alone_accept(&a);
+    alone_hello(&a, line, &dead);
+    alone_frame(&a, line, MESH_FRAME_WELCOME, NULL, 0);
+    assert_int_equal(a.lines[line].said[MESH_FRAME_WELCOME], 0);
+    assert_true(mesh_is_dead(a.mesh, 2000));
+    alone_close(&a);
+}
+
 static void
 the_newer_line_of_a_node_wins(void **state)
 {
@@ -640,6 +667,7 @@ main(void)
         cmocka_unit_test(an_older_registration_is_over),
         cmocka_unit_test(the_replaced_are_not_probed),
         cmocka_unit_test(the_book_is_told_now_and_then),
+        cmocka_unit_test(the_dead_of_the_book_stay_dead),
         cmocka_unit_test(the_newer_line_of_a_node_wins),
         cmocka_unit_test(nobody_speaks_before_the_greeting),
         cmocka_unit_test(frames_come_in_any_pieces),

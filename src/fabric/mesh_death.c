@@ -24,7 +24,9 @@ mesh_bury(struct mesh *mesh, uint64_t epoch)
         return;
     }
     uint32_t place = mesh->buried % TOMBSTONES_MAX;
-    if (mesh->buried >= TOMBSTONES_MAX) {
+    bool holds =
+        mesh->buried >= TOMBSTONES_MAX && map_get(&mesh->tombstones, mesh->graves[place]) == place;
+    if (holds) { /* who was dug out and buried again lies elsewhere */
         map_remove(&mesh->tombstones, mesh->graves[place]);
     }
     mesh->graves[place] = epoch;
