@@ -181,6 +181,8 @@ node_open(struct node_process *n, const struct config *config, enum node_role ro
                           .log_ctx = &n->log,
                           .log = log_write,
                           .trace = &n->trace};
+    env_log(&n->env, LOG_INFO, "node.starts", "%s, version %s, process %d", n->self.name,
+            n->self.version, (int)getpid());
     open_metrics(n);
     enum err e = take_protocol(n, why);
     e = e == OK ? open_directory(n, why) : e;
