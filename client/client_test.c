@@ -21,7 +21,8 @@
 
 /* What the client was told, in order of kinds. */
 struct seen {
-    uint32_t welcomes, motions, heard, gone, corrected, ended, answers, results, things, said, lines;
+    uint32_t welcomes, motions, heard, gone, corrected, ended, answers, results, things, said,
+        lines;
     uint32_t end_code;
     int64_t age_ms, quiet_ms;
     uint64_t gone_entity;

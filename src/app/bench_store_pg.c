@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DOCUMENTS     20000
-#define FILL_GROUP    512
-#define WAIT_MS       100
-#define PAGES         1024
-#define PAGES_DRAWN   64
-#define PAGES_FLIGHT  64
-#define SETTLE_US     200000 /* of a round, before anything is counted */
+#define DOCUMENTS    20000
+#define FILL_GROUP   512
+#define WAIT_MS      100
+#define PAGES        1024
+#define PAGES_DRAWN  64
+#define PAGES_FLIGHT 64
+#define SETTLE_US    200000 /* of a round, before anything is counted */
 
 enum { KIND_COMMIT, KIND_GET, KIND_PAGE, KINDS };
 

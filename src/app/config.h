@@ -54,11 +54,11 @@
     X(NUMBER, index, "1", BETWEEN(1, 9999), "SEOM_INDEX", "index", "N",                            \
       "of a cluster: number of this node among those of its role in its shard")                    \
     X(TEXT, directory, "", ANY, "SEOM_DIRECTORY", "directory", "URL",                              \
-      "of a cluster, homes and relays: where etcd answers, like http://127.0.0.1:2379")                       \
+      "of a cluster, homes and relays: where etcd answers, like http://127.0.0.1:2379")            \
     X(TEXT, store, "", ANY, "SEOM_STORE", "store", "DSN",                                          \
       "of a cluster, homes: PostgreSQL, like postgresql:///seom?host=/tmp")                        \
     X(ADDRESS, links, "127.0.0.1:0", ANY, "SEOM_LINKS", "links", "ADDR:PORT",                      \
-      "of a cluster, homes and relays: where other nodes connect; port 0 lets the kernel choose")             \
+      "of a cluster, homes and relays: where other nodes connect; port 0 lets the kernel choose")  \
     X(TEXT, join, "", ANY, "SEOM_JOIN", "join", "ADDR:PORT,...",                                   \
       "of a cluster, gates: links of homes to begin with; the others are heard of there")          \
     X(NUMBER, nodes_per_chunk, "1", BETWEEN(1, 64), "SEOM_NODES_PER_CHUNK", "nodes-per-chunk",     \

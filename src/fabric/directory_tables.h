@@ -11,8 +11,9 @@
 #include "store/spread.h"
 #include <stdint.h>
 
-#define STORE_SERVER_MAX 256 /* bytes of a server's address with the 0; no password stands in it \
-                              */
+#define STORE_SERVER_MAX                                                    \
+    256 /* bytes of a server's address with the 0; no password stands in it \
+         */
 #define ISLAND_SHARDS_MAX 1024
 
 struct store_servers {

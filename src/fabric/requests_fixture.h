@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #ifndef TALK_NODES
-#define TALK_NODES 3
+#    define TALK_NODES 3
 #endif
 
 struct talk;

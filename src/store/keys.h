@@ -15,11 +15,10 @@
 #define KEY_NAME_MAX  24
 
 /* The classes there are, and what kind of data each one holds (one kind per document). */
-#define KEY_CLASS_PLAYER "player" /* value: written through, by commits */
-#define KEY_CLASS_PLACE  "place"  /* feel: written behind, pages of 64 players */
-#define KEY_CLASS_META   "meta"   /* the world's own: meta/clock, meta/ids-player, ... */
-#define KEY_CLASS_STEWARD \
-    "steward" /* who looks after the things of a block: nothing of value */
+#define KEY_CLASS_PLAYER  "player"  /* value: written through, by commits */
+#define KEY_CLASS_PLACE   "place"   /* feel: written behind, pages of 64 players */
+#define KEY_CLASS_META    "meta"    /* the world's own: meta/clock, meta/ids-player, ... */
+#define KEY_CLASS_STEWARD "steward" /* who looks after the things of a block: nothing of value */
 
 struct key {
     char text[STORE_KEY_MAX + 1]; /* ends with 0 */
