@@ -62,6 +62,7 @@ class Options:
     depth: int
     sim_seeds: int
     commit_seeds: int
+    cluster_seeds: int
     fuzz_s: int
 
 
@@ -304,17 +305,17 @@ def sim(check, build_name, model, *arguments, **run_options):
                **run_options)
 
 
-def sim_seeds(model, seeds):
+def sim_seeds(model, seeds, *arguments):
     def run_seeds(check):
-        _, text = sim(check, "gcc", model, "--seeds", seeds, timeout_s=3600)
+        _, text = sim(check, "gcc", model, "--seeds", seeds, *arguments, timeout_s=3600)
         report = last_json(text)
         if report.get("seeds") != seeds or not report.get("events"):
             raise Failed(f"the report does not speak of {seeds} seeds: {report}")
     return run_seeds
 
 
-# Seeds by which the builds are compared: one history of a whole world, several of nodes and their store.
-AGREE = {"world": (7, 1), "commit": (1, 12)}
+# Seeds by which the builds are compared: one history of a whole world, several of nodes and their store, and of clusters.
+AGREE = {"world": (7, 1), "commit": (1, 12), "cluster": (1, 6)}
 
 
 def sim_agree(check):
@@ -488,6 +489,8 @@ def all_checks(options):
         Check("sim-seeds", f"simulator, {options.sim_seeds} seeds", sim_seeds("world", options.sim_seeds), QUICK),
         Check("sim-commit", f"simulator of commits, {options.commit_seeds} seeds",
               sim_seeds("commit", options.commit_seeds), QUICK),
+        Check("sim-cluster", f"simulator of clusters, {options.cluster_seeds} seeds",
+              sim_seeds("cluster", options.cluster_seeds), QUICK),
         *scenes(options),
         Check("torture", "people trade while their server and its disk fail in every way", torture(options)),
         Check("bench-cluster", "a cluster with 1,000 bots, measured", bench_cluster),
@@ -495,6 +498,7 @@ def all_checks(options):
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
         Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 22)),
+        Check("sim-cluster-mutants", "each planted bug of a cluster is caught", sim_mutants("cluster", 11)),
         Check("build-clang", "clang -O0, warnings are errors", build("clang")),
         Check("unit-clang", "unit tests", unit("clang", "--suite", "unit")),
         Check("build-asan", "AddressSanitizer and UBSan", build("asan")),
@@ -505,6 +509,8 @@ def all_checks(options):
         Check("build-fuzz", "libFuzzer targets with ASan and UBSan", build("fuzz")),
         Check("fuzz", f"each decoder for {options.fuzz_s} s on its corpus", fuzz(options)),
         Check("valgrind", "unit tests, uninitialised memory", unit_valgrind, LONG),
+        Check("sim-fleet", "simulator of clusters of 100 nodes, 20 seeds",
+              sim_seeds("cluster", 20, "--players", 100), LONG),
         Check("tidy", "clang-tidy", lint, LONG),
     ]
 
@@ -586,7 +592,8 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     depth = QUICK if arguments.quick else LONG if arguments.long else FULL
-    options = Options(depth, sim_seeds=[20, 200, 2000][depth], commit_seeds=[64, 2000, 20000][depth], fuzz_s=[5, 5, 120][depth])
+    options = Options(depth, sim_seeds=[20, 200, 2000][depth], commit_seeds=[64, 2000, 20000][depth],
+                      cluster_seeds=[20, 300, 3000][depth], fuzz_s=[5, 5, 120][depth])
     checks = selected(ordered(all_checks(options)), arguments, depth)
     if arguments.list:
         for check in checks:

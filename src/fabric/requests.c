@@ -460,3 +460,15 @@ requests_stats(const struct requests *requests)
 {
     return &requests->stats;
 }
+
+int64_t
+requests_overdue_us(const struct requests *requests)
+{
+    int64_t now_us = env_mono_us(requests->env), most_us = 0;
+    for (uint32_t i = POOL_NONE; (i = pool_next(&requests->asks, i)) != POOL_NONE;) {
+        const struct ask *ask = pool_at(&requests->asks, i);
+        int64_t late_us = now_us - ask->deadline.due_tick * REQUESTS_TICK_US;
+        most_us = late_us > most_us ? late_us : most_us;
+    }
+    return most_us;
+}

@@ -104,5 +104,8 @@ enum requests_mutant {
 void requests_set_mutant(struct requests *requests, enum requests_mutant mutant);
 
 const struct requests_stats *requests_stats(const struct requests *requests);
+/* For checkers: since when the answer that is most overdue should have come or been given up, in
+ * us; 0: none is overdue. */
+int64_t requests_overdue_us(const struct requests *requests);
 
 #endif

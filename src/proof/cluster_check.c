@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_MM 300
+#define OWN_MM     300
+#define OVERDUE_US 100000
 
 /* ---- at any time ---- */
 
@@ -48,6 +49,13 @@ check_requests(const struct cluster_node *n)
     if (s->asked != s->done + s->rejected + s->late + s->asking) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_TIMELY, "%s lost count of its requests",
                       n->self.name);
+    }
+    int64_t overdue_us = requests_overdue_us(n->requests);
+    bool had_time = cluster_now_us(m) - n->went_on_us > OVERDUE_US;
+    if (overdue_us > OVERDUE_US && had_time) {
+        cluster_wrong(m, PROOF_STUCK, CLUSTER_TIMELY,
+                      "%s waits for an answer that is %lld ms overdue", n->self.name,
+                      (long long)overdue_us / 1000);
     }
 }
 
@@ -262,6 +270,21 @@ check_books(struct cluster_model *m)
     }
 }
 
+/* Nobody has moved for long, so nobody waits for an answer. */
+static void
+check_nothing_asked(struct cluster_model *m)
+{
+    for (uint32_t i = 0; i < m->count && !m->over; i++) {
+        const struct cluster_node *n = &m->nodes[i];
+        const struct requests_stats *s = requests_stats(n->requests);
+        cluster_exercised(m, CLUSTER_TIMELY);
+        if (s->asking != 0) {
+            cluster_wrong(m, PROOF_STUCK, CLUSTER_TIMELY, "%s still waits for %u answers",
+                          n->self.name, s->asking);
+        }
+    }
+}
+
 /* ---- the audit ---- */
 
 struct auditing {
@@ -313,6 +336,9 @@ cluster_check_end(struct cluster_model *m)
     }
     if (!m->over) {
         check_people(m);
+    }
+    if (!m->over) {
+        check_nothing_asked(m);
     }
     if (!m->over) {
         check_digests(m);

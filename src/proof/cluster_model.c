@@ -235,6 +235,20 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
     }
 }
 
+/* Its line breaks; now and then its gate can tell nobody of that for a while. */
+static void
+trouble_person(struct cluster_model *m, struct cluster_person *p)
+{
+    uint32_t gate = cluster_gate(m, p->gate)->number;
+    int64_t until_us = cluster_now_us(m) + 500000 + cluster_below(m, 3000000);
+    bool alone = cluster_below(m, 3) == 0;
+    for (uint32_t i = 0; i < m->knobs.homes && alone; i++) {
+        sim_lines_clog(m->lines, gate, i, until_us);
+    }
+    cluster_sometimes(m, CLUSTER_SOMETIMES_LINE_BROKEN);
+    cluster_person_cut(p);
+}
+
 static void
 trouble_engines(struct cluster_model *m)
 {
@@ -293,6 +307,11 @@ faults(void *arg, uint64_t n)
             cut_two(m);
         }
     }
+    for (uint32_t i = 0; i < m->knobs.persons; i++) {
+        if (sim_net_is_open(m->net, i) && cluster_chance(m, m->knobs.person_ppm)) {
+            trouble_person(m, &m->persons[i]);
+        }
+    }
     cluster_at(m, cluster_now_us(m) + FAULT_US, faults, m, n);
 }
 
@@ -347,6 +366,7 @@ draw_knobs(struct cluster_model *m)
     k->lease_ppm = maybe(m, 40000);
     k->compact_ppm = maybe(m, 60000);
     k->store_ppm = maybe(m, 30000);
+    k->person_ppm = maybe(m, 30000);
     k->store_faults = cluster_below(m, 2) == 0;
     k->mixed = cluster_below(m, 3) == 0;
     k->nodes_per_chunk = 1 + cluster_below(m, 4);

@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLUSTER_HEAL_S  30
+/* What takes longest to heal: a watch that died in silence is found by the next list of the
+ * directory (up to DIRECTORY_RELIST_MS), and two who took each other's block wait once more
+ * (CLAIM_LOST_MS). */
+#define CLUSTER_HEAL_S  45
 #define CLUSTER_QUIET_S 8
 
 /* What the checks look at; each counts how often it was exercised. X(id, what must hold) */
@@ -26,6 +29,7 @@
     X(ONE_STEWARD, "a block's steward_epoch belongs to one home, and never decreases") \
     X(HELD_LINE, "nobody loses its line because a home died, drained or was cut off")  \
     X(TIMELY, "every request ends")                                                    \
+    X(KEEPS_NAME, "whom nobody took for dead keeps its epoch")                         \
     X(ALIVE, "a node ends only when it is killed or leaves")                           \
     X(NO_SCANS, "play walks over no documents")                                        \
     X(PLAYS, "when the faults are over everybody plays, at one home")                  \
@@ -50,6 +54,7 @@ enum cluster_property { CLUSTER_PROPERTIES(CLUSTER_ENUM) CLUSTER_PROPERTIES_COUN
     X(PAUSED_LONG, "a home stood still for longer than its lease")            \
     X(DEAD_SELF, "a home heard that it was taken for dead")                   \
     X(CUT_ONE_WAY, "two nodes were cut off from each other in one direction") \
+    X(LINE_BROKEN, "a person's line broke")                                   \
     X(DRAINED, "a home gave all its people away")                             \
     X(RESUMED, "a session went on at another home")                           \
     X(DIRECTORY_AWAY, "a node died while the directory was away")             \

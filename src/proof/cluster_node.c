@@ -192,6 +192,7 @@ home_dead_self(void *ctx)
     struct cluster_node *n = ctx;
     cluster_sometimes(n->model, CLUSTER_SOMETIMES_DEAD_SELF);
     cluster_trace(n->model, "%s hears that it is dead", n->self.name);
+    n->taken_for_dead = true;
     directory_rejoin(n->directory);
 }
 
@@ -247,6 +248,13 @@ claimed(void *ctx, uint64_t epoch)
                                               .died = home_died,
                                               .message = home_message,
                                               .dead_self = home_dead_self};
+    cluster_exercised(n->model, CLUSTER_KEEPS_NAME);
+    if (n->world != NULL && !n->taken_for_dead) {
+        cluster_wrong(n->model, PROOF_WRONG, CLUSTER_KEEPS_NAME,
+                      "%s lives, and gave up epoch %llu for %llu", n->self.name,
+                      (unsigned long long)n->self.epoch, (unsigned long long)epoch);
+    }
+    n->taken_for_dead = false;
     n->self.epoch = epoch;
     cluster_trace(n->model, "%s has epoch %llu", n->self.name, (unsigned long long)epoch);
     if (n->world == NULL) {
@@ -406,7 +414,7 @@ cluster_node_start(struct cluster_node *n)
     struct cluster_model *m = n->model;
     CHECK(n->life == LIFE_DOWN);
     cluster_trace(m, "%s starts", n->self.name);
-    n->paused = false;
+    n->paused = n->taken_for_dead = false;
     n->planned_us = 0;
     n->self.draining = false;
     n->self.epoch = 0;
@@ -444,8 +452,7 @@ break_clients(struct cluster_node *n)
     for (uint32_t i = 0; i < m->knobs.persons; i++) {
         struct cluster_person *p = &m->persons[i];
         if (p->gate == n->gate && sim_net_is_open(m->net, i)) {
-            p->line_lost_us = cluster_now_us(m);
-            sim_net_break(m->net, i, false);
+            cluster_person_cut(p);
         }
     }
 }
@@ -495,6 +502,7 @@ go_on(void *arg, uint64_t generation)
         return;
     }
     cluster_trace(n->model, "%s goes on", n->self.name);
+    n->went_on_us = cluster_now_us(n->model);
     n->paused = false;
     memory_directory_cut(n->client, false);
     sim_lines_pause(n->model->lines, n->number, false);

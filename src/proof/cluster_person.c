@@ -29,11 +29,11 @@ ended(void *ctx, uint32_t code, uint32_t retry_after_ms)
     struct cluster_model *m = p->model;
     (void)retry_after_ms;
     cluster_exercised(m, CLUSTER_HELD_LINE);
-    bool gate_died = code == 0 && p->line_lost_us == cluster_now_us(m);
+    bool was_cut = code == 0 && p->line_lost_us == cluster_now_us(m);
     /* Who is on the way in may be asked to come back. */
     bool later = code == SEOM__CODE__RETRY_AFTER && !p->plays;
     p->plays = false;
-    if (!gate_died && !later) {
+    if (!was_cut && !later) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_HELD_LINE, "person %u lost its line: code %u",
                       p->index, code);
     }
@@ -90,6 +90,13 @@ cluster_person_broke(struct cluster_person *p)
         return;
     }
     cluster_at(m, retry_us > now_us ? retry_us : now_us + 1000, connect_now, p, 0);
+}
+
+void
+cluster_person_cut(struct cluster_person *p)
+{
+    p->line_lost_us = cluster_now_us(p->model);
+    sim_net_break(p->model->net, p->index, false);
 }
 
 void

@@ -31,7 +31,8 @@ struct cluster_node {
     uint32_t gate;   /* in net; of gates */
     enum cluster_life life;
     bool paused;
-    int64_t planned_us;
+    bool taken_for_dead; /* it heard so, and has no new epoch yet */
+    int64_t planned_us, went_on_us;
     uint64_t generation; /* of the plan: older events are dropped */
     uint64_t installation;
     struct node self;
@@ -53,7 +54,7 @@ struct cluster_person {
     uint32_t index, gate;
     struct seom_client *client; /* owned */
     int64_t acts_us, commands_us;
-    int64_t line_lost_us; /* the gate at the other end died then */
+    int64_t line_lost_us; /* it broke then, by no fault of homes */
     bool plays;           /* since its Welcome */
     uint32_t results;
 };
@@ -69,7 +70,7 @@ struct cluster_knobs {
     uint32_t kill_ppm, gate_kill_ppm, pause_ppm, cut_ppm, clog_ppm, break_ppm,
         drain_ppm; /* per s */
     uint32_t directory_ppm, lease_ppm, compact_ppm, store_ppm;
-    uint32_t command_ppm;
+    uint32_t person_ppm; /* its line breaks, per s */
     bool mixed, store_faults, crowd;
     uint32_t nodes_per_chunk;
 };
@@ -127,6 +128,7 @@ struct cluster_node *cluster_gate(struct cluster_model *m, uint32_t gate);
 /* cluster_person.c */
 void cluster_person_init(struct cluster_model *m, uint32_t index);
 void cluster_person_fini(struct cluster_person *p);
+void cluster_person_cut(struct cluster_person *p); /* its line breaks, for both sides */
 void cluster_person_flush(struct cluster_person *p);
 void cluster_person_connected(struct cluster_person *p);
 void cluster_person_arrived(struct cluster_person *p, const uint8_t *bytes, size_t n);

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MEMORY_CONNECTIONS_MAX 64
+#define MEMORY_CONNECTIONS_MAX 128
 
 struct memory_store;
 struct memory_connection; /* belongs to the store */
