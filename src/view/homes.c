@@ -16,6 +16,7 @@
 
 #define DEAD_KEEP_US 2000000
 #define DOWN_KEEP_US 5000000
+#define KEPT_MAX     32 /* that are gone; of more the oldest is reaped before its time */
 
 static const uint8_t home_moves[HOME_STATES] = {
     [HOME_FREE] = 1 << HOME_UP,
@@ -90,7 +91,9 @@ gate_home_choose(const struct gate *g, uint8_t but)
     return (uint64_t)a->players + a->sent <= (uint64_t)b->players + b->sent ? one : other;
 }
 
-/* Everything of it is gone: people, and sessions that hoped for it. */
+/* Everything of it is gone: people, and sessions that hoped for it. Where gate_homes_turn() has not
+ * reaped its people yet, it takes one pass over all entities.
+ */
 static void
 forget(struct gate *g, uint8_t slot)
 {
@@ -102,22 +105,32 @@ forget(struct gate *g, uint8_t slot)
     *h = (struct gate_home){.state = HOME_FREE, .open_topic = POOL_NONE};
 }
 
-/* There are more slots than peers, so one of them is free or belongs to a home that is gone. */
+/* HOME_NONE: all are up. */
 static uint8_t
-take_slot(struct gate *g)
+oldest_gone(const struct gate *g)
 {
     uint8_t oldest = HOME_NONE;
-    for (uint8_t slot = 0; slot < HOMES_MAX; slot++) {
+    for (uint8_t slot = 0; slot < g->homes_high; slot++) {
         const struct gate_home *h = &g->homes[slot];
-        if (h->state == HOME_FREE) {
-            g->homes_high = slot < g->homes_high ? g->homes_high : slot + 1;
-            return slot;
-        }
-        if (h->state != HOME_UP &&
+        if ((h->state == HOME_DOWN || h->state == HOME_DEAD) &&
             (oldest == HOME_NONE || h->forget_us < g->homes[oldest].forget_us)) {
             oldest = slot;
         }
     }
+    return oldest;
+}
+
+/* There are more slots than peers, so one of them is free or belongs to a home that is gone. */
+static uint8_t
+take_slot(struct gate *g)
+{
+    for (uint8_t slot = 0; slot < HOMES_MAX; slot++) {
+        if (g->homes[slot].state == HOME_FREE) {
+            g->homes_high = slot < g->homes_high ? g->homes_high : slot + 1;
+            return slot;
+        }
+    }
+    uint8_t oldest = oldest_gone(g);
     CHECK(oldest != HOME_NONE);
     forget(g, oldest);
     return oldest;
@@ -214,14 +227,18 @@ gate_homes_end_snapshots(struct gate *g)
     }
 }
 
-/* A part of what is to be reaped, so that no turn takes long. */
+/* A part of what is to be reaped, so that no turn takes long. Of many that are gone the oldest does
+ * not stay its time, so that there is a free slot for whoever comes.
+ */
 void
 gate_homes_turn(struct gate *g)
 {
     int64_t now_us = env_mono_us(g->env);
+    uint8_t hurries = g->stats.homes_down > KEPT_MAX ? oldest_gone(g) : HOME_NONE;
     for (uint8_t slot = 0; slot < g->homes_high && g->stats.homes_down > 0; slot++) {
         struct gate_home *h = &g->homes[slot];
-        if ((h->state == HOME_DOWN || h->state == HOME_DEAD) && now_us >= h->forget_us &&
+        bool is_due = now_us >= h->forget_us || slot == hurries;
+        if ((h->state == HOME_DOWN || h->state == HOME_DEAD) && is_due &&
             replica_reap(g, slot, &h->reap_at)) {
             forget(g, slot);
         }

@@ -361,6 +361,24 @@ test_slots_are_never_short(void **state)
     assert_int_equal(s->gate->homes_high, HOMES_MAX);
 }
 
+/* Of many that are gone the oldest are reaped before their time, one with each turn. */
+static void
+test_of_many_gone_the_oldest_go_first(void **state)
+{
+    struct scene *s = *state;
+    begin(s);
+    for (uint64_t node = 100; node < 160; node++) {
+        scene_home_up(s, C, node);
+        stand(s, C, 10000 + node, 1, at_x(s, 4000));
+        scene_person(s, 10000 + node)->there = false; /* at the next one */
+        scene_home_down(s, C, false);
+        scene_ping(s, 0);
+        assert_in_range(gate_stats(s->gate)->homes_down, 0, 33);
+    }
+    assert_true(scene_knows(s, 0, 10000 + 159));
+    assert_null(known(s, 10000 + 100));
+}
+
 /* The animals of one block walk into the next one, which has another steward. */
 static void
 test_an_animal_changes_stewards(void **state)
@@ -402,6 +420,7 @@ main(void)
         TEST(test_ghosts_are_reaped),
         TEST(test_a_broken_link_reaps_later),
         TEST(test_slots_are_never_short),
+        TEST(test_of_many_gone_the_oldest_go_first),
         TEST(test_an_animal_changes_stewards),
     };
     return cmocka_run_group_tests_name("publisher", tests, NULL, NULL);
