@@ -91,7 +91,8 @@ wait_for(struct documents *d, uint32_t left)
     if (d->wrong == 0) {
         return OK;
     }
-    snprintf(d->shared->why, sizeof d->shared->why, "%.200s: documents were refused", d->shared->store);
+    snprintf(d->shared->why, sizeof d->shared->why, "%.200s: documents were refused",
+             d->shared->store);
     return ERR_IO;
 }
 
