@@ -158,8 +158,10 @@ test_a_late_steward_does_no_harm(void **state)
     struct link_self last;
     home_pause(c, 1, 3000);
     ask(c, &who, 1, "d");
-    cluster_run(c, 1900);
+    cluster_run(c, 1400);
     assert_int_equal(result_of(c, &who, 1).code, UINT8_MAX);
+    cluster_run(c, 500); /* who waits is told to come again */
+    assert_int_equal(result_of(c, &who, 1).code, SEOM__CODE__RETRY_AFTER);
     cluster_run(c, 400);
     assert_int_equal(result_of(c, &who, 1).code, SEOM__CODE__FINE);
     assert_int_equal(stats_of(c, 0)->forwards_late, 1);
@@ -168,7 +170,7 @@ test_a_late_steward_does_no_harm(void **state)
     assert_int_equal(stats_of(c, 0)->commands_forwarded, 1);
     cluster_run(c, 3000);
     assert_int_equal(things_at_place(c, place_of(c, 1)), 2);
-    assert_int_equal(home_selves(&c->homes[0], who.player, SELF_RESULT, &last), 2);
+    assert_int_equal(home_selves(&c->homes[0], who.player, SELF_RESULT, &last), 3);
     assert_int_equal(run(c, &who, 3, "d"), SEOM__CODE__FINE);
     assert_int_equal(stats_of(c, 0)->commands_forwarded, 2);
 }
