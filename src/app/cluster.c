@@ -103,11 +103,11 @@ open_data(struct cluster *c, char *why)
     enum err error = data_lock_take(c->data, &c->lock, why, CLUSTER_WHY_MAX);
     if (error != OK) {
         size_t told = strlen(why);
-        snprintf(
-            why + told, CLUSTER_WHY_MAX - told,
-            " (if it is a cluster: `seom nodes --data %s` shows it, `seom cluster down --data %s` "
-            "ends it)",
-            c->data, c->data);
+        snprintf(why + told, CLUSTER_WHY_MAX - told,
+                 " (if it is a cluster: `seom nodes --data %.*s` shows it, `seom cluster down "
+                 "--data %.*s` "
+                 "ends it)",
+                 ENGINES_DATA_MAX, c->data, ENGINES_DATA_MAX, c->data);
         return error;
     }
     if (mkdir(c->logs, 0700) == 0 || errno == EEXIST)
