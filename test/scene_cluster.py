@@ -245,6 +245,8 @@ def test_all_is_up_and_told(seom):
     assert sorted(nodes) == ["gate-1", "gate-2", "home-1", "home-2", "home-3"], nodes
     assert len({n["epoch"] for n in nodes.values()}) == 5 and len({n["pid"] for n in nodes.values()}) == 5, nodes
     listed = json.loads((c.data / "cluster.json").read_text(encoding="utf-8"))
+    assert (c.data / "cluster.json").stat().st_mode & 0o777 == 0o600, "it may hold the password of a store"
+    assert all("postgresql:" not in pathlib.Path(f"/proc/{n['pid']}/cmdline").read_text(encoding="utf-8") for n in nodes.values())
     assert {m["name"] for m in listed["members"]} == {*nodes, "postgres", "etcd"}, listed
     assert all(lives(m["pid"]) for m in listed["members"]), listed
     for name in [*nodes, "cluster"]:
@@ -366,14 +368,39 @@ def test_the_store_is_away(seom):
 def test_what_cannot_be_done_is_said(seom):
     c = cluster(seom)
     for arguments, word in ((("node", "kill", "home-77"), "seom nodes"), (("node", "drain", "etcd"), "no node"),
-                            (("node", "add", "--role", "king"), "a home or a gate"),
-                            (("node", "add", "--shard", "1000"), "1 to 999")):
+                            (("node", "add", "--role", "king"), "a gate or a relay"),
+                            (("node", "add", "--shard", "1000"), "from 1 to 1")):
         done = run(seom, *arguments, "--data", c.data)
         assert done.returncode == 1 and word in done.stderr and not done.stdout, done
     done = run(seom, "cluster", "up", "--data", c.data, "--http", "127.0.0.1:0")
     assert done.returncode == 1 and "seom cluster down" in done.stderr, done
     done = run(seom, "nodes", "--data", c.base)
     assert done.returncode == 1 and "seom cluster up" in done.stderr, done
+
+
+def test_what_cannot_work_is_said_before_anything_is_made(seom):
+    c = cluster(seom)
+    with tempfile.TemporaryDirectory(prefix="seom-cluster-", dir="/tmp") as base:
+        for options, word in ((("--etcd", "nonsense"), "http://127.0.0.1:2379"), (("--etcd", "http://" + 300 * "a"), "--etcd"),
+                              (("--store", 300 * "a"), "store"), (("--http", c.http.removeprefix("http://")), "--http")):
+            data = pathlib.Path(base, "data")
+            done = run(seom, "cluster", "up", "--http", "127.0.0.1:0", "--data", data, *options)
+            assert done.returncode != 0 and word in done.stderr and not done.stdout, done
+            assert not (data / "postgres").exists() and not (data / "postgres.new").exists(), done
+
+
+def test_the_last_home_is_not_drained(seom):
+    c = cluster(seom)
+    assert until(c.all_serve), c.nodes()
+    *others, last = [name for name, node in c.nodes().items() if node["role"] == "home"]
+    for name in others:
+        c.do("node", "drain", name)
+    refused = run(seom, "node", "drain", last, "--data", c.data)
+    assert refused.returncode == 1 and "--force" in refused.stderr, refused
+    assert c.nodes()[last]["state"] == "serving", c.nodes()
+    for name in others:
+        c.do("node", "start", name)
+    assert until(c.all_serve), c.nodes()
 
 
 def test_down_and_up_again_is_the_same_world(seom):
