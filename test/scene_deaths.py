@@ -24,7 +24,6 @@ import tempfile
 import threading
 import time
 
-import postgres
 from scene_cluster import ASK_S, PEOPLE, Cluster, Crowd, Somebody, guest_plays
 from seom_scene import Gone, Line, clean_environment, decode, main, run, until
 
@@ -41,7 +40,7 @@ ROUNDS = 5 if LONG else 1           # of the kills
 HOME_LOST_S = 5.0                   # the promises
 STOPPED_LOST_S = 10.0
 GATE_LOST_S = 10.0
-ENGINE_LOST_S = 2.5                 # of movement, while an engine is away: nothing but a busy machine
+ENGINE_LOST_S = 1.5                 # of movement, while an engine is away: nothing but a busy machine
 BREAKER_S = 2.0
 RECOVERY_S = 10.0
 HEALED_S = 30.0
@@ -50,6 +49,7 @@ GROWN_BYTES = 32 << 20              # of a home, while a gate does not read
 
 WALKERS = 6
 PING_S = 5
+HELD_UP_S = 0.3                     # is told
 WINDOW_MM = 60000
 TRADERS, THINK_MS = 20, 100
 DISK_MB = 768
@@ -117,6 +117,7 @@ class Town(Crowd):
         threading.Thread.__init__(self, daemon=True)
         self.people = [(Walker if number < WALKERS else Somebody)(cluster, number) for number in range(PEOPLE)]
         self.walkers = self.people[:WALKERS]
+        self.turns = []  # (when one began, how long after the one before): a machine that is busy holds us up as well
         self.enough, self.why = threading.Event(), None
 
     def __exit__(self, *error):
@@ -126,8 +127,10 @@ class Town(Crowd):
 
     def run(self):
         try:
+            now = time.monotonic()
             while not self.enough.is_set():
-                now = time.monotonic()
+                now, before = time.monotonic(), now
+                self.turns.append((now, now - before))
                 for somebody in self.people:
                     somebody.ask(now)
                 hearing = [*self.people, *(w.spectator for w in self.walkers)]
@@ -142,6 +145,9 @@ class Town(Crowd):
     def settle(self):
         super().settle()
         assert until(lambda: all(w.spectator.heard_at for w in self.walkers)), "not every walker is seen"
+
+    def held_up_s(self, since):
+        return max(took for when, took in self.turns if when >= since)
 
     def unseen(self, since, walkers):
         """Once they are seen again: the seconds for which they were not."""
@@ -273,12 +279,13 @@ class Act:
         """Everybody is answered again; prints what it cost, and compares it with the promise. walkers: who is to be seen."""
         lost = self.town.lost(self.since, promise_s + PATIENCE_S)
         unseen = self.town.unseen(self.since, walkers or self.town.walkers)
-        broken = self.town.broken()
+        broken, held_up = self.town.broken(), self.town.held_up_s(self.since)
         print(f"# {what}: lost p50 {lost[len(lost) // 2]:.2f} s, max {lost[-1]:.2f} s; not seen to walk for at most"
-              f" {unseen[-1]:.2f} s; {broken} disconnected", flush=True)
+              f" {unseen[-1]:.2f} s; {broken} disconnected"
+              + (f"; the scene itself was held up for {held_up:.1f} s" if held_up > HELD_UP_S else ""), flush=True)
         assert broken <= disconnected, f"{broken} connections broke"
-        assert lost[-1] <= promise_s, lost
-        assert unseen[-1] <= promise_s, unseen
+        assert lost[-1] <= promise_s + held_up, lost
+        assert unseen[-1] <= promise_s + held_up, unseen
 
 
 # ---------------------------------------------------------------- kill -9 of each role
@@ -372,18 +379,12 @@ def guests_come(c, since):
 
 
 @contextlib.contextmanager
-def all_still(c, name):
-    """A process and its children, which a signal to the one alone would leave at work."""
-    parent = c.pids()[name]
-    everybody = [parent, *postgres.children(parent)]
-    for pid in everybody:
-        os.kill(pid, signal.SIGSTOP)
+def standing_still(c, name):
+    c.do("node", "kill", name, "-STOP")
     try:
         yield
     finally:
-        for pid in everybody:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        c.do("node", "kill", name, "-CONT")
 
 
 def test_the_store_stands_still(seom):
@@ -391,7 +392,7 @@ def test_the_store_stands_still(seom):
         c, codes = act.c, []
         assert buy(buyer, codes), codes
         codes.clear()
-        with all_still(c, "postgres"):
+        with standing_still(c, "postgres"):
             end = time.monotonic() + STORE_AWAY_S
             while time.monotonic() < end:
                 buy(buyer, codes)
@@ -436,14 +437,11 @@ def test_a_home_stands_still_for_leases(seom):
     with Act(seom) as act:
         c, home = act.c, act.c.busiest_home()
         had = [key for key, is_now in players(c).items() if is_now["home_node"] == home["epoch"]]
-        c.do("node", "kill", home["name"], "-STOP")
-        try:
+        with standing_still(c, home["name"]):
             act.told(f"SIGSTOP of {home['name']}, {home['players']} players", STOPPED_LOST_S)
             c.traders.more(STOPPED_LOST_S)
             time.sleep(max(0.0, act.since + STOPPED_S - time.monotonic()))
             before = players(c)
-        finally:
-            c.do("node", "kill", home["name"], "-CONT")
         again = until(lambda: (row := c.nodes()[home["name"]])["state"] == "serving" and row["epoch"] > home["epoch"] and row,
                       PATIENCE_S)
         assert again and again["pid"] == home["pid"], f"it came back as it was: {c.nodes()[home['name']]}"
@@ -469,17 +467,14 @@ def test_a_gate_does_not_read(seom):
         before = {name: memory_bytes(pid) for name, pid in homes.items()}
         stopped = [s for s in act.town.people if s.gate == 0]
         others = [s for s in act.town.people if s.gate != 0]
-        c.do("node", "kill", "gate-1", "-STOP")
-        try:
+        with standing_still(c, "gate-1"):
             time.sleep(GATE_STOPPED_S)
             grown = max(memory_bytes(pid) - before[name] for name, pid in homes.items())
-            lost = sorted(s.lost_s(act.since) for s in others)
-        finally:
-            c.do("node", "kill", "gate-1", "-CONT")
+            lost, held_up = sorted(s.lost_s(act.since) for s in others), act.town.held_up_s(act.since)
         print(f"# SIGSTOP of gate-1 for {GATE_STOPPED_S} s: those of the other gate lost at most {lost[-1]:.2f} s; a home grew by"
-              f" {grown / (1 << 20):.1f} MiB")
+              f" {grown / (1 << 20):.1f} MiB; the scene itself was held up for {held_up:.1f} s")
         assert grown <= GROWN_BYTES, grown
-        assert lost[-1] <= ENGINE_LOST_S, lost
+        assert lost[-1] <= ENGINE_LOST_S + held_up, lost
         assert act.town.lost(time.monotonic(), GATE_LOST_S)[-1] <= GATE_LOST_S, "who stood behind it does not play again"
         print(f"# {sum(s.broken for s in stopped)} of its {len(stopped)} were disconnected when it went on")
 

@@ -504,6 +504,21 @@ supervise_replace(struct supervisor *s, uint32_t member)
     return OK;
 }
 
+/* What a process has started works on while it stands still, as PostgreSQL's sessions do. Called
+ * while it does: none of its children can be taken off, and so no number be another's by now. */
+static void
+children_signal(pid_t pid, int signal_number)
+{
+    char path[64];
+    int child;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fscanf(file, "%d", &child) == 1)
+        (void)kill((pid_t)child, signal_number); /* it may have ended */
+    if (file != NULL)
+        (void)fclose(file);
+}
+
 enum err
 supervise_signal(struct supervisor *s, uint32_t member, int signal_number, bool stays_dead)
 {
@@ -515,6 +530,10 @@ supervise_signal(struct supervisor *s, uint32_t member, int signal_number, bool 
     if (k->member.pid == 0)
         return ERR_NOT_FOUND;
     k->member.stays_dead = k->member.stays_dead || stays_dead;
+    if (signal_number == SIGCONT)
+        children_signal(k->member.pid, SIGCONT);
     CHECK(kill(k->member.pid, signal_number) == 0);
+    if (signal_number == SIGSTOP)
+        children_signal(k->member.pid, SIGSTOP);
     return OK;
 }

@@ -89,7 +89,8 @@ void supervise_stop(struct supervisor *s, uint32_t member);  /* it stays ENDED *
 /* Starts an heir beside the process, by prepare() in state HANDING. ERR_CONFLICT: it is not UP, or
  * the one before the last has not ended yet; or it cannot be started. */
 enum err supervise_replace(struct supervisor *s, uint32_t member) MUST_USE;
-/* ERR_NOT_FOUND: no process now. stays_dead: it is not started again when that kills it. */
+/* SIGSTOP and SIGCONT reach its children as well. ERR_NOT_FOUND: no process now. stays_dead: it is
+ * not started again when that kills it. */
 enum err supervise_signal(struct supervisor *s, uint32_t member, int signal_number,
                           bool stays_dead) MUST_USE;
 /* Starts, looks, kills what is due. Returns the mono time (us) of the next thing to do. */
