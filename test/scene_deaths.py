@@ -212,15 +212,18 @@ class Sea(Cluster):
     def __init__(self, seom):
         super().__init__(seom, homes=3, gates=2, options=("--for", 1800))
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "none", self.base], check=True)
+        self.traders = None
+
+    def begin(self):
         self.up()
-        self.traders = Traders(seom, self)
+        self.traders = Traders(self.seom, self)
         self.traders.more(PATIENCE_S)
 
     def end(self):
-        if self.traders.process.poll() is None:
+        if self.traders is not None:
             self.traders.process.kill()
-        self.traders.process.wait()
-        shutil.rmtree(self.traders.base)
+            self.traders.process.wait()
+            shutil.rmtree(self.traders.base)
         super().end()
         subprocess.run(["umount", "-l", self.base], check=False)
         self.base.rmdir()
@@ -239,6 +242,7 @@ def sea(seom):
     if not hasattr(sea, "it"):
         sea.it = Sea(seom)
         atexit.register(sea.it.end)
+        sea.it.begin()
     return sea.it
 
 
