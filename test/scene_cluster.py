@@ -395,7 +395,8 @@ def test_the_last_home_is_not_drained(seom):
     *others, last = [name for name, node in c.nodes().items() if node["role"] == "home"]
     for name in others:
         c.do("node", "drain", name)
-    refused = run(seom, "node", "drain", last, "--data", c.data)
+    with Line(c.gates[0]).hello():
+        refused = run(seom, "node", "drain", last, "--data", c.data)
     assert refused.returncode == 1 and "--force" in refused.stderr, refused
     assert c.nodes()[last]["state"] == "serving", c.nodes()
     for name in others:

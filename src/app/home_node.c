@@ -316,7 +316,8 @@ command_drain(void *ctx, const json_t *request)
         return control_error("%s is %s: there is nothing to drain", h->node.self.name,
                              state_names[h->state]);
     }
-    if (!json_is_true(json_object_get(request, "force")) && !others_take_in(h)) {
+    bool force = json_is_true(json_object_get(request, "force"));
+    if (!force && world_stats(h->world)->players > 0 && !others_take_in(h)) {
         return control_error("%s is linked with no other home that takes people in, so its own "
                              "would have nowhere to go: start one (`seom node add`), or let them "
                              "wait for one with --force",
