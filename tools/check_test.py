@@ -89,18 +89,18 @@ class Runner(unittest.TestCase):
 
     def test_scenes(self):
         self.program("scene", "exit 0")
-        self.fails("gcc/seom is not built", check.scene("scene", "gcc"))
+        self.fails("gcc/seom is not built", check.scene("scene", "gcc", check.FULL))
         self.program("gcc/seom", "")
         for script, counts in (("exit 0", Counts()), ("echo ok 1 - a", Counts(passed=1)),
                                ("exit 77", Counts(skipped=1))):
             self.check.counts = Counts()
             self.program("scene", f'[ "$1" = "$SEOM" ] || exit 3\n{script}')
-            check.scene("scene", "gcc")(self.check)
+            check.scene("scene", "gcc", check.FULL)(self.check)
             self.assertEqual(self.check.counts, counts)
         for script in ("exit 1", "kill -9 $$", "echo not ok 1 - a"):
             self.check.counts = Counts()
             self.program("scene", script)
-            self.fails("", check.scene("scene", "gcc"))
+            self.fails("", check.scene("scene", "gcc", check.FULL))
 
     def test_marks_of_a_scene(self):
         self.program("scene", "# check: full sanitizers\n# to check: nothing")
