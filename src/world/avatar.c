@@ -35,7 +35,8 @@ avatar_write_owned(const struct avatar *a, struct writer *out)
     batch_put_owned(out, a->id, a->session_epoch);
 }
 
-/* Comes before the first motion in a topic, in one batch with it. */
+/* Comes before the first motion in a chunk, in one batch with it: with the LEAVE of another chunk
+ * of the topic gates forget under which session it was told. */
 static void
 publish_owned(struct world *w, const struct avatar *a)
 {
@@ -107,13 +108,11 @@ tell_motion(struct world *w, struct avatar *a)
         part_chunk(w, a);
         join_chunk(w, a, topic_at(w, id), chunk);
         w->stats.crossings++;
-        if (left->id != id) {
-            publish_owned(w, a);
-        }
         if (w->options.mutant != WORLD_MUTANT_LEAVE_LOST) {
             publish_leave(w, a->id, left, left_chunk);
         }
         topic_drop_if_idle(w, left);
+        publish_owned(w, a);
     }
     publish_motion(w, a);
     int64_t leaves_ms = motion_leaves_chunk_ms(&a->mover.motion, a->mover.motion.since_ms);
