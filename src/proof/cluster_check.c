@@ -204,9 +204,30 @@ check_things(struct cluster_person *p, const struct standing *own, int32_t cx, i
     }
 }
 
+/* Whose session another home has, none other goes on with, hint or no hint. */
+static void
+check_one_home(struct cluster_node *n)
+{
+    struct cluster_model *m = n->model;
+    struct world_player p;
+    uint32_t cursor = 0;
+    while (world_next_player(n->world, &cursor, &p) && !m->over) {
+        const struct cluster_claim *c = cluster_claim_of(m, p.player);
+        cluster_exercised(m, CLUSTER_PLAYS);
+        if (c == NULL || c->epoch != p.session_epoch) {
+            cluster_wrong(m, PROOF_WRONG, CLUSTER_PLAYS, "%s still plays %llx, epoch %llu",
+                          n->self.name, (unsigned long long)p.player,
+                          (unsigned long long)p.session_epoch);
+        }
+    }
+}
+
 static void
 check_people(struct cluster_model *m)
 {
+    for (uint32_t i = 0; i < m->knobs.homes && !m->over; i++) {
+        check_one_home(&m->nodes[i]);
+    }
     static struct standing standing[CLUSTER_PERSONS_MAX];
     for (uint32_t i = 0; i < m->knobs.persons && !m->over; i++) {
         struct cluster_person *p = &m->persons[i];
