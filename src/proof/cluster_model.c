@@ -227,8 +227,8 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
         cluster_node_drain(n);
     }
     if (cluster_chance(m, k->clog_ppm)) {
-        sim_lines_clog(m->lines, n->number, cluster_below(m, m->count),
-                       now_us + 100000 + cluster_below(m, 4000000));
+        uint32_t to = any_node(m)->number;
+        sim_lines_clog(m->lines, n->number, to, now_us + 100000 + cluster_below(m, 4000000));
     }
     if (cluster_chance(m, k->break_ppm)) {
         sim_lines_break(m->lines, n->number, any_node(m)->number);
