@@ -301,15 +301,16 @@ static void
 check_absent(struct model *m)
 {
     int64_t now_us = model_now_us(m), passed_us = now_us - m->sampled_us;
-    bool held[PERSONS_MAX * 4] = {false};
+    bool held[PERSONS_MAX * 4] = {false}, unread = false;
     for (uint32_t i = 0; i < m->knobs.persons; i++) {
         const struct person *p = &m->persons[i];
-        uint32_t slot = p->client == NULL || !sim_net_is_open(m->net, i)
-                            ? MAP_NONE
-                            : map_get(&m->player_slot, seom_client_player(p->client));
+        bool open = p->client != NULL && sim_net_is_open(m->net, i);
+        uint64_t player = open ? seom_client_player(p->client) : 0;
+        uint32_t slot = map_get(&m->player_slot, player);
         if (slot != MAP_NONE) {
-            held[slot] = true;
+            held[slot] = m->truths[slot].welcomed = true;
         }
+        unread = unread || (open && player == 0); /* who does not read does not know who it is */
     }
     bool clogged = sim_net_clogged_until_us(m->net, SIM_TO_GATES) > now_us ||
                    sim_net_clogged_until_us(m->net, SIM_TO_HOME) > now_us;
@@ -319,7 +320,7 @@ check_absent(struct model *m)
             t->absent_us = 0;
             continue;
         }
-        t->absent_us += clogged ? 0 : passed_us;
+        t->absent_us += clogged || (unread && !t->welcomed) ? 0 : passed_us;
         model_exercised(m, PROOF_ABSENT);
         if (t->absent_us > ABSENT_US) {
             model_wrong(m, PROOF_WRONG, PROOF_ABSENT,

@@ -60,6 +60,7 @@ struct truth {
     bool in_crowd;
     bool remembered; /* where it stood when the process died: */
     struct place crashed_at;
+    bool welcomed;     /* some client has heard that it is this player */
     int64_t absent_us; /* so long nobody has been connected as this player, clogs not counted */
 };
 
