@@ -20,7 +20,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 
 from seom_scene import PATIENCE_S, Gone, Line, clean_environment, client_frame, decode, distance_mm, lives, main, run, until
@@ -81,11 +80,8 @@ class Cluster:
 
     def people(self):
         """What the map shows; None: nothing is known yet."""
-        try:
-            return json.loads(self.get("/people.json"))
-        except urllib.error.HTTPError as error:
-            assert error.code == 503, error
-            return None
+        people = json.loads(self.get("/people.json"))
+        return people if people.get("known", True) else None
 
     def all_serve(self):
         nodes = self.nodes()

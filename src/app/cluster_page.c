@@ -47,7 +47,12 @@ hand_out_people(struct cluster_page *page, struct http_body *out)
     page->people_wanted = true;
     page->people_wanted_us = process_mono_us();
     CHECK(pthread_mutex_unlock(&page->lock) == 0);
-    return hand_out(page, &page->people, out);
+    if (hand_out(page, &page->people, out) == 200) {
+        return 200;
+    }
+    out->bytes = strdup("{\"homes\": [], \"known\": false}");
+    out->size = out->bytes == NULL ? 0 : strlen(out->bytes);
+    return out->bytes == NULL ? 503 : 200;
 }
 
 static int
