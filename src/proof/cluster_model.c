@@ -235,7 +235,9 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
     }
 }
 
-/* Its line breaks; now and then its gate can tell nobody of that for a while. */
+/* Its line breaks; now and then its gate can tell nobody of that for a while. Only of those who
+ * play: an ENTER that was overtaken on its way is a login like any other, and ends the newer one.
+ */
 static void
 trouble_person(struct cluster_model *m, struct cluster_person *p)
 {
@@ -308,7 +310,8 @@ faults(void *arg, uint64_t n)
         }
     }
     for (uint32_t i = 0; i < m->knobs.persons; i++) {
-        if (sim_net_is_open(m->net, i) && cluster_chance(m, m->knobs.person_ppm)) {
+        if (m->persons[i].plays && sim_net_is_open(m->net, i) &&
+            cluster_chance(m, m->knobs.person_ppm)) {
             trouble_person(m, &m->persons[i]);
         }
     }
