@@ -170,7 +170,8 @@ operation_write(struct players *players, uint64_t handle, Seom__PlayerDocument *
     stands.x_mm = stood->motion.x_mm;
     stands.y_mm = stood->motion.y_mm;
     document->home_node = o->home.node;
-    document->claimant = o->home.claimant;
+    if (o->kind != OPERATION_LEAVE)
+        document->claimant = o->home.claimant; /* else whose session it was may go on elsewhere */
     document->place_page = o->home.slot.page;
     document->place_slot = o->home.slot.slot;
     document->stood = stood->island == 0 ? NULL : &stands;

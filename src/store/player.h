@@ -75,8 +75,8 @@ enum err player_create(struct players *players, uint64_t id, struct slice name,
  * kept stays as it is. */
 enum err player_claim(struct players *players, uint64_t id, uint64_t node, player_choice *choice,
                       player_done *done, void *ctx, uint64_t n);
-/* Nobody is home any more, and the document alone says where the player stood. ERR_DENIED: that
- * session is over already. */
+/* Nobody is home any more, and the document alone says where the player stood; claimant stays whose
+ * session it was. ERR_DENIED: that session is over already. */
 enum err player_leave(struct players *players, uint64_t id, uint64_t session_epoch,
                       const struct stand *stood, player_done *done, void *ctx, uint64_t n);
 uint32_t players_under_way(const struct players *players);

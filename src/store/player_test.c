@@ -291,6 +291,7 @@ choose_slot(void *ctx, uint64_t n, const struct player *player, struct player_ho
         return false;
     home->slot = (struct place_slot){.page = 77 + player->session_epoch, .slot = 63};
     home->stood = (struct stand){.island = 4, .look = 2, .motion = {.x_mm = -5, .since_ms = 9}};
+    home->claimant = 99;
     return true;
 }
 
@@ -356,6 +357,7 @@ who_leaves_has_no_home(void **state)
     assert_int_equal(p->home.node, 0);
     assert_int_equal(p->home.slot.page, 0);
     assert_int_equal(p->home.stood.motion.x_mm, 8);
+    assert_int_equal(p->home.claimant, 99); /* its connection may not know yet, and go on */
 }
 
 /* Whoever comes again at the same moment is at home afterwards. */
