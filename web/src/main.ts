@@ -40,7 +40,7 @@ async function start(): Promise<void> {
   canvas.addEventListener("webglcontextlost", () => location.reload());
   const page = new Page(canvas, readIslands(islands), gatesOf(config), fetchJson);
   Object.assign(globalThis, { seom: () => page.report() });
-  page.run();
+  page.run(isObject(config) && Array.isArray(config["gates"]));
 }
 
 void start();

@@ -102,9 +102,10 @@ export class Page {
     this.showAll(false);
   }
 
-  run(): void {
+  // homes: there are several of them, which a world in one process has not.
+  run(homes: boolean): void {
     this.watch.line.open();
-    void this.homes.run();
+    if (homes) void this.homes.run();
     if (wasInside() && tickets.read() !== undefined) this.enter();
     const frame = (ms: number) => {
       this.frame(ms);
