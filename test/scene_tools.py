@@ -213,11 +213,13 @@ def asked(seom, answer, *arguments):
 
 
 def test_what_destroys_asks(seom):
-    with busy_world(seom) as (_, data, traders):
+    with busy_world(seom) as (world, data, traders):
         ledger = [json.loads(line) for line in run(seom, "ledger", "--data", data).stdout.splitlines()[:-1]]
         key = key_of(int(ledger[0]["player"], 16))
         traders.process.terminate()
         traders.process.wait(PATIENCE_S)
+        # Who leaves has its place written into its document; a second of figures later that is done.
+        assert until(lambda: world.status()["players"] == 0), world.status()
         file = data / "document.json"
         file.write_text(run(seom, "doc", "get", key, "--data", data).stdout, encoding="utf-8")
         version = json.loads(file.read_text(encoding="utf-8"))["version"]
