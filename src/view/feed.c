@@ -170,8 +170,9 @@ tell_news(struct feed *f)
     }
 }
 
-/* A cell that has just come next to the avatar is told whole. Farther ones are heard from now on:
- * who moves within a second, who stands comes round. */
+/* The people of a cell that has just come next to the avatar are told. Those of farther ones are
+ * heard from now on: who moves within a second, who stands comes round. Things are told with their
+ * chunk, whose log says when one goes. */
 static void
 tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd, bool next)
 {
@@ -181,7 +182,7 @@ tell_cell_whole(struct feed *f, struct near_cell *n, const struct crowd *crowd, 
         if (!affords(f, e->bytes) || writer_left(&f->own) < e->bytes) {
             break; /* the rotation brings the others */
         }
-        if (e->entity != f->c->entity) {
+        if (e->moves && e->entity != f->c->entity) {
             write_bytes(&f->own, e->record, e->bytes);
         }
         i = e->cell_next;
