@@ -10,22 +10,20 @@
 #include "app/commands.h"
 #include "app/node.h"
 #include "app/sea.h"
-#include "app/version.h"
 #include "base/check.h"
 #include "os/confine.h"
 #include "os/conns.h"
 #include "os/handover.h"
 #include "os/listen.h"
-#include "os/process.h"
 #include "seom.pb-c.h"
 #include "view/gate.h"
 #include "watch/gather.h"
 #include "world/game.h"
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define FIGURES_US        1000000
 #define PACE_US           2000 /* one wake-up for whatever came in 2 ms */
@@ -222,25 +220,14 @@ open_handover(struct gate_node *g, char *why)
 
 /* ---- the mesh's events ---- */
 
-/* World time is the homes': from the first of them this gate takes it. */
-static void
-take_time(struct gate_node *g, uint32_t peer)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    int64_t world_ms = env_world_ms(&g->node.env) + mesh_peer_offset_ms(g->node.mesh, peer);
-    node_set_clock(&g->node, wall_ms - world_ms, 0);
-    g->ready = true; /* the turn goes on with the names: not out of a call-back of the mesh */
-}
-
 static void
 peer_up(void *ctx, uint32_t peer, const struct node *node)
 {
     struct gate_node *g = ctx;
     if (node->role == NODE_HOME) {
         if (!g->ready) {
-            take_time(g, peer);
+            node_take_time(&g->node, peer);
+            g->ready = true; /* the turn goes on with the names: not out of this call-back */
         }
         gate_home_up(g->gate, peer, node->epoch);
     }
@@ -328,37 +315,15 @@ command_close(void *ctx, const json_t *request)
     return json_pack("{s:b}", "closed", (int)g->node.self.draining);
 }
 
-static json_t *
-command_stop(void *ctx, const json_t *request)
-{
-    struct gate_node *g = ctx;
-    (void)request;
-    g->node.asked_to_stop = true;
-    return json_pack("{s:b}", "stopping", 1);
-}
-
-static json_t *
-command_metrics(void *ctx, const json_t *request)
-{
-    struct gate_node *g = ctx;
-    (void)request;
-    return node_metrics(&g->node);
-}
-
-static json_t *
-command_log_level(void *ctx, const json_t *request)
-{
-    struct gate_node *g = ctx;
-    return node_set_log_level(&g->node, request);
-}
+static_assert(offsetof(struct gate_node, node) == 0, "a command's ctx is both");
 
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
     {"close", "other gates do not name it any more (or again): open", command_close},
-    {"drain", "sends its clients to other gates, then ends", command_stop},
-    {"metrics", "its figures, as Prometheus reads them", command_metrics},
-    {"log-level", "how much it tells: level", command_log_level},
-    {"stop", "ends in order", command_stop},
+    {"drain", "sends its clients to other gates, then ends", node_command_stop},
+    {"metrics", "its figures, as Prometheus reads them", node_command_metrics},
+    {"log-level", "how much it tells: level", node_command_log_level},
+    {"stop", "ends in order", node_command_stop},
     {0},
 };
 
@@ -368,28 +333,16 @@ hang_up_figures(struct gate_node *g, int64_t now_us)
     struct node_process *n = &g->node;
     const struct gate_stats *s = gate_stats(g->gate);
     struct conns_stats conns = conns_stats(g->conns);
-    struct log_stats log = log_stats(&n->log);
     struct hist queues;
-    n->figures_us = now_us;
     hist_reset(&queues);
     conns_sample_queues(g->conns, QUEUE_SAMPLES, &queues);
-    gather_begin(&n->metrics);
+    node_figures_begin(n, now_us);
     gather_gate(&n->metrics, s);
     gather_conns(&n->metrics, &conns);
     gather_send_queues(&n->metrics, &queues, conns_count(g->conns));
-    gather_log(&n->metrics, &log);
-    gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
-    struct status status = {.islands = g->sea.islands.count,
-                            .world = (uint16_t)g->input.config.world,
-                            .players = s->players,
-                            .spectators = s->spectators,
-                            .uptime_s = (now_us - n->started_us) / 1000000,
-                            .world_ms = env_world_ms(&n->env)};
-    snprintf(status.node, sizeof status.node, "%s", n->metrics.node);
-    snprintf(status.host, sizeof status.host, "%s", n->metrics.host);
-    snprintf(status.version, sizeof status.version, "%s", version_number());
-    snprintf(status.play, sizeof status.play, "%s", n->self.play);
-    board_put(n->board, &n->metrics, &status);
+    struct status status = {
+        .islands = g->sea.islands.count, .players = s->players, .spectators = s->spectators};
+    node_figures_end(n, now_us, &status);
     mesh_tell_load(n->mesh, s->players);
     for (uint32_t peer = 0; peer < PEERS_MAX; peer++) {
         const struct node *home = mesh_peer(n->mesh, peer);
@@ -462,7 +415,7 @@ open_all(struct gate_node *g, char *why)
     }
     join_mesh(g);
     if (g->inheritance < 0) { /* else the names are the older gate's, until we are ready */
-        e = node_serve(&g->node, commands, g, why);
+        e = node_serve(&g->node, commands, why);
     }
     return e;
 }
@@ -477,7 +430,7 @@ serve(struct gate_node *g, char *why)
             env_log(&g->node.env, LOG_WARN, "gate.inherit", "the older gate did not say good-bye");
         }
         g->inheritance = -1;
-        e = node_serve(&g->node, commands, g, why);
+        e = node_serve(&g->node, commands, why);
     }
     e = e == OK ? open_handover(g, why) : e;
     e = e == OK ? conns_listen(g->conns, g->listener) : e;
@@ -498,18 +451,12 @@ serve(struct gate_node *g, char *why)
 /* ---- the loop ---- */
 
 static int64_t
-sooner(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
-
-static int64_t
 turn(struct gate_node *g)
 {
     int64_t now_us = env_mono_us(&g->node.env);
-    int64_t next_us = sooner(gate_turn(g->gate), now_us + FIGURES_US);
-    next_us = sooner(next_us, conns_turn(g->conns, now_us));
-    next_us = sooner(next_us, node_end_turn(&g->node));
+    int64_t next_us = node_sooner_us(gate_turn(g->gate), now_us + FIGURES_US);
+    next_us = node_sooner_us(next_us, conns_turn(g->conns, now_us));
+    next_us = node_sooner_us(next_us, node_end_turn(&g->node));
     if (now_us - g->node.figures_us >= FIGURES_US) {
         hang_up_figures(g, now_us);
     }
@@ -526,7 +473,7 @@ turn_until(struct gate_node *g, int64_t end_us)
 {
     int64_t next_us = 0;
     while (conns_count(g->conns) > 0 && env_mono_us(&g->node.env) < end_us) {
-        node_wait(&g->node, sooner(next_us, end_us));
+        node_wait(&g->node, node_sooner_us(next_us, end_us));
         next_us = turn(g);
     }
 }

@@ -10,15 +10,14 @@
 #include "app/node.h"
 #include "app/origin.h"
 #include "app/sea.h"
-#include "app/version.h"
 #include "base/check.h"
-#include "fabric/directory.h"
-#include "os/etcd_directory.h"
 #include "os/process.h"
 #include "store/birth.h"
 #include "watch/gather.h"
 #include "watch/recent.h"
 #include "world/world.h"
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +46,6 @@ struct home_node {
     struct store boot_store;
     struct birth birth;
     uint8_t ticket_key[TICKET_KEY_BYTES];
-    struct etcd_directory *etcd;
-    struct directory *directory;
     struct world *world;
     struct home_notes notes;
     struct recent ticks;
@@ -137,7 +134,7 @@ dead_self(void *ctx)
         env_log(&h->node.env, LOG_WARN, "home.dead",
                 "declared dead by the others: everybody here is let go, and this node joins anew");
         h->rejoining = true;
-        directory_rejoin(h->directory);
+        directory_rejoin(h->node.directory);
     }
 }
 
@@ -155,7 +152,7 @@ open_world(struct home_node *h)
                                   .islands = &h->sea.islands,
                                   .seed = h->birth.seed,
                                   .saved_world_ms = h->birth.saved_world_ms,
-                                  .book = directory_book(h->directory),
+                                  .book = directory_book(h->node.directory),
                                   .requests = h->node.requests,
                                   .nodes_per_chunk = (uint32_t)c->nodes_per_chunk,
                                   .notes = h->notes.notes,
@@ -173,7 +170,7 @@ join_mesh(struct home_node *h)
 {
     struct mesh_options options = {.self = h->node.self,
                                    .world = (uint16_t)h->input.config.world,
-                                   .book = directory_book(h->directory),
+                                   .book = directory_book(h->node.directory),
                                    .events = {.ctx = h,
                                               .up = peer_up,
                                               .down = peer_down,
@@ -241,7 +238,7 @@ table_changed(void *ctx, enum directory_table table)
 {
     struct home_node *h = ctx;
     if (table == DIRECTORY_ISLANDS) {
-        home_notes_table(&h->notes, h->directory);
+        home_notes_table(&h->notes, h->node.directory);
     }
 }
 
@@ -275,8 +272,8 @@ command_status(void *ctx, const json_t *request)
                             json_integer((json_int_t)store.committer.committed));
     }
     struct directory_stats d = {0};
-    if (h->directory != NULL) {
-        d = directory_stats(h->directory);
+    if (h->node.directory != NULL) {
+        d = directory_stats(h->node.directory);
     }
     int64_t away_us = d.away_since_us == 0 ? 0 : env_mono_us(&h->node.env) - d.away_since_us;
     json_object_set_new(status, "directory_away_s", json_real((double)away_us / 1e6));
@@ -291,7 +288,7 @@ tell_whether_it_takes_in(struct home_node *h)
     if (draining == h->node.self.draining)
         return;
     h->node.self.draining = draining;
-    directory_update(h->directory, &h->node.self);
+    directory_update(h->node.directory, &h->node.self);
     mesh_self(h->node.mesh, &h->node.self);
     world_close(h->world, draining);
 }
@@ -341,15 +338,6 @@ command_close(void *ctx, const json_t *request)
     return json_pack("{s:b}", "closed", (int)h->closed);
 }
 
-static json_t *
-command_stop(void *ctx, const json_t *request)
-{
-    struct home_node *h = ctx;
-    (void)request;
-    h->node.asked_to_stop = true;
-    return json_pack("{s:b}", "stopping", 1);
-}
-
 /* Where everybody is, for the map: at most `limit`. */
 static json_t *
 command_people(void *ctx, const json_t *request)
@@ -386,14 +374,6 @@ command_player(void *ctx, const json_t *request)
     return json_pack("{s:b}", "here", 0);
 }
 
-static json_t *
-command_metrics(void *ctx, const json_t *request)
-{
-    struct home_node *h = ctx;
-    (void)request;
-    return node_metrics(&h->node);
-}
-
 /* Exact enough to say what two moments differ in: buckets as in base/hist.h. */
 static json_t *
 command_ticks(void *ctx, const json_t *request)
@@ -411,12 +391,7 @@ command_ticks(void *ctx, const json_t *request)
                      "buckets", buckets);
 }
 
-static json_t *
-command_log_level(void *ctx, const json_t *request)
-{
-    struct home_node *h = ctx;
-    return node_set_log_level(&h->node, request);
-}
+static_assert(offsetof(struct home_node, node) == 0, "a command's ctx is both");
 
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
@@ -424,10 +399,10 @@ static const struct control_command commands[] = {
     {"player", "whether a player is at home here, and where: player", command_player},
     {"close", "nobody is sent here any more (or again): open", command_close},
     {"drain", "gives its players to other homes, then ends: force", command_drain},
-    {"metrics", "its figures, as Prometheus reads them", command_metrics},
     {"ticks", "how long its ticks took since it began: [bucket, count]", command_ticks},
-    {"log-level", "how much it tells: level", command_log_level},
-    {"stop", "ends in order", command_stop},
+    {"metrics", "its figures, as Prometheus reads them", node_command_metrics},
+    {"log-level", "how much it tells: level", node_command_log_level},
+    {"stop", "ends in order", node_command_stop},
     {0},
 };
 
@@ -458,37 +433,27 @@ static void
 hang_up_figures(struct home_node *h, int64_t now_us)
 {
     struct node_process *n = &h->node;
-    n->figures_us = now_us;
+    node_figures_begin(n, now_us);
     if (h->world == NULL) {
         return;
     }
     const struct world_stats *w = world_stats(h->world);
     const struct commands_stats *c = world_commands_stats(h->world);
     struct places_stats places = world_places_stats(h->world);
-    struct log_stats log = log_stats(&n->log);
     recent_merge(&h->ticks, &w->tick_us, now_us);
     hist_merge(&h->ticks_ever, &w->tick_us);
-    gather_begin(&n->metrics);
     gather_world(&n->metrics, w);
     if (c != NULL) {
         gather_commands(&n->metrics, w, c, world_commands_under_way(h->world));
     }
     gather_scans(&n->metrics, world_store_stats(h->world));
     gather_places(&n->metrics, &places);
-    gather_log(&n->metrics, &log);
-    gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
     struct status status = {.islands = h->sea.islands.count,
-                            .world = (uint16_t)h->input.config.world,
                             .players = w->players,
                             .lingering = w->lingering,
                             .awake_chunks = w->chunks_awake,
-                            .tick_ms_p99 = (double)recent_quantile(&h->ticks, 0.99) / 1e3,
-                            .uptime_s = (now_us - n->started_us) / 1000000,
-                            .world_ms = env_world_ms(&n->env)};
-    snprintf(status.node, sizeof status.node, "%s", n->metrics.node);
-    snprintf(status.host, sizeof status.host, "%s", n->metrics.host);
-    snprintf(status.version, sizeof status.version, "%s", version_number());
-    board_put(n->board, &n->metrics, &status);
+                            .tick_ms_p99 = (double)recent_quantile(&h->ticks, 0.99) / 1e3};
+    node_figures_end(n, now_us, &status);
     world_stats_reset_histograms(h->world);
     mesh_tell_load(n->mesh, w->players);
     for (uint32_t peer = 0; peer < PEERS_MAX; peer++) {
@@ -546,35 +511,14 @@ open_store(struct home_node *h, char *why)
 static enum err
 open_directory(struct home_node *h, char *why)
 {
-    const char *servers = h->input.config.directory;
-    if (servers[0] == '\0') {
-        snprintf(why, NODE_WHY_MAX,
-                 "a home of a cluster needs a directory in which the others find it: --directory "
-                 "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)");
-        return ERR_RANGE;
-    }
-    struct directory_options options = {.world = (uint32_t)h->input.config.world,
-                                        .node = h->node.self,
-                                        .installation = h->node.installation,
-                                        .events = {.ctx = h,
-                                                   .claimed = claimed,
-                                                   .refused = identity_refused,
-                                                   .lost = entry_lost,
-                                                   .left = left,
-                                                   .book_changed = book_changed,
-                                                   .table_changed = table_changed}};
-    h->directory = directory_alloc(&options, &h->node.env);
-    CHECK(h->directory != NULL);
-    struct etcd_directory_options etcd = {
-        .loop = h->node.loop, .urls = servers, .log_ctx = &h->node.log, .log = log_write};
-    enum err e =
-        etcd_directory_open(&etcd, directory_done(h->directory), &h->etcd, why, NODE_WHY_MAX);
-    if (e != OK) {
-        return e;
-    }
-    struct env_directory port = etcd_directory_port(h->etcd);
-    directory_start(h->directory, &port);
-    return OK;
+    struct directory_events events = {.ctx = h,
+                                      .claimed = claimed,
+                                      .refused = identity_refused,
+                                      .lost = entry_lost,
+                                      .left = left,
+                                      .book_changed = book_changed,
+                                      .table_changed = table_changed};
+    return node_open_directory(&h->node, &events, why);
 }
 
 /* The world is known: from here on world time is everybody's. */
@@ -611,28 +555,22 @@ say_what_is_waited_for(struct home_node *h, int64_t now_us)
 /* ---- the loop ---- */
 
 static int64_t
-sooner(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
-
-static int64_t
 home_turn(struct home_node *h)
 {
     int64_t now_us = env_mono_us(&h->node.env), next_us = now_us + FIGURES_US;
     cluster_store_deliver(h->store);
     if (h->state == HOME_STORE && cluster_store_state(h->store) == SERVERS_DONE) {
-        next_us = sooner(next_us, birth_turn(&h->birth));
+        next_us = node_sooner_us(next_us, birth_turn(&h->birth));
     }
-    if (h->directory != NULL) {
-        next_us = sooner(next_us, directory_turn(h->directory));
+    if (h->node.directory != NULL) {
+        next_us = node_sooner_us(next_us, directory_turn(h->node.directory));
     }
     if (h->world != NULL) {
-        next_us = sooner(next_us, world_turn(h->world));
+        next_us = node_sooner_us(next_us, world_turn(h->world));
     }
     cluster_store_deliver(h->store); /* what this turn asked for goes out */
-    next_us = sooner(next_us, cluster_store_turn(h->store));
-    next_us = sooner(next_us, node_end_turn(&h->node));
+    next_us = node_sooner_us(next_us, cluster_store_turn(h->store));
+    next_us = node_sooner_us(next_us, node_end_turn(&h->node));
     if (now_us - h->node.figures_us >= FIGURES_US) {
         hang_up_figures(h, now_us);
     }
@@ -652,14 +590,14 @@ leave(struct home_node *h, int64_t now_us)
         }
     }
     bool rests = h->world == NULL || world_stopped(h->world);
-    if (rests && !h->leave_asked && h->directory != NULL) {
+    if (rests && !h->leave_asked && h->node.directory != NULL) {
         h->leave_asked = true;
         if (h->node.mesh != NULL) {
             mesh_leave(h->node.mesh);
         }
-        directory_leave(h->directory);
+        directory_leave(h->node.directory);
     }
-    h->left = h->left || (rests && h->directory == NULL);
+    h->left = h->left || (rests && h->node.directory == NULL);
 }
 
 static enum err
@@ -690,7 +628,7 @@ home_run(struct home_node *h, char *why)
             h->state == HOME_DRAINING && (world_drained(h->world) || now_us >= h->deadline_us);
         if (h->node.asked_to_stop || drained || h->state == HOME_LEAVING) {
             leave(h, now_us);
-            next_us = sooner(next_us, now_us + 10000);
+            next_us = node_sooner_us(next_us, now_us + 10000);
             if (h->left) {
                 return OK;
             }
@@ -716,9 +654,6 @@ parse(int key, char *arg, struct argp_state *state)
 static void
 home_close(struct home_node *h)
 {
-    if (h->etcd != NULL) {
-        etcd_directory_close(&h->etcd);
-    }
     if (h->store != NULL) {
         loop_remove(h->node.loop, cluster_store_fd(h->store), &h->store_watch);
         cluster_store_close(&h->store);
@@ -729,9 +664,6 @@ home_close(struct home_node *h)
     }
     home_notes_close(&h->notes);
     node_close(&h->node);
-    if (h->directory != NULL) {
-        directory_free(&h->directory);
-    }
     sea_free(&h->sea);
 }
 
@@ -766,7 +698,7 @@ home_command(int argc, char **argv)
     e = node_open(&h->node, &h->input.config, NODE_HOME, -1, why);
     home_notes_init(&h->notes, &h->node, &h->world);
     recent_init(&h->ticks, h->node.started_us);
-    e = e == OK ? node_serve(&h->node, commands, h, why) : e;
+    e = e == OK ? node_serve(&h->node, commands, why) : e;
     e = e == OK ? open_store(h, why) : e;
     e = e == OK ? home_run(h, why) : e;
     if (e != OK) {

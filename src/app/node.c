@@ -5,7 +5,6 @@
 #include "os/crash.h"
 #include "os/data_lock.h"
 #include "os/process.h"
-#include "watch/gather.h"
 #include "wire/link.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void
@@ -89,7 +89,7 @@ static enum err
 load_installation(struct node_process *n, char *why)
 {
     char path[NODE_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/installation", n->directory);
+    snprintf(path, sizeof path, "%s/installation", n->folder);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     bool fine = fd >= 0 && read(fd, &n->installation, sizeof n->installation) ==
                                (ssize_t)sizeof n->installation;
@@ -111,15 +111,15 @@ load_installation(struct node_process *n, char *why)
 }
 
 static enum err
-open_directory(struct node_process *n, char *why)
+open_folder(struct node_process *n, char *why)
 {
-    snprintf(n->directory, sizeof n->directory, "%s/%s", n->config->data, n->self.name);
+    snprintf(n->folder, sizeof n->folder, "%s/%s", n->config->data, n->self.name);
     if (mkdir(n->config->data, 0700) != 0 && errno != EEXIST) {
         snprintf(why, NODE_WHY_MAX, "%s cannot be made: %s (choose another with --data)",
                  n->config->data, strerror(errno));
         return ERR_IO;
     }
-    enum err e = n->lock >= 0 ? OK : data_lock_take(n->directory, &n->lock, why, NODE_WHY_MAX);
+    enum err e = n->lock >= 0 ? OK : data_lock_take(n->folder, &n->lock, why, NODE_WHY_MAX);
     return e == OK ? load_installation(n, why) : e;
 }
 
@@ -185,8 +185,8 @@ node_open(struct node_process *n, const struct config *config, enum node_role ro
             n->self.version, (int)getpid());
     open_metrics(n);
     enum err e = take_protocol(n, why);
-    e = e == OK ? open_directory(n, why) : e;
-    if (e == OK && crash_install(n->directory) == OK) {
+    e = e == OK ? open_folder(n, why) : e;
+    if (e == OK && crash_install(n->folder) == OK) {
         crash_thread_begin(&n->trace);
     }
     return e == OK ? open_lines(n, why) : e;
@@ -201,11 +201,17 @@ node_close(struct node_process *n)
     if (n->control != NULL) {
         control_close(&n->control);
     }
+    if (n->etcd != NULL) {
+        etcd_directory_close(&n->etcd);
+    }
     if (n->requests != NULL) {
         requests_free(&n->requests);
     }
     if (n->mesh != NULL) {
         mesh_free(&n->mesh);
+    }
+    if (n->directory != NULL) { /* its book was the mesh's */
+        directory_free(&n->directory);
     }
     if (n->lines != NULL) {
         lines_close(&n->lines);
@@ -228,6 +234,47 @@ node_set_clock(struct node_process *n, int64_t birth_wall_ms, int64_t saved_worl
     clock_init(&n->clock, time_source_linux(), birth_wall_ms, saved_world_ms);
     thread_clock_init(&n->thread_clock, &n->clock);
     thread_clock_turn(&n->thread_clock);
+}
+
+void
+node_take_time(struct node_process *n, uint32_t home)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    int64_t world_ms = env_world_ms(&n->env) + mesh_peer_offset_ms(n->mesh, home);
+    node_set_clock(n, wall_ms - world_ms, 0);
+}
+
+enum err
+node_open_directory(struct node_process *n, const struct directory_events *events,
+                    char why[NODE_WHY_MAX])
+{
+    CHECK(n->directory == NULL);
+    const char *servers = n->config->directory;
+    if (servers[0] == '\0') {
+        snprintf(why, NODE_WHY_MAX,
+                 "a %s needs a directory in which the others find it: --directory "
+                 "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)",
+                 node_role_name(n->self.role));
+        return ERR_RANGE;
+    }
+    struct directory_options options = {.world = (uint32_t)n->config->world,
+                                        .node = n->self,
+                                        .installation = n->installation,
+                                        .events = *events};
+    n->directory = directory_alloc(&options, &n->env);
+    CHECK(n->directory != NULL);
+    struct etcd_directory_options etcd = {
+        .loop = n->loop, .urls = servers, .log_ctx = &n->log, .log = log_write};
+    enum err e =
+        etcd_directory_open(&etcd, directory_done(n->directory), &n->etcd, why, NODE_WHY_MAX);
+    if (e != OK) {
+        return e;
+    }
+    struct env_directory port = etcd_directory_port(n->etcd);
+    directory_start(n->directory, &port);
+    return OK;
 }
 
 void
@@ -277,92 +324,4 @@ node_end_turn(struct node_process *n)
     mesh_flush(n->mesh);
     next_us = requests_us < next_us ? requests_us : next_us;
     return mesh_us < next_us ? mesh_us : next_us;
-}
-
-/* ---- what is told ---- */
-
-static int
-answer(void *ctx, const char *path, struct http_body *out)
-{
-    struct node_process *n = ctx;
-    if (strcmp(path, "/status") == 0) {
-        return board_status_text(n->board, &out->bytes, &out->size) == OK ? 200 : 503;
-    }
-    if (strcmp(path, "/metrics") == 0) {
-        out->mime = "text/plain; version=0.0.4; charset=utf-8";
-        return board_metrics_text(n->board, &out->bytes, &out->size) == OK ? 200 : 503;
-    }
-    return 404;
-}
-
-enum err
-node_serve(struct node_process *n, const struct control_command *commands, void *ctx,
-           char why[NODE_WHY_MAX])
-{
-    char path[NODE_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s.sock", n->config->data, n->self.name);
-    enum err e = control_open(n->loop, path, commands, ctx, &n->control, why, NODE_WHY_MAX);
-    if (e != OK || n->config->origins[CONFIG_http] == ORIGIN_DEFAULT) {
-        return e; /* a node serves figures only where it was told to */
-    }
-    struct http_options http = {.address = n->config->http.host,
-                                .port = n->config->http.port,
-                                .source = {.ctx = n, .get = answer}};
-    return http_open(&http, &n->http, why, NODE_WHY_MAX);
-}
-
-json_t *
-node_status(const struct node_process *n)
-{
-    const struct mesh_stats none = {0};
-    const struct mesh_stats *mesh = n->mesh != NULL ? mesh_stats(n->mesh) : &none;
-    const struct book *book = n->mesh != NULL ? mesh_book(n->mesh) : NULL;
-    uint32_t expected = 0;
-    for (uint32_t i = 0; book != NULL && i < book->count; i++) {
-        const struct node *other = &book->nodes[i];
-        expected += other->epoch != n->self.epoch && mesh_nodes_link(other, &n->self) &&
-                    mesh_peer_of(n->mesh, other->epoch) == PEERS_MAX;
-    }
-    uint16_t speaks =
-        book != NULL ? book_protocol(book, n->self.protocol_max) : n->self.protocol_max;
-    expected += mesh->peers; /* and those that are there, which at homes includes gates */
-    return json_pack(
-        "{s:s, s:s, s:i, s:i, s:I, s:b, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s, "
-        "s:[i,i], s:i}",
-        "name", n->self.name, "role", node_role_name(n->self.role), "shard", (int)n->self.shard,
-        "index", (int)n->self.index, "epoch", (json_int_t)n->self.epoch, "draining",
-        (int)n->self.draining, "address", n->self.address, "play", n->self.play, "pid",
-        (int)getpid(), "links", (int)mesh->peers, "links_expected", (int)expected, "link_bytes_out",
-        (json_int_t)mesh->bytes_out, "link_bytes_in", (json_int_t)mesh->bytes_in, "cpu_us",
-        (json_int_t)process_cpu_us(), "version", version_number(), "protocol",
-        (int)n->self.protocol_min, (int)n->self.protocol_max, "writes", (int)speaks);
-}
-
-json_t *
-node_metrics(const struct node_process *n)
-{
-    char *text;
-    size_t bytes;
-    if (board_metrics_text(n->board, &text, &bytes) != OK) {
-        return control_error("%s has no figures yet", n->self.name);
-    }
-    json_t *answer = json_object();
-    json_object_set_new(answer, "metrics", json_stringn(text, bytes));
-    free(text);
-    return answer;
-}
-
-json_t *
-node_set_log_level(struct node_process *n, const json_t *request)
-{
-    static const char *const names[] = {
-        [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
-    const char *name = json_string_value(json_object_get(request, "level"));
-    for (enum log_level level = LOG_ERROR; name != NULL && level <= LOG_DEBUG; level++) {
-        if (strcmp(name, names[level]) == 0) {
-            n->log.level = level;
-            return json_pack("{s:s}", "level", name);
-        }
-    }
-    return control_error("a level is error, warn, info or debug");
 }

@@ -12,9 +12,11 @@
 #include "app/config.h"
 #include "app/control.h"
 #include "base/trace.h"
+#include "fabric/directory.h"
 #include "fabric/mesh.h"
 #include "fabric/requests.h"
 #include "os/clock.h"
+#include "os/etcd_directory.h"
 #include "os/lines.h"
 #include "os/log.h"
 #include "os/signals.h"
@@ -27,7 +29,7 @@
 struct node_process {
     const struct config *config; /* borrowed */
     struct node self;
-    char directory[NODE_PATH_MAX]; /* <data>/<name> */
+    char folder[NODE_PATH_MAX]; /* <data>/<name> */
     int lock;
     uint64_t installation;
     struct log log;
@@ -46,6 +48,8 @@ struct node_process {
     struct control *control;
     struct board *board;
     struct http *http;
+    struct directory *directory; /* of homes and relays, as its engine; NULL: not (yet) */
+    struct etcd_directory *etcd;
     struct metrics metrics;
     int64_t started_us, figures_us;
     bool asked_to_stop;
@@ -58,6 +62,11 @@ enum err node_open(struct node_process *n, const struct config *config, enum nod
                    int lock, char why[NODE_WHY_MAX]) MUST_USE;
 void node_close(struct node_process *n);
 void node_set_clock(struct node_process *n, int64_t birth_wall_ms, int64_t saved_world_ms);
+/* World time is the homes': from now on it is that of this one. */
+void node_take_time(struct node_process *n, uint32_t home);
+/* The directory that --directory names, where the node is claimed; events are the role's. */
+enum err node_open_directory(struct node_process *n, const struct directory_events *events,
+                             char why[NODE_WHY_MAX]) MUST_USE;
 /* The mesh of a node whose epoch is known, and the requests over it. */
 void node_join(struct node_process *n, const struct mesh_options *options);
 /* Waits for what is due, lines included, until next_us at the latest; world time stands still from
@@ -67,14 +76,28 @@ void node_wait(struct node_process *n, int64_t next_us);
 void node_begin_turn(struct node_process *n);
 /* Beats, deadlines; and what was said in this turn goes out. The next mono time (us). */
 int64_t node_end_turn(struct node_process *n);
-/* Control socket and page of figures; status: hung up by then. */
-enum err node_serve(struct node_process *n, const struct control_command *commands, void *ctx,
+
+static inline int64_t
+node_sooner_us(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+/* ---- node_tell.c: what is told ---- */
+
+/* Control socket and page of figures; status: hung up by then. The ctx of the commands is n, which
+ * is also the struct of the role, as that begins with it. */
+enum err node_serve(struct node_process *n, const struct control_command *commands,
                     char why[NODE_WHY_MAX]) MUST_USE;
 /* {"name", "role", "shard", "epoch", "links", "links_expected", ...}: what all roles tell. */
 json_t *node_status(const struct node_process *n);
-/* {"metrics": the text of GET /metrics}, as last hung up. */
-json_t *node_metrics(const struct node_process *n);
-/* What of {"level": "error" to "debug"} is told from now on; answers it. */
-json_t *node_set_log_level(struct node_process *n, const json_t *request);
+/* For the table of every role. */
+json_t *node_command_metrics(void *ctx, const json_t *request);
+json_t *node_command_log_level(void *ctx, const json_t *request);
+json_t *node_command_stop(void *ctx, const json_t *request);
+/* Figures are hung up once a second: a role gathers its own between the two, and says in status
+ * what not every role has. */
+void node_figures_begin(struct node_process *n, int64_t now_us);
+void node_figures_end(struct node_process *n, int64_t now_us, struct status *status);
 
 #endif

@@ -8,17 +8,13 @@
  */
 #include "app/commands.h"
 #include "app/node.h"
-#include "app/version.h"
 #include "base/check.h"
-#include "fabric/directory.h"
 #include "fabric/notes.h"
-#include "os/etcd_directory.h"
-#include "os/process.h"
-#include "watch/gather.h"
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FIGURES_US    1000000
 #define PATIENCE_US   5000000 /* between two lines that say what is waited for */
@@ -31,8 +27,6 @@ struct relay_node {
     struct node_process node;
     struct config_input input;
     enum relay_state state;
-    struct etcd_directory *etcd;
-    struct directory *directory;
     struct notes *notes;
     uint64_t refused[REFUSED_KINDS]; /* messages that are no notes, by their kind */
     int64_t patience_us;
@@ -61,24 +55,13 @@ relay_move(struct relay_node *r, enum relay_state to)
 
 /* ---- the mesh's events ---- */
 
-/* World time is the homes'; a relay needs none but tells one with its beats. */
-static void
-take_time(struct relay_node *r, uint32_t peer)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    int64_t world_ms = env_world_ms(&r->node.env) + mesh_peer_offset_ms(r->node.mesh, peer);
-    node_set_clock(&r->node, wall_ms - world_ms, 0);
-    r->has_time = true;
-}
-
 static void
 peer_up(void *ctx, uint32_t peer, const struct node *node)
 {
     struct relay_node *r = ctx;
-    if (node->role == NODE_HOME && !r->has_time) {
-        take_time(r, peer);
+    if (node->role == NODE_HOME && !r->has_time) { /* it needs none but tells one with its beats */
+        node_take_time(&r->node, peer);
+        r->has_time = true;
     }
     notes_peer_up(r->notes, peer, node);
 }
@@ -116,7 +99,7 @@ dead_self(void *ctx)
     if (!r->rejoining) {
         env_log(&r->node.env, LOG_WARN, "relay.dead", "declared dead by the others: joining anew");
         r->rejoining = true;
-        directory_rejoin(r->directory);
+        directory_rejoin(r->node.directory);
     }
 }
 
@@ -127,7 +110,7 @@ join_mesh(struct relay_node *r)
 {
     struct mesh_options options = {.self = r->node.self,
                                    .world = (uint16_t)r->input.config.world,
-                                   .book = directory_book(r->directory),
+                                   .book = directory_book(r->node.directory),
                                    .events = {.ctx = r,
                                               .up = peer_up,
                                               .down = peer_down,
@@ -181,34 +164,12 @@ book_changed(void *ctx)
 static enum err
 open_directory(struct relay_node *r, char *why)
 {
-    if (r->input.config.directory[0] == '\0') {
-        snprintf(why, NODE_WHY_MAX,
-                 "a relay needs a directory in which the others find it: --directory "
-                 "http://127.0.0.1:2379 (etcd; `seom cluster up` starts one)");
-        return ERR_RANGE;
-    }
-    struct directory_options options = {.world = (uint32_t)r->input.config.world,
-                                        .node = r->node.self,
-                                        .installation = r->node.installation,
-                                        .events = {.ctx = r,
-                                                   .claimed = claimed,
-                                                   .refused = identity_refused,
-                                                   .left = left,
-                                                   .book_changed = book_changed}};
-    r->directory = directory_alloc(&options, &r->node.env);
-    CHECK(r->directory != NULL);
-    struct etcd_directory_options etcd = {.loop = r->node.loop,
-                                          .urls = r->input.config.directory,
-                                          .log_ctx = &r->node.log,
-                                          .log = log_write};
-    enum err e =
-        etcd_directory_open(&etcd, directory_done(r->directory), &r->etcd, why, NODE_WHY_MAX);
-    if (e != OK) {
-        return e;
-    }
-    struct env_directory port = etcd_directory_port(r->etcd);
-    directory_start(r->directory, &port);
-    return OK;
+    struct directory_events events = {.ctx = r,
+                                      .claimed = claimed,
+                                      .refused = identity_refused,
+                                      .left = left,
+                                      .book_changed = book_changed};
+    return node_open_directory(&r->node, &events, why);
 }
 
 /* ---- control and figures ---- */
@@ -247,71 +208,33 @@ command_status(void *ctx, const json_t *request)
     return status;
 }
 
-static json_t *
-command_stop(void *ctx, const json_t *request)
-{
-    struct relay_node *r = ctx;
-    (void)request;
-    r->node.asked_to_stop = true;
-    return json_pack("{s:b}", "stopping", 1);
-}
-
-static json_t *
-command_metrics(void *ctx, const json_t *request)
-{
-    struct relay_node *r = ctx;
-    (void)request;
-    return node_metrics(&r->node);
-}
-
-static json_t *
-command_log_level(void *ctx, const json_t *request)
-{
-    struct relay_node *r = ctx;
-    return node_set_log_level(&r->node, request);
-}
+static_assert(offsetof(struct relay_node, node) == 0, "a command's ctx is both");
 
 static const struct control_command commands[] = {
     {"status", "what this node is and does", command_status},
-    {"drain", "ends in order: others of its shard do the same", command_stop},
-    {"metrics", "its figures, as Prometheus reads them", command_metrics},
-    {"log-level", "how much it tells: level", command_log_level},
-    {"stop", "ends in order", command_stop},
+    {"drain", "ends in order: others of its shard do the same", node_command_stop},
+    {"metrics", "its figures, as Prometheus reads them", node_command_metrics},
+    {"log-level", "how much it tells: level", node_command_log_level},
+    {"stop", "ends in order", node_command_stop},
     {0},
 };
 
 static void
 hang_up_figures(struct relay_node *r, int64_t now_us)
 {
-    struct node_process *n = &r->node;
-    struct log_stats log = log_stats(&n->log);
-    n->figures_us = now_us;
-    gather_begin(&n->metrics);
-    gather_log(&n->metrics, &log);
-    gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
-    struct status status = {.world = (uint16_t)r->input.config.world,
-                            .uptime_s = (now_us - n->started_us) / 1000000,
-                            .world_ms = env_world_ms(&n->env)};
-    snprintf(status.node, sizeof status.node, "%s", n->metrics.node);
-    snprintf(status.host, sizeof status.host, "%s", n->metrics.host);
-    snprintf(status.version, sizeof status.version, "%s", version_number());
-    board_put(n->board, &n->metrics, &status);
+    struct status status = {0};
+    node_figures_begin(&r->node, now_us);
+    node_figures_end(&r->node, now_us, &status);
 }
 
 /* ---- the loop ---- */
 
 static int64_t
-sooner(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
-
-static int64_t
 turn(struct relay_node *r)
 {
     int64_t now_us = env_mono_us(&r->node.env);
-    int64_t next_us = sooner(now_us + FIGURES_US, directory_turn(r->directory));
-    next_us = sooner(next_us, node_end_turn(&r->node));
+    int64_t next_us = node_sooner_us(now_us + FIGURES_US, directory_turn(r->node.directory));
+    next_us = node_sooner_us(next_us, node_end_turn(&r->node));
     if (now_us - r->node.figures_us >= FIGURES_US) {
         hang_up_figures(r, now_us);
     }
@@ -330,11 +253,11 @@ leave(struct relay_node *r)
     if (r->node.mesh != NULL) {
         mesh_leave(r->node.mesh);
     }
-    directory_leave(r->directory);
+    directory_leave(r->node.directory);
     int64_t end_us = env_mono_us(&r->node.env) + STOP_US;
     while (!r->left && env_mono_us(&r->node.env) < end_us) {
         int64_t next_us = turn(r);
-        node_wait(&r->node, sooner(next_us, env_mono_us(&r->node.env) + 10000));
+        node_wait(&r->node, node_sooner_us(next_us, env_mono_us(&r->node.env) + 10000));
     }
 }
 
@@ -368,17 +291,11 @@ parse(int key, char *arg, struct argp_state *state)
 static void
 relay_close(struct relay_node *r)
 {
-    if (r->etcd != NULL) {
-        etcd_directory_close(&r->etcd);
-    }
     if (r->notes != NULL) {
         notes_free(&r->notes);
     }
     if (r->node.loop != NULL) {
         node_close(&r->node);
-    }
-    if (r->directory != NULL) {
-        directory_free(&r->directory);
     }
 }
 
@@ -397,7 +314,7 @@ relay_command(int argc, char **argv)
     char why[NODE_WHY_MAX] = "";
     argp_parse(&argp, argc, argv, 0, NULL, &r->input);
     enum err e = node_open(&r->node, &r->input.config, NODE_RELAY, -1, why);
-    e = e == OK ? node_serve(&r->node, commands, r, why) : e;
+    e = e == OK ? node_serve(&r->node, commands, why) : e;
     e = e == OK ? open_directory(r, why) : e;
     e = e == OK ? relay_run(r, why) : e;
     if (e != OK) {
