@@ -141,8 +141,11 @@ on_listed(void *ctx, uint64_t token, enum directory_result result, uint64_t revi
         bool trusted = d->mutant == DIRECTORY_MUTANT_WATCH_TRUSTED;
         d->list_us =
             trusted ? INT64_MAX : directory_now_us(d) + spread(d, (int64_t)d->relist_ms * 1000);
+        uint64_t healed = d->stats.healed;
         read_list(d, revision, entries, count);
-        if (!d->watching)
+        /* A watch that kept something back may be deaf for good. Opening another costs little, also
+         * where what it had to tell was merely on its way. */
+        if (!d->watching || d->stats.healed != healed)
             watch_send(d, d->newest + 1);
     }
     proceed(d);

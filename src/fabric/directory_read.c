@@ -105,13 +105,14 @@ read_self(struct directory *d)
 
 /* ---- tables ---- */
 
-static void
+/* true: it is another than was known. */
+static bool
 table_set(struct directory *d, enum directory_table which, const struct directory_entry *entry)
 {
     struct table *table = &d->tables[which];
     uint64_t revision = entry != NULL && entry->create_revision != 0 ? entry->revision : 0;
     if (revision == table->revision)
-        return;
+        return false;
     free(table->bytes);
     *table = (struct table){.revision = revision};
     if (revision != 0) {
@@ -122,6 +123,7 @@ table_set(struct directory *d, enum directory_table which, const struct director
     }
     if (d->events.table_changed != NULL)
         d->events.table_changed(d->events.ctx, which);
+    return true;
 }
 
 /* ---- lists ---- */
@@ -175,7 +177,7 @@ read_list(struct directory *d, uint64_t revision, const struct directory_entry *
     self_put(d, &d->next);
     book_replace(d);
     for (table = 0; table < DIRECTORY_TABLES; table++)
-        table_set(d, table, tables[table]);
+        d->stats.healed += table_set(d, table, tables[table]) && d->watching;
     own_judge(d);
 }
 
@@ -191,7 +193,7 @@ read_hint(struct directory *d, const struct directory_entry *entry)
     enum directory_table table;
     if (key_is_table(d, entry->key, &table)) {
         if (entry->revision > d->tables[table].revision)
-            table_set(d, table, entry);
+            (void)table_set(d, table, entry);
         return;
     }
     if (key_is_own(d, entry->key)) {

@@ -8,6 +8,12 @@
 
 #include <cmocka.h>
 
+static struct slice
+text(const char *t)
+{
+    return (struct slice){(const uint8_t *)t, strlen(t)};
+}
+
 static struct fleet *
 fleet_of(uint32_t count)
 {
@@ -108,6 +114,50 @@ a_deaf_watch_is_healed_within_30_s(void **state)
     assert_true(f->nodes[0].left);
     assert_in_range(until_agreed_ms(f, 40000), 1000, 30100);
     assert_true(directory_stats(f->nodes[1].directory).healed > 0);
+    fleet_free(&f);
+}
+
+/* A watch that falls silent without ending while everything else is answered: the list that finds
+ * out what it kept back opens another, or each change would be 30 s late from then on. */
+static void
+a_silent_watch_is_opened_anew(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(3);
+    struct fleet_node *changes = &f->nodes[1];
+    memory_directory_cut(f->nodes[0].client, true);
+    memory_directory_cut(f->nodes[0].client, false);
+    changes->node.draining = true;
+    directory_update(changes->directory, &changes->node);
+    assert_in_range(until_agreed_ms(f, 40000), 1000, 30100);
+    assert_int_equal(directory_stats(f->nodes[0].directory).lists_failed, 0);
+    assert_int_equal(directory_stats(f->nodes[0].directory).watches, 2);
+    changes->node.draining = false;
+    directory_update(changes->directory, &changes->node);
+    assert_in_range(until_agreed_ms(f, 40000), 0, 200);
+    /* Those that were told what there was kept theirs. */
+    fleet_run_ms(f, 120000);
+    assert_int_equal(directory_stats(f->nodes[2].directory).watches, 1);
+    fleet_free(&f);
+}
+
+/* The same with a table. */
+static void
+a_watch_that_kept_back_a_table_is_opened_anew(void **state)
+{
+    (void)state;
+    struct fleet *f = fleet_of(1);
+    struct memory_directory_client *other =
+        memory_directory_connect(f->model, directory_done(f->nodes[0].directory));
+    struct env_directory port = memory_directory_port(other);
+    struct directory_change change = {.key = text("/seom/1/islands"), .value = text("x")};
+    memory_directory_cut(f->nodes[0].client, true);
+    memory_directory_cut(f->nodes[0].client, false);
+    assert_int_equal(port.change(port.ctx, 1U << 30, &change), OK);
+    fleet_run_ms(f, 31000);
+    uint64_t revision;
+    assert_int_equal(directory_table(f->nodes[0].directory, DIRECTORY_ISLANDS, &revision).bytes, 1);
+    assert_int_equal(directory_stats(f->nodes[0].directory).watches, 2);
     fleet_free(&f);
 }
 
@@ -404,12 +454,6 @@ a_directory_without_its_history_gives_no_epochs(void **state)
     fleet_free(&f);
 }
 
-static struct slice
-text(const char *t)
-{
-    return (struct slice){(const uint8_t *)t, strlen(t)};
-}
-
 static void
 tables_are_put_by_comparison(void **state)
 {
@@ -501,6 +545,8 @@ main(void)
         cmocka_unit_test(who_leaves_is_gone_at_once),
         cmocka_unit_test(who_dies_goes_with_its_lease),
         cmocka_unit_test(a_deaf_watch_is_healed_within_30_s),
+        cmocka_unit_test(a_silent_watch_is_opened_anew),
+        cmocka_unit_test(a_watch_that_kept_back_a_table_is_opened_anew),
         cmocka_unit_test(a_lost_lease_costs_no_epoch),
         cmocka_unit_test(an_entry_without_its_lease_is_put_again),
         cmocka_unit_test(a_lease_taken_as_lock_is_noticed),
