@@ -47,7 +47,7 @@ struct home_node {
     struct birth birth;
     uint8_t ticket_key[TICKET_KEY_BYTES];
     struct world *world;
-    struct home_notes notes;
+    struct home_shards shards;
     struct recent ticks;
     struct hist ticks_ever;
     int64_t patience_us, deadline_us;
@@ -86,7 +86,7 @@ static void
 peer_up(void *ctx, uint32_t peer, const struct node *node)
 {
     struct home_node *h = ctx;
-    notes_peer_up(h->notes.notes, peer, node);
+    notes_peer_up(h->shards.notes, peer, node);
     if (node->role != NODE_RELAY) { /* relays know of no world */
         world_peer_up(h->world, peer, node);
     }
@@ -96,7 +96,7 @@ static void
 peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
 {
     struct home_node *h = ctx;
-    notes_peer_down(h->notes.notes, peer);
+    notes_peer_down(h->shards.notes, peer);
     requests_peer_down(h->node.requests, peer);
     if (node->role != NODE_RELAY) {
         world_peer_down(h->world, peer, dead);
@@ -155,8 +155,8 @@ open_world(struct home_node *h)
                                   .book = directory_book(h->node.directory),
                                   .requests = h->node.requests,
                                   .nodes_per_chunk = (uint32_t)c->nodes_per_chunk,
-                                  .notes = h->notes.notes,
-                                  .shards = &h->notes.shards};
+                                  .notes = h->shards.notes,
+                                  .shards = &h->shards.shards};
     memcpy(world.ticket_key, h->ticket_key, sizeof world.ticket_key);
     enum err e = world_alloc(&world, &h->node.env, &h->world);
     if (e == OK) {
@@ -189,12 +189,12 @@ claimed(void *ctx, uint64_t epoch)
             (unsigned long long)epoch);
     if (h->world == NULL) {
         join_mesh(h);
-        home_notes_open(&h->notes);
+        home_notes_open(&h->shards, &h->node, &h->world);
         CHECK(open_world(h) == OK);
         home_move(h, HOME_SERVING);
     } else {
         world_renamed(h->world, epoch);
-        notes_renamed(h->notes.notes, epoch);
+        home_shards_renamed(&h->shards, epoch);
         mesh_self(h->node.mesh, &h->node.self);
         h->rejoining = false;
     }
@@ -238,7 +238,7 @@ table_changed(void *ctx, enum directory_table table)
 {
     struct home_node *h = ctx;
     if (table == DIRECTORY_ISLANDS) {
-        home_notes_table(&h->notes, h->node.directory);
+        home_notes_table(&h->shards, h->node.directory, &h->node.env);
     }
 }
 
@@ -261,7 +261,7 @@ command_status(void *ctx, const json_t *request)
         json_object_set_new(status, "tick_p99_us",
                             json_integer((json_int_t)recent_quantile(&h->ticks, 0.99)));
     }
-    json_object_set_new(status, "notes", home_notes_status(&h->notes));
+    json_object_set_new(status, "notes", home_notes_status(&h->shards));
     struct cluster_store_stats store = cluster_store_stats(h->store);
     json_object_set_new(status, "store_away", json_boolean(store.servers_away > 0));
     json_object_set_new(status, "store_servers", json_integer(store.servers));
@@ -462,7 +462,6 @@ hang_up_figures(struct home_node *h, int64_t now_us)
             world_peer_load(h->world, peer, other->draining, mesh_peer_load(n->mesh, peer));
         }
     }
-    home_notes_turn(&h->notes, now_us);
     look_at_clock(h);
 }
 
@@ -567,6 +566,7 @@ home_turn(struct home_node *h)
     }
     if (h->world != NULL) {
         next_us = node_sooner_us(next_us, world_turn(h->world));
+        next_us = node_sooner_us(next_us, home_shards_turn(&h->shards));
     }
     cluster_store_deliver(h->store); /* what this turn asked for goes out */
     next_us = node_sooner_us(next_us, cluster_store_turn(h->store));
@@ -662,7 +662,7 @@ home_close(struct home_node *h)
     if (h->world != NULL) {
         world_free(&h->world);
     }
-    home_notes_close(&h->notes);
+    home_shards_close(&h->shards);
     node_close(&h->node);
     sea_free(&h->sea);
 }
@@ -696,7 +696,7 @@ home_command(int argc, char **argv)
         return 2;
     }
     e = node_open(&h->node, &h->input.config, NODE_HOME, -1, why);
-    home_notes_init(&h->notes, &h->node, &h->world);
+    home_shards_init(&h->shards, (uint16_t)h->input.config.shard, (uint16_t)h->input.config.shards);
     recent_init(&h->ticks, h->node.started_us);
     e = e == OK ? node_serve(&h->node, commands, why) : e;
     e = e == OK ? open_store(h, why) : e;

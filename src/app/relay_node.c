@@ -1,7 +1,6 @@
-/* `seom relay`: a node of its shard through which notes (fabric/notes.h) go to other shards and
+/* `seom relay`: a node of its shard through which notes (fabric/relay.h) go to other shards and
  * come from them: linked with the homes of its shard and with all other relays. It knows no store
- * and no world, keeps nothing, and passes nothing on but notes: whatever else is said to it is
- * counted by its kind and dropped. Two or more of a shard do the same; none of them is needed for
+ * and no world and keeps nothing. Two or more of a shard do the same; none of them is needed for
  * play.
  *
  *   CLAIM (an epoch of the directory) -> SERVING -> LEAVING
@@ -9,17 +8,16 @@
 #include "app/commands.h"
 #include "app/node.h"
 #include "base/check.h"
-#include "fabric/notes.h"
+#include "fabric/relay.h"
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIGURES_US    1000000
-#define PATIENCE_US   5000000 /* between two lines that say what is waited for */
-#define STOP_US       3000000 /* for the directory's last answer */
-#define REFUSED_KINDS 256
+#define FIGURES_US  1000000
+#define PATIENCE_US 5000000 /* between two lines that say what is waited for */
+#define STOP_US     3000000 /* for the directory's last answer */
 
 enum relay_state { RELAY_CLAIM, RELAY_SERVING, RELAY_LEAVING, RELAY_STATES };
 
@@ -27,8 +25,7 @@ struct relay_node {
     struct node_process node;
     struct config_input input;
     enum relay_state state;
-    struct notes *notes;
-    uint64_t refused[REFUSED_KINDS]; /* messages that are no notes, by their kind */
+    struct relay relay;
     int64_t patience_us;
     bool has_time; /* of a home */
     bool refused_identity, left, rejoining;
@@ -63,7 +60,7 @@ peer_up(void *ctx, uint32_t peer, const struct node *node)
         node_take_time(&r->node, peer);
         r->has_time = true;
     }
-    notes_peer_up(r->notes, peer, node);
+    relay_peer_up(&r->relay, peer, node);
 }
 
 static void
@@ -72,8 +69,7 @@ peer_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
     struct relay_node *r = ctx;
     (void)node;
     (void)dead;
-    notes_peer_down(r->notes, peer);
-    requests_peer_down(r->node.requests, peer);
+    relay_peer_down(&r->relay, peer);
 }
 
 static void
@@ -87,9 +83,7 @@ static void
 message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
 {
     struct relay_node *r = ctx;
-    if (!requests_message(r->node.requests, peer, bytes, n) && n > 0) {
-        r->refused[bytes[0]]++;
-    }
+    relay_message(&r->relay, peer, bytes, n);
 }
 
 static void
@@ -117,9 +111,8 @@ join_mesh(struct relay_node *r)
                                               .died = node_died,
                                               .message = message,
                                               .dead_self = dead_self}};
-    struct notes_options notes = {.self = r->node.self};
     node_join(&r->node, &options);
-    r->notes = notes_alloc(&notes, r->node.requests, &r->node.env);
+    relay_open(&r->relay, &r->node.self, r->node.requests, &r->node.env, NOTES_MUTANT_NONE);
 }
 
 static void
@@ -127,11 +120,11 @@ claimed(void *ctx, uint64_t epoch)
 {
     struct relay_node *r = ctx;
     r->node.self.epoch = epoch;
-    if (r->notes == NULL) {
+    if (r->relay.notes == NULL) {
         join_mesh(r);
         relay_move(r, RELAY_SERVING);
     } else {
-        notes_renamed(r->notes, epoch);
+        relay_renamed(&r->relay, epoch);
         mesh_self(r->node.mesh, &r->node.self);
         r->rejoining = false;
     }
@@ -178,11 +171,11 @@ static json_t *
 refused_json(const struct relay_node *r)
 {
     json_t *out = json_object();
-    for (uint32_t kind = 0; kind < REFUSED_KINDS; kind++) {
-        if (r->refused[kind] > 0) {
+    for (uint32_t kind = 0; kind < RELAY_KINDS; kind++) {
+        if (r->relay.refused[kind] > 0) {
             char name[8];
             snprintf(name, sizeof name, "%u", kind);
-            json_object_set_new(out, name, json_integer((json_int_t)r->refused[kind]));
+            json_object_set_new(out, name, json_integer((json_int_t)r->relay.refused[kind]));
         }
     }
     return out;
@@ -193,7 +186,7 @@ command_status(void *ctx, const json_t *request)
 {
     struct relay_node *r = ctx;
     const struct notes_stats none = {0};
-    const struct notes_stats *n = r->notes != NULL ? notes_stats(r->notes) : &none;
+    const struct notes_stats *n = r->relay.notes != NULL ? notes_stats(r->relay.notes) : &none;
     (void)request;
     json_t *status = node_status(&r->node);
     json_object_set_new(status, "state", json_string(state_names[r->state]));
@@ -289,11 +282,9 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static void
-relay_close(struct relay_node *r)
+close_all(struct relay_node *r)
 {
-    if (r->notes != NULL) {
-        notes_free(&r->notes);
-    }
+    relay_close(&r->relay);
     if (r->node.loop != NULL) {
         node_close(&r->node);
     }
@@ -320,7 +311,7 @@ relay_command(int argc, char **argv)
     if (e != OK) {
         fprintf(stderr, "seom relay: %s\n", why);
     }
-    relay_close(r);
+    close_all(r);
     free(r);
     return e == OK ? 0 : 1;
 }

@@ -244,15 +244,17 @@ may_tell(const struct notes *notes, uint32_t peer, const struct note *note)
     }
     bool of_ours = from->role == NODE_HOME && from->shard == self->shard;
     bool of_theirs = from->role == NODE_RELAY && from->shard != self->shard;
-    return (of_ours || of_theirs) && note->shard == from->shard;
+    bool began_there = note->shard == from->shard || notes->options.mutant == NOTES_MUTANT_BACK;
+    return (of_ours || of_theirs) && began_there;
 }
 
 static void
 pass_on(struct notes *notes, uint32_t from, const struct note *note)
 {
     uint16_t own = notes->options.self.shard;
-    bool of_ours = note->shard == own;
-    if (of_ours) {
+    bool back = notes->options.mutant == NOTES_MUTANT_BACK;
+    bool of_ours = note->shard == own && !(back && notes->peers[from].node.role == NODE_RELAY);
+    if (of_ours || back) {
         send_to_shards(notes, note);
     }
     if (note->kind == NOTE_MAIL || (note->kind == NOTE_GATES && !of_ours)) {

@@ -56,11 +56,19 @@ size_t note_write(const struct note *note, uint8_t out[NOTE_BYTES_MAX]);
 /* ERR_FORMAT. A line's text is one, its name too, and an unknown kind is no note. */
 enum err note_read(struct slice bytes, struct note *out) MUST_USE;
 
+/* Ways to be wrong on purpose; the simulator must catch each of them. */
+enum notes_mutant {
+    NOTES_MUTANT_NONE,
+    NOTES_MUTANT_BACK,      /* a relay passes a note on to the shard, too, that it began in */
+    NOTES_MUTANT_GATES_ONCE /* where the gates are is told when it changes, and never again */
+};
+
 struct notes_options {
     struct node self; /* a home or a relay */
     /* Homes: a note of another node, each once; its slices are gone when this returns. */
     void (*heard)(void *ctx, const struct note *note);
     void *ctx;
+    enum notes_mutant mutant;
 };
 
 struct notes_stats {
