@@ -8,8 +8,9 @@ Runs all tests and checks of the project (docs/testing.md tells what each is for
   --only   only the checks whose names begin so, whatever the depth
   --list   the names, with what each looks at, and stop
 
-Each check prints "ok NAME" or "not ok NAME"; its output stands in build/check-logs/NAME.log. The last line
-counts them, unit tests and scenes one by one: "N passed, N failed". Exit 1 when anything failed."""
+Each check prints "ok NAME" or "not ok NAME", and then the end of what the program or the unit tests said that
+failed; all of its output stands in build/check-logs/NAME.log. The last line counts them, unit tests and scenes
+one by one: "N passed, N failed". Exit 1 when anything failed."""
 
 import argparse
 import json
@@ -30,10 +31,20 @@ LOGS = BUILD / "check-logs"
 QUICK, FULL, LONG = 0, 1, 2
 SKIPPED = 77  # exit code of a scene that cannot run here
 PROGRESS_S = 20
+# Of what failed, what is shown on the console: where the logs are not kept, nobody could say otherwise why it did.
+SHOWN_ERRORS = 40  # lines of stderr
+SHOWN_LINES = 15  # of stdout
+SHOWN_WIDTH = 300
+SHOWN_TESTS = 4
 
 
 class Failed(Exception):
-    """A check found something; the text goes to the report."""
+    """A check found something; the text goes to the report. excerpt: of the output of what failed; None: its last
+    program's."""
+
+    def __init__(self, why, excerpt=None):
+        super().__init__(why)
+        self.excerpt = excerpt
 
 
 @dataclass
@@ -51,6 +62,7 @@ class Check:
     run: object
     depth: int = FULL
     counts: Counts = field(default_factory=Counts)
+    last_excerpt: str = ""  # of the last program that it ran
 
     @property
     def log_path(self):
@@ -68,14 +80,26 @@ class Options:
 
 # ---------------------------------------------------------------- running things
 
+def end_of(text, lines):
+    """The last lines of a text, none too long, without those that say nothing."""
+    told = [line.rstrip()[:SHOWN_WIDTH] for line in text.splitlines() if line.strip()]
+    return [f"... {len(told) - lines} lines ..."] + told[-lines:] if len(told) > lines else told
+
+
+def excerpt_of(stdout, stderr):
+    return "\n".join(end_of(stdout, SHOWN_LINES) + end_of(stderr, SHOWN_ERRORS))
+
+
 def run(check, *command, timeout_s=600, env=None, cwd=ROOT, allowed=(0,)):
     """Runs a command with its output in the log of the check. Returns (exit code, its stdout). A command that
     takes too long is killed with all of its children."""
     command = [str(c) for c in command]
     out_path = check.log_path.with_suffix(".out")
+    check.last_excerpt = ""
     with open(check.log_path, "ab") as log, open(out_path, "wb") as out:
         log.write(f"$ {' '.join(command)}\n".encode())
         log.flush()
+        errors_from = log.tell()
         try:
             process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
                                        start_new_session=True, env={**os.environ, **(env or {})})
@@ -84,6 +108,9 @@ def run(check, *command, timeout_s=600, env=None, cwd=ROOT, allowed=(0,)):
         code = wait(check, process, timeout_s)
     text = out_path.read_text(errors="replace")
     out_path.unlink()
+    with open(check.log_path, "rb") as log:
+        log.seek(errors_from)
+        check.last_excerpt = excerpt_of(f"{text}\n(exit {code})", log.read().decode(errors="replace"))
     with open(check.log_path, "a") as log:
         log.write(text + f"(exit {code})\n")
     if code is None:
@@ -204,6 +231,16 @@ def count_test(check, entry):
     return bad
 
 
+def excerpt_of_tests(entries):
+    """What the tests of these entries of meson's log said last."""
+    shown = []
+    for entry in entries[:SHOWN_TESTS]:
+        said = excerpt_of(entry.get("stdout") or "", entry.get("stderr") or "")
+        shown.append(f"--- {entry['name']}: {entry['result']}, exit {entry.get('returncode')}\n{said}")
+    more = len(entries) - len(shown)
+    return "\n".join(shown + ([f"--- and {more} more"] if more > 0 else []))
+
+
 def unit(name, *meson_options):
     def run_unit(check):
         directory = BUILDS[name][0]
@@ -216,9 +253,10 @@ def unit(name, *meson_options):
         entries = [json.loads(line) for line in lines if line.strip()]
         if not entries:
             raise Failed("no test ran")
-        bad = [b for entry in entries for b in count_test(check, entry)]
+        found = [(entry, count_test(check, entry)) for entry in entries]
+        bad = [b for _, each in found for b in each]
         if bad:
-            raise Failed(", ".join(bad))
+            raise Failed(", ".join(bad), excerpt_of_tests([entry for entry, each in found if each]))
     return run_unit
 
 
@@ -551,9 +589,10 @@ def run_one(check):
     start = time.monotonic()
     try:
         check.run(check)
-        why = None
+        why = excerpt = None
     except Failed as failure:
         why = str(failure)
+        excerpt = check.last_excerpt if failure.excerpt is None else failure.excerpt
     counts = check.counts
     if why is not None and counts.failed == 0:
         counts.failed = 1
@@ -564,7 +603,8 @@ def run_one(check):
     word = "ok" if why is None else "not ok"
     print(f"{word} {check.name} ({seconds:.1f} s, {told})", flush=True)
     if why is not None:
-        print(f"   {why}\n   log: {check.log_path.relative_to(ROOT)}", flush=True)
+        print(f"   {why}\n   log: {check.log_path.relative_to(ROOT)}")
+        print("".join(f"   | {line}\n" for line in excerpt.splitlines()), end="", flush=True)
 
 
 def total(checks):

@@ -4,6 +4,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 import tempfile
 import unittest
@@ -84,6 +85,47 @@ class Runner(unittest.TestCase):
             bad = check.count_test(one, {"name": "thing_test", **entry})
             self.assertEqual(one.counts, counts)
             self.assertEqual(bool(bad), counts.failed > 0)
+
+    def told(self, each):
+        """What a reader of the console sees of a check."""
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            check.run_one(each)
+        return out.getvalue()
+
+    def test_a_reader_of_the_console_sees_why_a_test_failed(self):
+        races = "".join(f"frame {n}\n" for n in range(200))
+        entries = [{"name": "fine_test", "result": "OK", "stdout": "1..1\nok 1 - fine\n", "stderr": "much noise\n"},
+                   {"name": "race_test", "result": "ERROR", "returncode": 66, "stdout": "1..2\nok 1 - before\n",
+                    "stderr": f"{races}SUMMARY: data race {'x' * 9000} far\n"},
+                   {"name": "point_test", "result": "FAIL", "returncode": 1,
+                    "stdout": "1..1\nnot ok 1 - counted\n# 2 != 3\n"}]
+        self.program("bin/meson", f"cat >{self.root}/gcc/meson-logs/testlog.json <<'END'\n"
+                     + "".join(json.dumps(e) + "\n" for e in entries) + "END\nexit 2")
+        (self.root / "gcc" / "meson-logs").mkdir(parents=True)
+        path = os.environ["PATH"]
+        self.addCleanup(os.environ.__setitem__, "PATH", path)
+        os.environ["PATH"] = f"{self.root}/bin:{path}"
+        told = self.told(Check("unit", "", check.unit("gcc")))
+        for seen in ("race_test: ERROR", "exit 66", "ok 1 - before", "frame 199", "SUMMARY: data race", "point_test",
+                     "not ok 1 - counted", "# 2 != 3"):
+            self.assertIn(seen, told)
+        for unseen in ("noise", "frame 100\n", " far"):
+            self.assertNotIn(unseen, told)
+        self.assertLess(len(told.splitlines()), 80)
+
+    def test_many_that_fail_do_not_fill_the_console(self):
+        entries = [{"name": f"t{n}", "result": "ERROR", "returncode": 1, "stderr": "line\n" * 99} for n in range(99)]
+        self.assertLess(len(check.excerpt_of_tests(entries).splitlines()), 250)
+        self.assertIn("95 more", check.excerpt_of_tests(entries))
+
+    def test_a_reader_of_the_console_sees_the_end_of_the_log(self):
+        self.program("scene", "for i in {1..90}; do echo \"step $i\"; done; echo Traceback >&2; exit 1")
+        self.program("gcc/seom", "")
+        told = self.told(Check("scene", "", check.scene("scene", "gcc", check.FULL)))
+        for seen in ("step 90", "(exit 1)", "Traceback"):
+            self.assertIn(seen, told)
+        self.assertNotIn("step 40\n", told)
+        self.assertNotIn("step", self.told(Check("fine", "", lambda c: check.run(c, "/bin/echo", "step"))))
 
     # scenes
 
