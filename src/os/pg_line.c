@@ -5,12 +5,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* False: the connection is gone. libpq closes the socket of a connection that broke, and its number
- * may be another one's already. */
+/* libpq closes the socket of a connection that broke, at any call. Its number may be another one's
+ * already, as the dialler's thread opens sockets meanwhile. */
+static bool
+has_socket(const struct pg_line *line)
+{
+    return PQsocket(line->pg) == line->fd;
+}
+
+/* False: the connection is gone. */
 static bool
 watch_writable(struct pg_line *line, bool on)
 {
-    if (PQstatus(line->pg) != CONNECTION_OK || PQsocket(line->pg) != line->fd)
+    if (PQstatus(line->pg) != CONNECTION_OK || !has_socket(line))
         return false;
     if (line->wants_writable == on)
         return true;
@@ -197,8 +204,8 @@ pg_line_lose(struct pg_line *line, const char *why)
     static const enum store_result gave_up = STORE_UNAVAILABLE, unknown = STORE_UNKNOWN;
     struct pg_store *store = line->store;
     CHECK(line->pg != NULL);
-    /* Fails when libpq closed it before, which is as good. */
-    (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, line->fd, NULL);
+    if (has_socket(line)) /* else it is watched no more since it was closed */
+        (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, line->fd, NULL);
     pg_report(store, LOG_WARN, "a connection to PostgreSQL is lost: %.*s", (int)strcspn(why, "\n"),
               why);
     PQfinish(line->pg);
