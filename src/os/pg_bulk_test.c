@@ -26,7 +26,7 @@ bulk_open(void)
 {
     char why[PG_STORE_WHY_MAX] = "";
     struct pg_bulk *b;
-    pg_fixture_query(&server, "DROP SCHEMA IF EXISTS seom CASCADE");
+    pg_fixture_empty(&server);
     if (pg_bulk_open(server.address, &b, why) != OK)
         fail_msg("%s", why);
     return b;

@@ -106,3 +106,17 @@ pg_fixture_query(const struct pg_fixture *f, const char *sql)
     PQfinish(pg);
     return number;
 }
+
+/* The server may still be at work for a connection that was closed or cut: what it has read it
+ * does, and a commit that comes late would write into the tables that are made next. */
+void
+pg_fixture_empty(const struct pg_fixture *f)
+{
+    (void)pg_fixture_query(f, "DO $$ BEGIN LOOP"
+                              " PERFORM pg_stat_clear_snapshot();"
+                              " PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+                              " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid();"
+                              " EXIT WHEN NOT FOUND;"
+                              " PERFORM pg_sleep(0.001); END LOOP; END $$;"
+                              "DROP SCHEMA IF EXISTS seom CASCADE");
+}

@@ -22,5 +22,7 @@ bool pg_fixture_start(struct pg_fixture *f);
 void pg_fixture_stop(struct pg_fixture *f);
 /* One or more statements, which must succeed. The first cell of the last rows, as a number. */
 long pg_fixture_query(const struct pg_fixture *f, const char *sql);
+/* As it was at first: nobody else is connected, and nothing of a store is there. */
+void pg_fixture_empty(const struct pg_fixture *f);
 
 #endif

@@ -61,7 +61,7 @@ filled(void **state)
 {
     (void)state;
     char why[PG_STORE_WHY_MAX];
-    pg_fixture_query(&server, "DROP SCHEMA IF EXISTS seom CASCADE");
+    pg_fixture_empty(&server);
     if (pg_store_check(server.address, why) != OK)
         fail_msg("%s", why);
     pg_fixture_query(&server, "INSERT INTO seom.document VALUES ('0001/a/1', 1, 'one'),"

@@ -14,7 +14,8 @@
 #include <cmocka.h>
 #include <poll.h>
 
-#define CALLS_MAX 512
+#define CALLS_MAX   512
+#define DEADLINE_MS 120000 /* what is late here is late because the machine is busy */
 
 struct engine {
     struct pg_fixture server;
@@ -28,12 +29,14 @@ engine_open(void *ctx, bool fresh)
 {
     struct engine *e = ctx;
     if (fresh)
-        pg_fixture_query(&e->server, "DROP SCHEMA IF EXISTS seom CASCADE");
+        pg_fixture_empty(&e->server);
     char why[PG_STORE_WHY_MAX] = "";
     if (pg_store_check(e->server.address, why) != OK)
         fail_msg("%s", why);
-    struct pg_store_options options = {
-        .address = pg_proxy_address(e->proxy), .calls_max = CALLS_MAX, .reconnect_ms = 1};
+    struct pg_store_options options = {.address = pg_proxy_address(e->proxy),
+                                       .calls_max = CALLS_MAX,
+                                       .deadline_ms = DEADLINE_MS,
+                                       .reconnect_ms = 1};
     if (pg_store_open(&options, &e->store, why) != OK)
         fail_msg("%s", why);
 }
