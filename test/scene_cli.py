@@ -180,6 +180,29 @@ def test_bad_addresses():
         run("config", "--play", text).json()
 
 
+def settings():
+    """(option, the commands that have it, as words) of each row of docs/config.md."""
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    for row in re.findall(r"^\| `[a-z_]+` \|.*$", page, re.MULTILINE):
+        whose, option = (cell.strip() for cell in row.split("|")[4:6])
+        yield re.match(r"`(--[a-z-]+)", option)[1], [tuple(name.split()) for name in whose.split(", ")]
+
+
+def test_each_command_takes_its_own_settings_and_names_those_of_others():
+    commands = [("dev",), ("cluster", "up"), ("home",), ("gate",), ("relay",)]
+    rows = list(settings())
+    assert len(rows) > 20 and all(rows), rows
+    for words in commands:
+        offered = set(re.findall(r"--[a-z-]+", run(*words, "--help").out))
+        for option, whose in rows:
+            assert (option in offered) == (words in whose), (words, option, whose)
+            if words not in whose:
+                given = [option] if option in ("--plain", "--take-over") else [option, "1"]
+                refused(run(*words, *given), option, f"of seom {' '.join(words)} ", *(" ".join(name) for name in whose))
+    offered = set(re.findall(r"--[a-z-]+", run("config", "--help").out))
+    assert {option for option, _ in rows} <= offered, offered
+
+
 def test_an_open_play_address_needs_plain():
     for text in ["0.0.0.0:7777", "[::]:7777", "192.0.2.1:7777"]:
         for command in ["config", "dev"]:

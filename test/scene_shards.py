@@ -63,8 +63,7 @@ class Node:
         with open(sea.logs / self.name, "ab") as log:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net=/proc/{sea.namespaces[shard].pid}/ns/net", "setpriv", "--pdeathsig", "KILL", "--", sea.seom,
-                 role, "--data", sea.data, "--shard", str(shard), "--index", str(index), "--plain", "--islands", sea.islands,
-                 "--players-max", str(PLAYERS_MAX), *map(str, options)],
+                 role, "--data", sea.data, "--shard", str(shard), "--index", str(index), "--plain", *map(str, options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment())
 
     def ask(self, command):
@@ -144,12 +143,13 @@ class Sea:
 
     def start(self, role, shard, index):
         at, common = host(shard), ["--directory", self.directory]
+        world = ["--islands", self.islands, "--players-max", PLAYERS_MAX]
         if role == "home":
-            options = ["--links", f"{at}:{HOME_PORT + index}", "--store", self.store, "--shards", SHARDS, *common]
+            options = ["--links", f"{at}:{HOME_PORT + index}", "--store", self.store, "--shards", SHARDS, *common, *world]
         elif role == "relay":
             options = ["--links", f"{at}:{RELAY_PORT + index}", *common]
         else:
-            options = ["--play", f"{at}:{GATE_PORT + index}", "--join", f"{at}:{HOME_PORT + 1},{at}:{HOME_PORT + 2}"]
+            options = ["--play", f"{at}:{GATE_PORT + index}", "--join", f"{at}:{HOME_PORT + 1},{at}:{HOME_PORT + 2}", *world]
         self.nodes.append(Node(self, role, shard, index, *options))
 
     def of(self, role, shard=None):

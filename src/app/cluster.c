@@ -451,7 +451,7 @@ up_detached(struct cluster *c)
 int
 cluster_up_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &config_argp_cluster}, {0}};
     static const struct argp argp = {
         .options = up_options,
         .parser = up_parse,
@@ -474,14 +474,20 @@ cluster_up_command(int argc, char **argv)
 
 /* ---- ending from outside ---- */
 
+struct down {
+    struct config_given given;
+    struct config config;
+};
+
 static error_t
 down_parse(int key, char *arg, struct argp_state *state)
 {
-    (void)arg;
-    if (key != ARGP_KEY_INIT)
-        return ARGP_ERR_UNKNOWN;
-    state->child_inputs[0] = state->input;
-    return 0;
+    struct down *down = state->input;
+    switch (key) {
+    case 'd': down->given.texts[CONFIG_data] = arg; return 0;
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
 }
 
 /* Its control socket is the last that it lets go of. */
@@ -504,16 +510,23 @@ wait_for_end(const char *socket, int64_t until_us)
 int
 cluster_down_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
-    static const struct argp argp = {.parser = down_parse,
-                                     .children = children,
+    static const struct argp_option options[] = {
+        {"data", 'd', "DIR", 0, "directory of the cluster (default ./seom-data, or $SEOM_DATA)", 0},
+        {0}};
+    static const struct argp argp = {.options = options,
+                                     .parser = down_parse,
                                      .doc = "End a cluster on this machine in order: bots, gates, "
                                             "homes, then the engines that it started."};
-    struct config_input input = {0};
+    struct down down = {0};
     char socket[CLUSTER_PATH_MAX], why[CLUSTER_WHY_MAX] = "";
     json_t *answer = NULL;
-    argp_parse(&argp, argc, argv, 0, NULL, &input);
-    snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, input.config.data);
+    argp_parse(&argp, argc, argv, 0, NULL, &down);
+    if (!config_load(&down.given, &down.config, why, sizeof why)) {
+        fprintf(stderr, "%s: %s\n", argv[0], why);
+        return 2;
+    }
+    const char *data = down.config.data;
+    snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, data);
     json_t *request = json_pack("{s:s}", "command", "stop");
     enum err error = control_ask(socket, request, DOWN_WAIT_MS, &answer, why, sizeof why);
     json_decref(request);
@@ -526,11 +539,11 @@ cluster_down_command(int argc, char **argv)
     int64_t begin_us = process_mono_us();
     if (!wait_for_end(socket, begin_us + DOWN_PATIENCE_S * INT64_C(1000000))) {
         fprintf(stderr, "seom cluster down: process %d has not ended in %d s; %s/logs say more\n",
-                (int)pid, DOWN_PATIENCE_S, input.config.data);
+                (int)pid, DOWN_PATIENCE_S, data);
         return 1;
     }
     double seconds = (double)(process_mono_us() - begin_us) / 1e6;
-    output_progress("the cluster in %s has ended (%.1f s)", input.config.data, seconds);
-    json_t *result = json_pack("{s:s, s:f}", "data", input.config.data, "seconds", seconds);
+    output_progress("the cluster in %s has ended (%.1f s)", data, seconds);
+    json_t *result = json_pack("{s:s, s:f}", "data", data, "seconds", seconds);
     return output_result(&result);
 }

@@ -28,20 +28,20 @@ member_is_up(const struct cluster *c, uint32_t member)
 
 /* ---- starting ---- */
 
-/* What was configured for all of them. */
+/* What was configured for all of them, as far as it is theirs. */
 static void
-add_configuration(const struct cluster *c, struct launch *launch)
+add_configuration(const struct cluster *c, enum config_of who, struct launch *launch)
 {
     static const enum config_key keys[] = {
-        CONFIG_world,           CONFIG_islands,   CONFIG_game, CONFIG_players_max,
-        CONFIG_nodes_per_chunk, CONFIG_log_level, CONFIG_plain};
+        CONFIG_world,           CONFIG_islands,   CONFIG_game,  CONFIG_players_max,
+        CONFIG_nodes_per_chunk, CONFIG_log_level, CONFIG_plain, CONFIG_user};
 
     char value[CONFIG_TEXT_MAX];
     const struct config *config = &c->input.config;
     launch_add(launch, "--data=%s", c->data);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct config_row *row = &config_rows[keys[i]];
-        if (config->origins[keys[i]] == ORIGIN_DEFAULT)
+        if (config->origins[keys[i]] == ORIGIN_DEFAULT || !config_is_of(keys[i], who))
             continue;
         config_value_text(config, keys[i], value);
         if (row->type != TYPE_FLAG)
@@ -79,11 +79,16 @@ static void
 launch_node(const struct cluster *c, const struct cluster_member *m, struct launch *launch)
 {
     char address[ADDRESS_TEXT_MAX];
+
+    static const enum config_of whose[] = {
+        [CLUSTER_HOME] = OF_HOME, [CLUSTER_GATE] = OF_GATE, [CLUSTER_RELAY] = OF_RELAY};
+
     const char *store = config_rows[CONFIG_store].environment;
+    CHECK(cluster_kind_is_node(m->kind));
     cluster_address(c, m, address);
     launch_add(launch, "seom");
     launch_add(launch, "%s", cluster_kind_name(m->kind));
-    add_configuration(c, launch);
+    add_configuration(c, whose[m->kind], launch);
     launch_add(launch, "--shard=%u", m->shard);
     launch_add(launch, "--index=%u", m->index);
     if (m->kind != CLUSTER_GATE) {

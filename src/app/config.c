@@ -14,15 +14,16 @@
 #define ANY               .words = NULL
 #define BETWEEN(low, top) .min = (low), .max = (top)
 #define ONE_OF(list)      .words = (list)
-#define CONFIG_ROW(type_, key_, default_, range_, environment_, option_, argument_, doc_) \
-    [CONFIG_##key_] = {.key = #key_,                                                      \
-                       .type = TYPE_##type_,                                              \
-                       .fallback = (default_),                                            \
-                       .environment = (environment_),                                     \
-                       .option = (option_),                                               \
-                       .argument = (argument_),                                           \
-                       .doc = (doc_),                                                     \
-                       .offset = offsetof(struct config, key_),                           \
+#define CONFIG_ROW(type_, key_, of_, default_, range_, environment_, option_, argument_, doc_) \
+    [CONFIG_##key_] = {.key = #key_,                                                           \
+                       .type = TYPE_##type_,                                                   \
+                       .of = (of_),                                                            \
+                       .fallback = (default_),                                                 \
+                       .environment = (environment_),                                          \
+                       .option = (option_),                                                    \
+                       .argument = (argument_),                                                \
+                       .doc = (doc_),                                                          \
+                       .offset = offsetof(struct config, key_),                                \
                        range_},
 const struct config_row config_rows[CONFIG_COUNT] = {CONFIG_TABLE(CONFIG_ROW)};
 
@@ -242,20 +243,81 @@ config_load(const struct config_given *given, struct config *out, char *why, siz
            command_line_apply(given, out, &complaint) && check_whole(out, &complaint);
 }
 
-/* Options: a row's key is its index after 256, so that none has a letter. */
+/* Options: a row's key is its index after a base, so that none has a letter. Those of other
+ * commands are there but hidden, so that whoever says one is told where it belongs. */
 #define OPTION_BASE   256
-#define OPTION_CONFIG (OPTION_BASE + CONFIG_COUNT)
+#define OPTION_OTHERS (OPTION_BASE + CONFIG_COUNT)
+#define OPTION_CONFIG (OPTION_OTHERS + CONFIG_COUNT)
 
-#define CONFIG_OPTION(type_, key_, default_, range_, environment_, option_, argument_, doc_) \
-    {.name = (option_), .key = OPTION_BASE + CONFIG_##key_, .arg = (argument_), .doc = (doc_)},
-static const struct argp_option config_options[] = {
-    CONFIG_TABLE(CONFIG_OPTION){.name = "config",
-                                .key = OPTION_CONFIG,
-                                .arg = "FILE",
-                                .doc = "configuration to read (seom.yaml in the data directory)"},
-    {.name = "file", .flags = OPTION_ALIAS},
-    {0},
-};
+#define CONFIG_OPTION(who_, key_, of_, option_, argument_, doc_)            \
+    {.name = (option_),                                                     \
+     .key = ((of_) & (who_) ? OPTION_BASE : OPTION_OTHERS) + CONFIG_##key_, \
+     .arg = (argument_),                                                    \
+     .flags = (of_) & (who_) ? 0 : OPTION_HIDDEN,                           \
+     .doc = (doc_)},
+#define OPTION_FILE                                                     \
+    {.name = "config",                                                  \
+     .key = OPTION_CONFIG,                                              \
+     .arg = "FILE",                                                     \
+     .doc = "configuration to read (seom.yaml in the data directory)"}, \
+        {.name = "file", .flags = OPTION_ALIAS},
+#define DEV_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_DEV, key_, of_, option_, __VA_ARGS__)
+#define CLUSTER_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_CLUSTER, key_, of_, option_, __VA_ARGS__)
+#define HOME_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_HOME, key_, of_, option_, __VA_ARGS__)
+#define GATE_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_GATE, key_, of_, option_, __VA_ARGS__)
+#define RELAY_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_RELAY, key_, of_, option_, __VA_ARGS__)
+#define ALL_OPTION(type_, key_, of_, default_, range_, environment_, option_, ...) \
+    CONFIG_OPTION(OF_ALL, key_, of_, option_, __VA_ARGS__)
+static const struct argp_option dev_options[] = {CONFIG_TABLE(DEV_OPTION) OPTION_FILE{0}};
+static const struct argp_option cluster_options[] = {CONFIG_TABLE(CLUSTER_OPTION) OPTION_FILE{0}};
+static const struct argp_option home_options[] = {CONFIG_TABLE(HOME_OPTION) OPTION_FILE{0}};
+static const struct argp_option gate_options[] = {CONFIG_TABLE(GATE_OPTION) OPTION_FILE{0}};
+static const struct argp_option relay_options[] = {CONFIG_TABLE(RELAY_OPTION) OPTION_FILE{0}};
+static const struct argp_option all_options[] = {CONFIG_TABLE(ALL_OPTION) OPTION_FILE{0}};
+
+bool
+config_is_of(enum config_key key, enum config_of who)
+{
+    CHECK(key < CONFIG_COUNT);
+    return (config_rows[key].of & who) != 0;
+}
+
+void
+config_of_text(unsigned of, char out[CONFIG_OF_MAX])
+{
+    static const struct {
+        enum config_of who;
+        const char *name;
+    } names[] = {{OF_DEV, "dev"},
+                 {OF_CLUSTER, "cluster up"},
+                 {OF_HOME, "home"},
+                 {OF_GATE, "gate"},
+                 {OF_RELAY, "relay"}};
+
+    size_t used = 0;
+    CHECK(of != 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((of & names[i].who) != 0)
+            used += (size_t)snprintf(out + used, CONFIG_OF_MAX - used, "%s%s", used > 0 ? ", " : "",
+                                     names[i].name);
+        CHECK(used < CONFIG_OF_MAX);
+    }
+}
+
+error_t
+config_parse_only(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
+}
 
 static error_t
 config_parse(int key, char *arg, struct argp_state *state)
@@ -263,6 +325,13 @@ config_parse(int key, char *arg, struct argp_state *state)
     struct config_input *input = state->input;
     if (key >= OPTION_BASE && key < OPTION_BASE + CONFIG_COUNT) {
         input->given.texts[key - OPTION_BASE] = arg != NULL ? arg : "true";
+        return 0;
+    }
+    if (key >= OPTION_OTHERS && key < OPTION_OTHERS + CONFIG_COUNT) {
+        const struct config_row *row = &config_rows[key - OPTION_OTHERS];
+        char whose[CONFIG_OF_MAX];
+        config_of_text(row->of, whose);
+        argp_error(state, "--%s is no setting of %s but of: %s", row->option, state->name, whose);
         return 0;
     }
     if (key == OPTION_CONFIG) {
@@ -294,8 +363,15 @@ config_help(int key, const char *text, void *input)
     return asprintf(&longer, "%s (%s)", text, row->fallback) < 0 ? (char *)text : longer;
 }
 
-const struct argp config_argp = {
-    .options = config_options, .parser = config_parse, .help_filter = config_help};
+#define CONFIG_ARGP(name_)                    \
+    const struct argp config_argp_##name_ = { \
+        .options = name_##_options, .parser = config_parse, .help_filter = config_help}
+CONFIG_ARGP(dev);
+CONFIG_ARGP(cluster);
+CONFIG_ARGP(home);
+CONFIG_ARGP(gate);
+CONFIG_ARGP(relay);
+CONFIG_ARGP(all);
 
 const char *
 config_key_name(enum config_key key)

@@ -53,16 +53,22 @@ print_reference(FILE *out)
             "Command line stands over environment over file over default. The file is `--config "
             "FILE`, or `seom.yaml` in the\ndata directory when it is there; it is one YAML mapping "
             "of the keys below. An unknown key, a value that is none or\none outside its range is "
-            "an error that names the key; the exit code is 2. `seom config` takes the same options "
-            "as\n`seom dev` and prints what it would run with and where each value comes from.\n\n"
-            "| key | value | default | command line | environment | meaning |\n"
-            "|---|---|---|---|---|---|\n");
+            "an error that names the key; the exit code is 2.\n\n"
+            "A command takes the options of its own settings and refuses those of others, naming "
+            "whose they are. File and\nenvironment may be shared by several commands: there, what "
+            "is of another command is passed over. `seom config` takes\nthe options of all of them "
+            "and prints what they would run with and where each value comes from.\n\n"
+            "| key | value | default | of `seom` ... | command line | environment | meaning |\n"
+            "|---|---|---|---|---|---|---|\n");
     for (int key = 0; key < CONFIG_COUNT; key++) {
         const struct config_row *row = &config_rows[key];
         fprintf(out, "| `%s` | ", row->key);
         reference_type(row, out);
-        fprintf(out, " | %s%s%s | `--%s%s%s` | `%s` | %s |\n", row->fallback[0] != '\0' ? "`" : "",
-                row->fallback, row->fallback[0] != '\0' ? "`" : "", row->option,
+        char whose[CONFIG_OF_MAX];
+        config_of_text(row->of, whose);
+        fprintf(out, " | %s%s%s | %s | `--%s%s%s` | `%s` | %s |\n",
+                row->fallback[0] != '\0' ? "`" : "", row->fallback,
+                row->fallback[0] != '\0' ? "`" : "", whose, row->option,
                 row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "",
                 row->environment, row->doc);
     }
@@ -131,7 +137,7 @@ config_command(int argc, char **argv)
         {0},
     };
     static const struct argp_child children[] = {
-        {.argp = &config_argp, .header = "The configuration, as `seom dev` takes it:", .group = 1},
+        {.argp = &config_argp_all, .header = "The configuration, of all commands:", .group = 1},
         {0},
     };
     static const struct argp argp = {

@@ -9,6 +9,7 @@ enum config_type { TYPE_TEXT, TYPE_NUMBER, TYPE_FLAG, TYPE_ADDRESS, TYPE_CHOICE 
 struct config_row {
     const char *key;
     enum config_type type;
+    unsigned of;          /* a set of enum config_of */
     const char *fallback; /* the default */
     const char *environment, *option, *argument, *doc;
     size_t offset;     /* of the member of struct config */
@@ -17,6 +18,11 @@ struct config_row {
 };
 
 extern const struct config_row config_rows[CONFIG_COUNT];
+
+#define CONFIG_OF_MAX 64 /* bytes of "dev, cluster up, home, gate, relay" with the 0 */
+
+/* The commands of a set, by name. */
+void config_of_text(unsigned of, char out[CONFIG_OF_MAX]);
 
 /* The values of a file as texts; NULL = not there. Read by libcyaml, given back by
  * config_file_free(). */

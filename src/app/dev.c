@@ -26,17 +26,6 @@ struct dev {
     pid_t bots;
 };
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-    (void)arg;
-    if (key != ARGP_KEY_INIT) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    state->child_inputs[0] = state->input;
-    return 0;
-}
-
 static int
 answer(void *ctx, const char *path, struct http_body *out)
 {
@@ -186,8 +175,8 @@ close_all(struct dev *dev)
 int
 dev_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
-    static const struct argp argp = {.parser = parse,
+    static const struct argp_child children[] = {{.argp = &config_argp_dev}, {0}};
+    static const struct argp argp = {.parser = config_parse_only,
                                      .children = children,
                                      .doc =
                                          "Run a whole world on this machine: an embedded store, "

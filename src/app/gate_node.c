@@ -511,17 +511,6 @@ gate_run(struct gate_node *g, char *why)
     return OK;
 }
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-    (void)arg;
-    if (key != ARGP_KEY_INIT) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    state->child_inputs[0] = state->input;
-    return 0;
-}
-
 static void
 gate_close(struct gate_node *g)
 {
@@ -541,9 +530,9 @@ gate_close(struct gate_node *g)
 int
 gate_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &config_argp_gate}, {0}};
     static const struct argp argp = {
-        .parser = parse,
+        .parser = config_parse_only,
         .children = children,
         .doc = "Run one gate of a cluster: it holds the sockets of players and decides what each "
                "is sent. It knows no store and no directory; --join names the links of some homes. "

@@ -640,17 +640,6 @@ home_run(struct home_node *h, char *why)
     }
 }
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-    (void)arg;
-    if (key != ARGP_KEY_INIT) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    state->child_inputs[0] = state->input;
-    return 0;
-}
-
 static void
 home_close(struct home_node *h)
 {
@@ -670,9 +659,9 @@ home_close(struct home_node *h)
 int
 home_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &config_argp_home}, {0}};
     static const struct argp argp = {
-        .parser = parse,
+        .parser = config_parse_only,
         .children = children,
         .doc = "Run one home of a cluster: it decides for the players that it is home to and looks "
                "after things. It needs a store (PostgreSQL) and a directory (etcd) that all homes "

@@ -270,17 +270,6 @@ relay_run(struct relay_node *r, char *why)
     return OK;
 }
 
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-    (void)arg;
-    if (key != ARGP_KEY_INIT) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    state->child_inputs[0] = state->input;
-    return 0;
-}
-
 static void
 close_all(struct relay_node *r)
 {
@@ -293,9 +282,9 @@ close_all(struct relay_node *r)
 int
 relay_command(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &config_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &config_argp_relay}, {0}};
     static const struct argp argp = {
-        .parser = parse,
+        .parser = config_parse_only,
         .children = children,
         .doc = "Run one relay of a cluster: through it the homes of its shard tell other shards "
                "what the whole world is to hear. It needs the directory (etcd) of the homes. "
