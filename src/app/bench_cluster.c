@@ -1,12 +1,13 @@
 /* `seom bench cluster`: a whole cluster full of bots, what a player costs each part of it, and how
  * old news are when they arrive. */
+#include "app/arguments.h"
 #include "app/bench_fleet.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/report.h"
 #include "base/check.h"
 #include "os/process.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +35,6 @@ struct outcome {
     struct herd_result herd; /* of all herds: sums, and means over players */
 };
 
-static uint32_t
-number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
-        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
-                   text);
-    }
-    return (uint32_t)v;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -54,16 +42,20 @@ parse(int key, char *arg, struct argp_state *state)
     struct fleet_options *o = &r->fleet;
     switch (key) {
     case 'd': o->data = arg; return 0;
-    case 'n': o->players = number_of(arg, 1, FLEET_PLAYERS_MAX, "--players", state); return 0;
-    case 's': r->seconds = number_of(arg, 1, 3600, "--seconds", state); return 0;
+    case 'n':
+        o->players = arguments_number(arg, 1, FLEET_PLAYERS_MAX, "--players", state);
+        return 0;
+    case 's': r->seconds = arguments_number(arg, 1, 3600, "--seconds", state); return 0;
     case 'p':
         if (!profile_of(arg, &o->profile) || o->profile == PROFILE_TRADE) {
             argp_error(state, "--profile: real, dense or crowd, not `%s'", arg);
         }
         return 0;
-    case OPTION_HOMES: o->homes = number_of(arg, 1, 32, "--homes", state); return 0;
-    case OPTION_GATES: o->gates = number_of(arg, 1, HERD_GATES_MAX, "--gates", state); return 0;
-    case OPTION_SEED: o->seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case OPTION_HOMES: o->homes = arguments_number(arg, 1, 32, "--homes", state); return 0;
+    case OPTION_GATES:
+        o->gates = arguments_number(arg, 1, HERD_GATES_MAX, "--gates", state);
+        return 0;
+    case OPTION_SEED: o->seed = arguments_number(arg, 0, UINT32_MAX, "--seed", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     case ARGP_KEY_END:
         if (o->profile == PROFILE_CROWD && o->players > FLEET_HERD_MAX) {
@@ -142,49 +134,24 @@ costs_of(const struct outcome *out)
     return c;
 }
 
-static void put_row(struct output_table *t, const char *what, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-put_row(struct output_table *t, const char *what, const char *format, ...)
-{
-    char text[128];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    output_table_cell(t, "%s", what);
-    output_table_cell(t, "%s", text);
-}
-
-static void
-put_hist(struct output_table *t, const char *what, const struct hist *h, double unit)
-{
-    put_row(t, what, "p50 %.4g, p99 %.4g, max %.4g (%" PRIu64 ")",
-            (double)hist_quantile(h, 0.5) / unit, (double)hist_quantile(h, 0.99) / unit,
-            (double)h->max / unit, h->count);
-}
-
 static void
 print_table(const struct request *r, const struct outcome *out, uint64_t lost)
 {
-    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
-    struct output_table *t = output_table_alloc(columns, 2);
+    struct output_table *t = report_alloc();
     const struct herd_result *h = &out->herd;
     struct costs c = costs_of(out);
-    put_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", r->fleet.players,
-            profile_name(r->fleet.profile), lost);
-    put_row(t, "others in view", "%.2f", h->others_in_view_mean);
-    put_row(t, "a player-second", "%.2f changes, %.0f bytes", h->changes_per_player_s,
-            h->bytes_per_player_s);
-    put_row(t, "server, us a player-second", "%.2f", c.server);
-    put_row(t, "  homes, gates, PostgreSQL", "%.2f, %.2f, %.2f", c.homes, c.gates, c.store);
-    put_row(t, "etcd, us a player-second", "%.2f", c.etcd);
-    put_row(t, "bots, us a player-second", "%.2f", c.bots);
-    put_hist(t, "age of news, ms", &h->measures.age_ms, 1);
-    put_hist(t, "tick, ms", &out->ticks, 1e3);
-    output_table_print(t, stderr);
-    output_table_free(&t);
+    report_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", r->fleet.players,
+               profile_name(r->fleet.profile), lost);
+    report_row(t, "others in view", "%.2f", h->others_in_view_mean);
+    report_row(t, "a player-second", "%.2f changes, %.0f bytes", h->changes_per_player_s,
+               h->bytes_per_player_s);
+    report_row(t, "server, us a player-second", "%.2f", c.server);
+    report_row(t, "  homes, gates, PostgreSQL", "%.2f, %.2f, %.2f", c.homes, c.gates, c.store);
+    report_row(t, "etcd, us a player-second", "%.2f", c.etcd);
+    report_row(t, "bots, us a player-second", "%.2f", c.bots);
+    report_hist(t, "age of news, ms", &h->measures.age_ms, 1);
+    report_hist(t, "tick, ms", &out->ticks, 1e3);
+    report_end(&t);
 }
 
 static bool
@@ -203,20 +170,8 @@ is_valid(const struct request *r, const struct outcome *out, uint64_t lost)
                         h->others_in_view_mean, OTHERS_MIN, OTHERS_MAX);
         fine = false;
     }
-    for (int i = 0; i < INVARIANT_COUNT; i++) {
-        if (h->measures.broken[i] > 0) {
-            output_progress("note: %" PRIu64 " of %" PRIu64 " broken: %s", h->measures.broken[i],
-                            h->measures.checked[i], invariant_doc((enum invariant)i));
-        }
-    }
+    report_broken(&h->measures);
     return fine;
-}
-
-static json_t *
-json_of_hist(const struct hist *h, double unit)
-{
-    return json_pack("{s:f, s:f, s:f}", "p50", (double)hist_quantile(h, 0.5) / unit, "p99",
-                     (double)hist_quantile(h, 0.99) / unit, "max", (double)h->max / unit);
 }
 
 static int
@@ -235,8 +190,8 @@ report(const struct request *r, const struct outcome *out)
         "homes_cpu_us_per_player_s", c.homes, "gates_cpu_us_per_player_s", c.gates,
         "store_cpu_us_per_player_s", c.store, "etcd_cpu_us_per_player_s", c.etcd,
         "bots_cpu_us_per_player_s", c.bots, "bytes_per_player_s", h->bytes_per_player_s,
-        "update_age_ms", json_of_hist(&h->measures.age_ms, 1), "age_samples",
-        (json_int_t)h->measures.age_ms.count, "tick_ms", json_of_hist(&out->ticks, 1e3));
+        "update_age_ms", report_hist_json(&h->measures.age_ms, 1), "age_samples",
+        (json_int_t)h->measures.age_ms.count, "tick_ms", report_hist_json(&out->ticks, 1e3));
     CHECK(j != NULL);
     bool fine = is_valid(r, out, lost);
     int code = output_result(&j);

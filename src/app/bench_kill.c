@@ -1,13 +1,14 @@
 /* `seom bench kill`: one home or one gate of a whole cluster dies while people play, and what those
  * who played there, and the others, notice of it. */
+#include "app/arguments.h"
 #include "app/bench_fleet.h"
 #include "app/cluster_ask.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/report.h"
 #include "base/check.h"
 #include "os/process.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,19 +54,6 @@ struct outcome {
     bool back;                             /* who died serves again */
 };
 
-static uint32_t
-number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
-        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
-                   text);
-    }
-    return (uint32_t)v;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -73,8 +61,10 @@ parse(int key, char *arg, struct argp_state *state)
     struct fleet_options *o = &r->fleet;
     switch (key) {
     case 'd': o->data = arg; return 0;
-    case 'n': o->players = number_of(arg, 1, FLEET_PLAYERS_MAX, "--players", state); return 0;
-    case 's': r->seconds = number_of(arg, 1, 3600, "--seconds", state); return 0;
+    case 'n':
+        o->players = arguments_number(arg, 1, FLEET_PLAYERS_MAX, "--players", state);
+        return 0;
+    case 's': r->seconds = arguments_number(arg, 1, 3600, "--seconds", state); return 0;
     case OPTION_ROLE:
         if (strcmp(arg, "home") != 0 && strcmp(arg, "gate") != 0) {
             argp_error(state, "--role: home or gate, not `%s'", arg);
@@ -82,12 +72,14 @@ parse(int key, char *arg, struct argp_state *state)
         r->role = arg;
         return 0;
     case OPTION_STOP: r->stop = true; return 0;
-    case OPTION_HOMES: o->homes = number_of(arg, 2, 32, "--homes", state); return 0;
-    case OPTION_GATES: o->gates = number_of(arg, 1, HERD_GATES_MAX, "--gates", state); return 0;
-    case OPTION_PROBERS:
-        o->probers = number_of(arg, 1, FLEET_PLAYERS_MAX, "--probers", state);
+    case OPTION_HOMES: o->homes = arguments_number(arg, 2, 32, "--homes", state); return 0;
+    case OPTION_GATES:
+        o->gates = arguments_number(arg, 1, HERD_GATES_MAX, "--gates", state);
         return 0;
-    case OPTION_SEED: o->seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case OPTION_PROBERS:
+        o->probers = arguments_number(arg, 1, FLEET_PLAYERS_MAX, "--probers", state);
+        return 0;
+    case OPTION_SEED: o->seed = arguments_number(arg, 0, UINT32_MAX, "--seed", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     case ARGP_KEY_END:
         if (r->role == NULL) {
@@ -321,15 +313,6 @@ run(const struct request *r, struct victim *v, struct outcome *out)
 
 /* ---- the report ---- */
 
-static void
-put_hist(struct output_table *t, const char *what, const struct hist *h, double unit)
-{
-    output_table_cell(t, "%s", what);
-    output_table_cell(t, "p50 %.4g, p99 %.4g, max %.4g (%" PRIu64 ")",
-                      (double)hist_quantile(h, 0.5) / unit, (double)hist_quantile(h, 0.99) / unit,
-                      (double)h->max / unit, h->count);
-}
-
 static double
 ticks_ratio(const struct outcome *out)
 {
@@ -340,33 +323,20 @@ ticks_ratio(const struct outcome *out)
 static void
 print_table(const struct victim *v, const struct outcome *out)
 {
-    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
-    struct output_table *t = output_table_alloc(columns, 2);
-    output_table_cell(t, "died");
-    output_table_cell(t, "%s, %" PRIu32 " players%s", v->name, v->players,
-                      out->back ? "; serves again" : "");
-    output_table_cell(t, "disconnected");
-    output_table_cell(t, "%" PRIu64, out->disconnected);
-    output_table_cell(t, "known to be dead after, ms");
-    output_table_cell(t, "%" PRId64, out->detection_ms);
-    put_hist(t, "who was there: answered again after, ms", &out->again_ms, 1);
-    put_hist(t, "everybody else, ms", &out->others_ms, 1);
-    put_hist(t, "longest silence before, ms", &out->silence_ms, 1);
-    output_table_cell(t, "never answered again");
-    output_table_cell(t, "%" PRIu32 ", of the others %" PRIu32, out->never, out->others_never);
-    output_table_cell(t, "other processes that ended");
-    output_table_cell(t, "%" PRIu32, out->secondary_exits);
-    put_hist(t, "ticks of living homes before, ms", &out->ticks_before, 1e3);
-    put_hist(t, "and from the death on, ms", &out->ticks_after, 1e3);
-    output_table_print(t, stderr);
-    output_table_free(&t);
-}
-
-static json_t *
-json_of_hist(const struct hist *h, double unit)
-{
-    return json_pack("{s:f, s:f, s:f}", "p50", (double)hist_quantile(h, 0.5) / unit, "p99",
-                     (double)hist_quantile(h, 0.99) / unit, "max", (double)h->max / unit);
+    struct output_table *t = report_alloc();
+    report_row(t, "died", "%s, %" PRIu32 " players%s", v->name, v->players,
+               out->back ? "; serves again" : "");
+    report_row(t, "disconnected", "%" PRIu64, out->disconnected);
+    report_row(t, "known to be dead after, ms", "%" PRId64, out->detection_ms);
+    report_hist(t, "who was there: answered again after, ms", &out->again_ms, 1);
+    report_hist(t, "everybody else, ms", &out->others_ms, 1);
+    report_hist(t, "longest silence before, ms", &out->silence_ms, 1);
+    report_row(t, "never answered again", "%" PRIu32 ", of the others %" PRIu32, out->never,
+               out->others_never);
+    report_row(t, "other processes that ended", "%" PRIu32, out->secondary_exits);
+    report_hist(t, "ticks of living homes before, ms", &out->ticks_before, 1e3);
+    report_hist(t, "and from the death on, ms", &out->ticks_after, 1e3);
+    report_end(&t);
 }
 
 static int
@@ -378,8 +348,8 @@ report(const struct request *r, const struct victim *v, const struct outcome *ou
         r->role, "signal", r->stop ? "STOP" : "KILL", "players", (int)r->fleet.players,
         "players_there", (int)v->players, "probers_there", (int)(out->again_ms.count + out->never),
         "disconnected", (json_int_t)out->disconnected, "detection_ms",
-        (json_int_t)out->detection_ms, "playing_again_ms", json_of_hist(&out->again_ms, 1),
-        "others_again_ms", json_of_hist(&out->others_ms, 1), "never_again", (int)out->never,
+        (json_int_t)out->detection_ms, "playing_again_ms", report_hist_json(&out->again_ms, 1),
+        "others_again_ms", report_hist_json(&out->others_ms, 1), "never_again", (int)out->never,
         "others_never_again", (int)out->others_never, "secondary_exits", (int)out->secondary_exits,
         "others_tick_p99_before_ms", (double)hist_quantile(&out->ticks_before, 0.99) / 1e3,
         "others_tick_p99_after_ms", (double)hist_quantile(&out->ticks_after, 0.99) / 1e3,

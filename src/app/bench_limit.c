@@ -1,11 +1,13 @@
 /* seom bench limit: what the bare send and receive loop costs here (limit.h). */
+#include "app/arguments.h"
 #include "app/commands.h"
 #include "app/limit.h"
 #include "app/output.h"
 #include <argp.h>
-#include <stdlib.h>
 
 #define PREEMPTIONS_FINE 20 /* a second; kernel threads alone make a few */
+
+#define NUMBER_MAX 10000000 /* above every limit here */
 
 enum {
     KEY_CONNECTIONS = 1000,
@@ -37,29 +39,26 @@ static const struct argp_option option_rows[] = {
     {0},
 };
 
-/* Numbers are small here: ten million is above every limit. */
-static uint32_t
-number_parse(const char *text, struct argp_state *state)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != 0 || *text == '-' || value == 0 || value > 10000000)
-        argp_error(state, "'%s' is not a number from 1 to 10000000", text);
-    return (uint32_t)value;
-}
-
 static error_t
 option_parse(int key, char *arg, struct argp_state *state)
 {
     struct limit_options *o = state->input;
     switch (key) {
-    case KEY_CONNECTIONS: o->connections = number_parse(arg, state); return 0;
-    case KEY_BYTES: o->bytes = number_parse(arg, state); return 0;
-    case KEY_PIECES: o->pieces = number_parse(arg, state); return 0;
-    case KEY_SECONDS: o->seconds = number_parse(arg, state); return 0;
-    case KEY_SENDS: o->sends_per_s = number_parse(arg, state); return 0;
-    case KEY_RECEIVES: o->receives_per_s = number_parse(arg, state); return 0;
-    case KEY_GAP: o->gap_us = number_parse(arg, state); return 0;
+    case KEY_CONNECTIONS:
+        o->connections = arguments_number(arg, 1, NUMBER_MAX, "--connections", state);
+        return 0;
+    case KEY_BYTES: o->bytes = arguments_number(arg, 1, NUMBER_MAX, "--bytes", state); return 0;
+    case KEY_PIECES: o->pieces = arguments_number(arg, 1, NUMBER_MAX, "--pieces", state); return 0;
+    case KEY_SECONDS:
+        o->seconds = arguments_number(arg, 1, NUMBER_MAX, "--seconds", state);
+        return 0;
+    case KEY_SENDS:
+        o->sends_per_s = arguments_number(arg, 1, NUMBER_MAX, "--sends", state);
+        return 0;
+    case KEY_RECEIVES:
+        o->receives_per_s = arguments_number(arg, 1, NUMBER_MAX, "--receives", state);
+        return 0;
+    case KEY_GAP: o->gap_us = arguments_number(arg, 1, NUMBER_MAX, "--gap", state); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }

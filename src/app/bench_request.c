@@ -1,12 +1,12 @@
 /* `seom bench request`: requests from one logic thread to another over a link, beside a bare loop.
  */
 #include "app/bench_request.h"
+#include "app/arguments.h"
 #include "app/bench_store.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -30,25 +30,16 @@ struct figures {
     double wall_ratio, cpu_ratio; /* medians over the rounds */
 };
 
-static double
-number_of(const char *text, double low, double high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != 0 || !(v >= low && v <= high))
-        argp_error(state, "%s: a number from %g to %g, not `%s'", what, low, high, text);
-    return v;
-}
-
 static error_t
 option_parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
     switch (key) {
-    case 'd': r->depth = (uint32_t)number_of(arg, 1, REQUEST_DEPTH_MAX, "--depth", state); return 0;
-    case 's': r->seconds = (uint32_t)number_of(arg, 2, 3600, "--seconds", state); return 0;
-    case OPTION_MAX_RATIO: r->max_ratio = number_of(arg, 0, 100, "--max-ratio", state); return 0;
+    case 'd': r->depth = arguments_number(arg, 1, REQUEST_DEPTH_MAX, "--depth", state); return 0;
+    case 's': r->seconds = arguments_number(arg, 2, 3600, "--seconds", state); return 0;
+    case OPTION_MAX_RATIO:
+        r->max_ratio = arguments_real(arg, 0, 100, "--max-ratio", state);
+        return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

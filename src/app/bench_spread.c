@@ -1,5 +1,6 @@
 /* `seom bench spread`: one crowd, spread over one home, two, and so on: what a tick of each costs
  * then, and how much goes over its links. */
+#include "app/arguments.h"
 #include "app/bench_fleet.h"
 #include "app/cluster_ask.h"
 #include "app/commands.h"
@@ -7,9 +8,7 @@
 #include "base/check.h"
 #include "os/process.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PLAYERS_DEFAULT 3000
@@ -42,34 +41,23 @@ struct sample {
     double out_bytes, in_bytes;
 };
 
-static uint32_t
-number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
-        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
-                   text);
-    }
-    return (uint32_t)v;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
     struct fleet_options *o = &r->fleet;
     switch (key) {
-    case 'n': o->players = number_of(arg, 1, FLEET_HERD_MAX, "--players", state); return 0;
-    case 's': r->seconds = number_of(arg, 1, 3600, "--seconds", state); return 0;
+    case 'n': o->players = arguments_number(arg, 1, FLEET_HERD_MAX, "--players", state); return 0;
+    case 's': r->seconds = arguments_number(arg, 1, 3600, "--seconds", state); return 0;
     case 'p':
         if (!profile_of(arg, &o->profile) || o->profile == PROFILE_TRADE) {
             argp_error(state, "--profile: real, dense or crowd, not `%s'", arg);
         }
         return 0;
-    case OPTION_HOMES: o->homes = number_of(arg, 1, 32, "--homes", state); return 0;
-    case OPTION_GATES: o->gates = number_of(arg, 1, HERD_GATES_MAX, "--gates", state); return 0;
+    case OPTION_HOMES: o->homes = arguments_number(arg, 1, 32, "--homes", state); return 0;
+    case OPTION_GATES:
+        o->gates = arguments_number(arg, 1, HERD_GATES_MAX, "--gates", state);
+        return 0;
     case OPTION_SVG: r->svg = arg; return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;

@@ -1,13 +1,13 @@
 /* `seom bench store`: durable commits beside what disk and engine can do, reads, a storm, places,
  * and what a kill leaves. */
 #include "app/bench_store.h"
+#include "app/arguments.h"
 #include "app/bench_scratch.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
 #include "os/process.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -47,36 +47,26 @@ struct ground {
 
 /* ---- the command line ---- */
 
-static double
-number_of(const char *text, double low, double high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != 0 || !(v >= low && v <= high)) {
-        argp_error(state, "%s: a number from %g to %g, not `%s'", what, low, high, text);
-    }
-    return v;
-}
-
 static error_t
 option_parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
     switch (key) {
-    case 's':
-        r->seconds = (uint32_t)number_of(arg, SECONDS_MIN, 86400, "--seconds", state);
-        return 0;
+    case 's': r->seconds = arguments_number(arg, SECONDS_MIN, 86400, "--seconds", state); return 0;
     case OPTION_STORM:
-        r->storm_s = (uint32_t)number_of(arg, 1, BENCH_STORM_MAX_S, "--storm", state);
+        r->storm_s = arguments_number(arg, 1, BENCH_STORM_MAX_S, "--storm", state);
         return 0;
     case OPTION_RECOVER:
-        r->recover_gib = number_of(arg, 0, RECOVER_GIB_MAX, "--recover", state);
+        r->recover_gib = arguments_real(arg, 0, RECOVER_GIB_MAX, "--recover", state);
         return 0;
-    case OPTION_MIN_RATIO: r->min_ratio = number_of(arg, 0, 10, "--min-ratio", state); return 0;
+    case OPTION_MIN_RATIO:
+        r->min_ratio = arguments_real(arg, 0, 10, "--min-ratio", state);
+        return 0;
     case OPTION_DATA: r->parent = arg; return 0;
     case OPTION_POSTGRES: r->postgres = arg; return 0;
-    case OPTION_SERVER: r->server = (pid_t)number_of(arg, 1, 1 << 22, "--server", state); return 0;
+    case OPTION_SERVER:
+        r->server = (pid_t)arguments_number(arg, 1, 1 << 22, "--server", state);
+        return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

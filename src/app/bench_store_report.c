@@ -1,8 +1,8 @@
 #include "app/bench_store.h"
 #include "app/output.h"
+#include "app/report.h"
 #include "base/check.h"
 #include <inttypes.h>
-#include <stdarg.h>
 
 #define LEVEL_64 2 /* where single figures are taken from */
 
@@ -39,55 +39,38 @@ print_levels(const struct bench_store_result *r)
     output_table_free(&t);
 }
 
-static void put_row(struct output_table *t, const char *what, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-put_row(struct output_table *t, const char *what, const char *format, ...)
-{
-    char text[160];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    output_table_cell(t, "%s", what);
-    output_table_cell(t, "%s", text);
-}
-
 static void
 print_rest(const struct bench_store_result *r)
 {
-    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
-    struct output_table *t = output_table_alloc(columns, 2);
+    struct output_table *t = report_alloc();
     const struct bench_storm *storm = &r->storm;
-    put_row(t, "file system", "%s%s", r->file_system,
-            r->on_disk ? "" : ": memory is no disk, nothing here is durable");
-    put_row(t, "ratio to raw LMDB", "%.2f, the lowest of 8, 64 and 512 in flight",
-            bench_ratio_lowest(r->sides[SIDE_STORE], r->sides[SIDE_RAW]));
-    put_row(t, "CPU of a commit", "%.1f us with %" PRIu32 " in flight, all threads",
-            bench_tally_cpu_us(&r->sides[SIDE_STORE][LEVEL_64]), bench_levels[LEVEL_64]);
-    put_row(t, "raw LMDB, folding", "%.0f documents a second, %d in a transaction", r->fold_per_s,
-            BENCH_FOLD);
-    put_row(t, "reads", "%.0f a second", r->reads_per_s);
-    put_row(t, "storm",
-            "%" PRIu32 " s, mean %.0f commits/s of two documents, lowest second %" PRIu64
-            " (%.0f %%), %" PRIu32 " s below half",
-            storm->count, bench_storm_mean(storm), bench_storm_lowest(storm),
-            bench_storm_share(storm) * 100, bench_storm_below(storm));
-    put_row(t, "a commit in the storm", "p99 %.1f ms, longest %.0f ms; %.2f GiB at the end",
-            (double)hist_quantile(&storm->latency_us, 0.99) / 1e3,
-            (double)storm->latency_us.max / 1e3, (double)storm->store_bytes / (1 << 30));
-    put_row(t, "places", "%.3f us a player-second", r->place_us_per_player_s);
+    report_row(t, "file system", "%s%s", r->file_system,
+               r->on_disk ? "" : ": memory is no disk, nothing here is durable");
+    report_row(t, "ratio to raw LMDB", "%.2f, the lowest of 8, 64 and 512 in flight",
+               bench_ratio_lowest(r->sides[SIDE_STORE], r->sides[SIDE_RAW]));
+    report_row(t, "CPU of a commit", "%.1f us with %" PRIu32 " in flight, all threads",
+               bench_tally_cpu_us(&r->sides[SIDE_STORE][LEVEL_64]), bench_levels[LEVEL_64]);
+    report_row(t, "raw LMDB, folding", "%.0f documents a second, %d in a transaction",
+               r->fold_per_s, BENCH_FOLD);
+    report_row(t, "reads", "%.0f a second", r->reads_per_s);
+    report_row(t, "storm",
+               "%" PRIu32 " s, mean %.0f commits/s of two documents, lowest second %" PRIu64
+               " (%.0f %%), %" PRIu32 " s below half",
+               storm->count, bench_storm_mean(storm), bench_storm_lowest(storm),
+               bench_storm_share(storm) * 100, bench_storm_below(storm));
+    report_row(t, "a commit in the storm", "p99 %.1f ms, longest %.0f ms; %.2f GiB at the end",
+               (double)hist_quantile(&storm->latency_us, 0.99) / 1e3,
+               (double)storm->latency_us.max / 1e3, (double)storm->store_bytes / (1 << 30));
+    report_row(t, "places", "%.3f us a player-second", r->place_us_per_player_s);
     if (r->with_recovery) {
         const struct bench_recovery *v = &r->recovery;
-        put_row(t, "recovery",
-                "%.2f GiB open after %.1f ms, first commit after %.1f ms; %" PRIu32
-                " checked, %" PRIu32 " lost",
-                (double)v->store_bytes / (1 << 30), (double)v->open_us / 1e3,
-                (double)v->first_commit_us / 1e3, v->checked, v->lost);
+        report_row(t, "recovery",
+                   "%.2f GiB open after %.1f ms, first commit after %.1f ms; %" PRIu32
+                   " checked, %" PRIu32 " lost",
+                   (double)v->store_bytes / (1 << 30), (double)v->open_us / 1e3,
+                   (double)v->first_commit_us / 1e3, v->checked, v->lost);
     }
-    output_table_print(t, stderr);
-    output_table_free(&t);
+    report_end(&t);
 }
 
 void

@@ -3,6 +3,7 @@
  * turns on one thread: so what is measured is the work of both together. The clients are spectators
  * who look at different parts of one plain island, 64 topics each.
  */
+#include "app/arguments.h"
 #include "app/bench_node.h"
 #include "app/commands.h"
 #include "app/output.h"
@@ -17,7 +18,6 @@
 #include "world/island_make.h"
 #include "world/world.h"
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,30 +65,18 @@ struct ground {
 
 /* ---- the command line ---- */
 
-static double
-number_of(const char *text, double low, double high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != 0 || !(v >= low && v <= high)) {
-        argp_error(state, "%s: a number from %g to %g, not `%s'", what, low, high, text);
-    }
-    return v;
-}
-
 static error_t
 option_parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
     switch (key) {
     case OPTION_TOPICS:
-        r->topics = (uint32_t)number_of(arg, 1, TOPICS_MAX, "--topics", state);
+        r->topics = arguments_number(arg, 1, TOPICS_MAX, "--topics", state);
         return 0;
     case OPTION_RESTARTS:
-        r->restarts = (uint32_t)number_of(arg, 1, RESTARTS_MAX, "--restarts", state);
+        r->restarts = arguments_number(arg, 1, RESTARTS_MAX, "--restarts", state);
         return 0;
-    case OPTION_MAX_MS: r->max_ms = number_of(arg, 0, 1e6, "--max-ms", state); return 0;
+    case OPTION_MAX_MS: r->max_ms = arguments_real(arg, 0, 1e6, "--max-ms", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

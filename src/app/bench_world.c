@@ -1,11 +1,12 @@
 /* `seom bench world` and `seom bench crowd`: what a world full of bots costs its server, and what
  * the people in it get to see. */
+#include "app/arguments.h"
 #include "app/bench.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/report.h"
 #include "base/check.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,31 +28,20 @@ struct request {
     bool curve;
 };
 
-static uint32_t
-number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
-        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
-                   text);
-    }
-    return (uint32_t)v;
-}
-
 static error_t
 common_parse(int key, char *arg, struct argp_state *state)
 {
     struct bench_options *o = &((struct request *)state->input)->bench;
     switch (key) {
-    case 'n': o->players = number_of(arg, 1, BENCH_PLAYERS_MAX, "--players", state); return 0;
-    case 's': o->seconds = number_of(arg, 1, 86400, "--seconds", state); return 0;
+    case 'n':
+        o->players = arguments_number(arg, 1, BENCH_PLAYERS_MAX, "--players", state);
+        return 0;
+    case 's': o->seconds = arguments_number(arg, 1, 86400, "--seconds", state); return 0;
     case 'T': o->tracks_path = arg; return 0;
     case OPTION_OBSERVERS:
-        o->observers = number_of(arg, 1, HERD_OBSERVERS_MAX, "--observers", state);
+        o->observers = arguments_number(arg, 1, HERD_OBSERVERS_MAX, "--observers", state);
         return 0;
-    case OPTION_SEED: o->seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case OPTION_SEED: o->seed = arguments_number(arg, 0, UINT32_MAX, "--seed", state); return 0;
     case OPTION_WITHOUT_LIMIT: o->without_limit = true; return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -70,7 +60,7 @@ world_parse(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case OPTION_PER_ISLAND:
-        o->per_island = number_of(arg, 1, BENCH_PLAYERS_MAX, "--per-island", state);
+        o->per_island = arguments_number(arg, 1, BENCH_PLAYERS_MAX, "--per-island", state);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -157,76 +147,39 @@ is_valid(const struct bench_options *o, const struct bench_result *r, const stru
                         h->others_in_view_mean, OTHERS_MIN, OTHERS_MAX);
         fine = false;
     }
-    for (int i = 0; i < INVARIANT_COUNT; i++) {
-        if (h->measures.broken[i] > 0) {
-            output_progress("note: %" PRIu64 " of %" PRIu64 " broken: %s", h->measures.broken[i],
-                            h->measures.checked[i], invariant_doc((enum invariant)i));
-        }
-    }
+    report_broken(&h->measures);
     return fine;
-}
-
-static void put_row(struct output_table *t, const char *what, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-put_row(struct output_table *t, const char *what, const char *format, ...)
-{
-    char text[128];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    output_table_cell(t, "%s", what);
-    output_table_cell(t, "%s", text);
-}
-
-static void
-put_hist(struct output_table *t, const char *what, const struct hist *h, double unit)
-{
-    put_row(t, what, "p50 %.4g, p99 %.4g, max %.4g (%" PRIu64 ")",
-            (double)hist_quantile(h, 0.5) / unit, (double)hist_quantile(h, 0.99) / unit,
-            (double)h->max / unit, h->count);
 }
 
 static void
 print_table(const struct bench_options *o, const struct bench_result *r, const struct figures *f)
 {
-    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
-    struct output_table *t = output_table_alloc(columns, 2);
+    struct output_table *t = report_alloc();
     const struct herd_result *h = &r->herd;
-    put_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", o->players, profile_name(o->profile),
-            f->lost);
-    put_row(t, "others in view", "%.2f", h->others_in_view_mean);
-    put_row(t, "a player-second", "%.2f changes, %.2f sends, %.2f receives, %.0f bytes",
-            h->changes_per_player_s, f->sends, f->receives, h->bytes_per_player_s);
-    put_row(t, "server, us a player-second", "%.2f", f->server_us);
+    report_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", o->players,
+               profile_name(o->profile), f->lost);
+    report_row(t, "others in view", "%.2f", h->others_in_view_mean);
+    report_row(t, "a player-second", "%.2f changes, %.2f sends, %.2f receives, %.0f bytes",
+               h->changes_per_player_s, f->sends, f->receives, h->bytes_per_player_s);
+    report_row(t, "server, us a player-second", "%.2f", f->server_us);
     if (!o->without_limit) {
-        put_row(t, "bare loop, us a player-second", "%.2f (a send %.2f, a receive %.2f)",
-                f->limit_us, r->limit.send_us, r->limit.receive_us);
-        put_row(t, "ratio to the bare loop", "%.2f%s", f->ratio,
-                r->limit.preemptions > 50 * 5 ? " (other work disturbed the bare loop)" : "");
+        report_row(t, "bare loop, us a player-second", "%.2f (a send %.2f, a receive %.2f)",
+                   f->limit_us, r->limit.send_us, r->limit.receive_us);
+        report_row(t, "ratio to the bare loop", "%.2f%s", f->ratio,
+                   r->limit.preemptions > 50 * 5 ? " (other work disturbed the bare loop)" : "");
     }
-    put_row(t, "bots, us a player-second", "%.2f", h->cpu_us_per_player_s);
-    put_hist(t, "age of news, ms", &h->measures.age_ms, 1);
+    report_row(t, "bots, us a player-second", "%.2f", h->cpu_us_per_player_s);
+    report_hist(t, "age of news, ms", &h->measures.age_ms, 1);
     if (o->profile == PROFILE_CROWD) {
-        put_hist(t, "age of the nearest, ms", &h->measures.nearest_age_ms, 1);
-        put_hist(t, "refresh of the rest, ms", &h->measures.rest_refresh_ms, 1);
-        put_row(t, "seen within 10 s", "%.4f", h->seen_share);
-        put_row(t, "bytes, worst second", "%" PRIu64, h->bytes_per_player_s_max);
+        report_hist(t, "age of the nearest, ms", &h->measures.nearest_age_ms, 1);
+        report_hist(t, "refresh of the rest, ms", &h->measures.rest_refresh_ms, 1);
+        report_row(t, "seen within 10 s", "%.4f", h->seen_share);
+        report_row(t, "bytes, worst second", "%" PRIu64, h->bytes_per_player_s_max);
     }
-    put_hist(t, "tick, ms", &r->tick_us, 1e3);
-    put_hist(t, "waiting for the logic thread, ms", &r->queue_wait_us, 1e3);
-    put_row(t, "memory a player", "%.0f bytes", f->rss);
-    output_table_print(t, stderr);
-    output_table_free(&t);
-}
-
-static json_t *
-json_of_hist(const struct hist *h, double unit)
-{
-    return json_pack("{s:f, s:f, s:f}", "p50", (double)hist_quantile(h, 0.5) / unit, "p99",
-                     (double)hist_quantile(h, 0.99) / unit, "max", (double)h->max / unit);
+    report_hist(t, "tick, ms", &r->tick_us, 1e3);
+    report_hist(t, "waiting for the logic thread, ms", &r->queue_wait_us, 1e3);
+    report_row(t, "memory a player", "%.0f bytes", f->rss);
+    report_end(&t);
 }
 
 static json_t *
@@ -240,13 +193,13 @@ json_of_run(const struct bench_options *o, const struct bench_result *r, const s
         "receives_per_player_s", f->receives, "server_cpu_us_per_player_s", f->server_us,
         "limit_cpu_us_per_player_s", f->limit_us, "ratio_to_limit", f->ratio,
         "bots_cpu_us_per_player_s", h->cpu_us_per_player_s, "bytes_per_player_s",
-        h->bytes_per_player_s, "update_age_ms", json_of_hist(&h->measures.age_ms, 1), "age_samples",
-        (json_int_t)h->measures.age_ms.count, "tick_ms", json_of_hist(&r->tick_us, 1e3),
-        "rss_bytes_per_player", f->rss);
+        h->bytes_per_player_s, "update_age_ms", report_hist_json(&h->measures.age_ms, 1),
+        "age_samples", (json_int_t)h->measures.age_ms.count, "tick_ms",
+        report_hist_json(&r->tick_us, 1e3), "rss_bytes_per_player", f->rss);
     CHECK(j != NULL);
     if (o->profile == PROFILE_CROWD) {
         const struct hist *rest = &h->measures.rest_refresh_ms;
-        json_object_set_new(j, "nearest_age_ms", json_of_hist(&h->measures.nearest_age_ms, 1));
+        json_object_set_new(j, "nearest_age_ms", report_hist_json(&h->measures.nearest_age_ms, 1));
         json_object_set_new(j, "rest_refresh_s",
                             json_pack("{s:f, s:f}", "p50", (double)hist_quantile(rest, 0.5) / 1e3,
                                       "p99", (double)hist_quantile(rest, 0.99) / 1e3));

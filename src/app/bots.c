@@ -1,11 +1,12 @@
 /* `seom bots`: walks bots in a running world and says what they saw. */
+#include "app/arguments.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/report.h"
 #include "base/check.h"
 #include "bots/herd.h"
 #include "os/address.h"
 #include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -42,19 +43,6 @@ on_signal(int signal_number)
 {
     (void)signal_number;
     stop = 1;
-}
-
-static uint32_t
-number_of(const char *text, uint32_t low, uint32_t high, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || text[0] == '-' || v < low || v > high) {
-        argp_error(state, "%s: a number from %" PRIu32 " to %" PRIu32 ", not `%s'", what, low, high,
-                   text);
-    }
-    return (uint32_t)v;
 }
 
 static void
@@ -99,21 +87,23 @@ request_parse(int key, char *arg, struct argp_state *state)
         r->to = arg;
         to_parse(h, arg, state);
         return 0;
-    case 'n': h->count = number_of(arg, 1, HERD_MAX, "--count", state); return 0;
+    case 'n': h->count = arguments_number(arg, 1, HERD_MAX, "--count", state); return 0;
     case 'p': profile_parse(r, arg, state); return 0;
     case 'T': r->tracks_path = arg; return 0;
     case 'q': r->quiet = true; return 0;
-    case OPTION_FOR: h->for_s = number_of(arg, 1, ARGUMENT_MAX, "--for", state); return 0;
+    case OPTION_FOR: h->for_s = arguments_number(arg, 1, ARGUMENT_MAX, "--for", state); return 0;
     case OPTION_TICKETS: h->tickets_path = arg; return 0;
     case OPTION_OBSERVERS:
-        h->observers = number_of(arg, 0, HERD_OBSERVERS_MAX, "--observers", state);
+        h->observers = arguments_number(arg, 0, HERD_OBSERVERS_MAX, "--observers", state);
         return 0;
-    case OPTION_SEED: h->plan.seed = number_of(arg, 0, UINT32_MAX, "--seed", state); return 0;
+    case OPTION_SEED:
+        h->plan.seed = arguments_number(arg, 0, UINT32_MAX, "--seed", state);
+        return 0;
     case OPTION_DUMP: h->dump_path = arg; return 0;
     case OPTION_ANSWERS: h->answers_path = arg; return 0;
-    case OPTION_THINK: h->think_ms = number_of(arg, 0, 3600000, "--think", state); return 0;
+    case OPTION_THINK: h->think_ms = arguments_number(arg, 0, 3600000, "--think", state); return 0;
     case OPTION_MUTE: r->mute = r->quiet = true; return 0;
-    case OPTION_WARM: h->warm_s = number_of(arg, 0, 3600, "--warm-up", state); return 0;
+    case OPTION_WARM: h->warm_s = arguments_number(arg, 0, 3600, "--warm-up", state); return 0;
     case ARGP_KEY_ARG: argp_error(state, "`%s' is no option", arg); return 0;
     case ARGP_KEY_END:
         if (r->to == NULL || h->count == 0) {
@@ -194,63 +184,45 @@ read_tracks(const struct request *r)
 }
 
 static void
-print_row(struct output_table *table, const char *what, const char *value)
-{
-    output_table_cell(table, "%s", what);
-    output_table_cell(table, "%s", value);
-}
-
-static void
 print_hist(struct output_table *table, const char *what, const struct hist *h)
 {
-    char text[96];
-    snprintf(text, sizeof(text), "p50 %" PRIu64 ", p99 %" PRIu64 ", max %" PRIu64 " (%" PRIu64 ")",
-             hist_quantile(h, 0.5), hist_quantile(h, 0.99), h->max, h->count);
-    print_row(table, what, text);
+    report_row(table, what, "p50 %" PRIu64 ", p99 %" PRIu64 ", max %" PRIu64 " (%" PRIu64 ")",
+               hist_quantile(h, 0.5), hist_quantile(h, 0.99), h->max, h->count);
 }
 
 static void
 print_table(const struct herd_result *r)
 {
-    static const struct output_column columns[] = {{.head = "what"}, {.head = "figure"}};
-    struct output_table *table = output_table_alloc(columns, 2);
-    char text[96];
-    snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost", r->connected,
-             r->wanted, r->lost);
-    print_row(table, "connected", text);
+    struct output_table *table = report_alloc();
+    report_row(table, "connected", "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost", r->connected,
+               r->wanted, r->lost);
     if (r->away_ms.count > 0) {
         print_hist(table, "away after a lost line, ms", &r->away_ms);
     }
-    snprintf(text, sizeof(text), "%.2f, %" PRIu64 " corrections", r->changes_per_player_s,
-             r->corrections);
-    print_row(table, "changes a player-second", text);
-    snprintf(text, sizeof(text), "%.0f, at most %" PRIu64 " (one observer, one second)",
-             r->bytes_per_player_s, r->bytes_per_player_s_max);
-    print_row(table, "bytes a player-second", text);
-    snprintf(text, sizeof(text), "%.2f, %.1f known", r->others_in_view_mean, r->replica_mean);
-    print_row(table, "others in view", text);
+    report_row(table, "changes a player-second", "%.2f, %" PRIu64 " corrections",
+               r->changes_per_player_s, r->corrections);
+    report_row(table, "bytes a player-second",
+               "%.0f, at most %" PRIu64 " (one observer, one second)", r->bytes_per_player_s,
+               r->bytes_per_player_s_max);
+    report_row(table, "others in view", "%.2f, %.1f known", r->others_in_view_mean,
+               r->replica_mean);
     if (r->trades.done + r->trades.refused > 0) {
-        snprintf(text, sizeof(text), "%" PRIu64 " done, %" PRIu64 " refused", r->trades.done,
-                 r->trades.refused);
-        print_row(table, "commands", text);
+        report_row(table, "commands", "%" PRIu64 " done, %" PRIu64 " refused", r->trades.done,
+                   r->trades.refused);
         print_hist(table, "wait for an answer, us", &r->trades.answer_us);
     }
     print_hist(table, "age of news, ms", &r->measures.age_ms);
     print_hist(table, "age of the nearest, ms", &r->measures.nearest_age_ms);
     print_hist(table, "refresh of the rest, ms", &r->measures.rest_refresh_ms);
     if (r->seen_share >= 0) {
-        snprintf(text, sizeof(text), "%.4f", r->seen_share);
-        print_row(table, "heard of within 10 s", text);
+        report_row(table, "heard of within 10 s", "%.4f", r->seen_share);
     }
-    snprintf(text, sizeof(text), "%.2f us", r->cpu_us_per_player_s);
-    print_row(table, "CPU of a bot-second", text);
+    report_row(table, "CPU of a bot-second", "%.2f us", r->cpu_us_per_player_s);
     for (int i = 0; i < INVARIANT_COUNT; i++) {
-        snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " broken", r->measures.broken[i],
-                 r->measures.checked[i]);
-        print_row(table, invariant_doc((enum invariant)i), text);
+        report_row(table, invariant_doc((enum invariant)i), "%" PRIu64 " of %" PRIu64 " broken",
+                   r->measures.broken[i], r->measures.checked[i]);
     }
-    output_table_print(table, stderr);
-    output_table_free(&table);
+    report_end(&table);
 }
 
 static json_t *

@@ -1,5 +1,6 @@
 /* `seom cluster up` and `down`: a whole cluster on this machine. */
 #include "app/cluster.h"
+#include "app/arguments.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
@@ -29,17 +30,6 @@
 
 enum { OPTION_HOMES = 1, OPTION_GATES, OPTION_ETCD, OPTION_DETACH, OPTION_FOREGROUND };
 
-static uint32_t
-count_of(const char *text, const char *what, struct argp_state *state)
-{
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || value < 1 || value > CLUSTER_NODES_MAX)
-        argp_error(state, "%s: a number from 1 to %d, not `%s'", what, CLUSTER_NODES_MAX, text);
-    return (uint32_t)value;
-}
-
 static bool
 is_line(const char *text)
 {
@@ -52,8 +42,12 @@ up_parse(int key, char *arg, struct argp_state *state)
     struct cluster *c = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &c->input; return 0;
-    case OPTION_HOMES: c->homes = count_of(arg, "--homes", state); return 0;
-    case OPTION_GATES: c->gates = count_of(arg, "--gates", state); return 0;
+    case OPTION_HOMES:
+        c->homes = arguments_number(arg, 1, CLUSTER_NODES_MAX, "--homes", state);
+        return 0;
+    case OPTION_GATES:
+        c->gates = arguments_number(arg, 1, CLUSTER_NODES_MAX, "--gates", state);
+        return 0;
     case OPTION_ETCD:
         if (strlen(arg) >= sizeof c->directory || !is_line(arg))
             argp_error(state, "--etcd: not plain text in UTF-8 of less than %zu bytes",

@@ -20,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_TEXT_MAX 256 /* bytes of any value, terminated */
+#define CONFIG_TEXT_MAX  256 /* bytes of any value, terminated */
+#define CONFIG_SHARD_MAX 999
 
 /* Whose setting a row is: a command offers, takes and explains its own and no others. The file and
  * the environment may be those of several commands: what is of another is passed over there. */
@@ -62,7 +63,7 @@ enum config_of {
       "how many bots walk here")                                                                   \
     X(NUMBER, for_s, OF_DEV | OF_CLUSTER, "0", BETWEEN(0, 31536000), "SEOM_FOR_S", "for",          \
       "SECONDS", "stop after so long; 0: run until stopped")                                       \
-    X(NUMBER, shard, OF_NODES, "1", BETWEEN(1, 999), "SEOM_SHARD", "shard", "N",                   \
+    X(NUMBER, shard, OF_NODES, "1", BETWEEN(1, CONFIG_SHARD_MAX), "SEOM_SHARD", "shard", "N",      \
       "the nodes of one shard are linked to each other directly")                                  \
     X(NUMBER, shards, OF_CLUSTER | OF_HOME, "1", BETWEEN(1, 64), "SEOM_SHARDS", "shards", "N",     \
       "how many shards the world has; its islands are dealt out over them")                        \

@@ -1,5 +1,6 @@
 /* `seom node ...`, `seom nodes` and `seom spof`: tools on a cluster of this machine. They speak to
  * whoever keeps it, <data>/cluster.sock, and to single nodes, <data>/NAME.sock. */
+#include "app/arguments.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/control_client.h"
@@ -7,10 +8,8 @@
 #include "app/spof.h"
 #include "base/check.h"
 #include "os/process.h"
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,7 +36,7 @@ struct request {
     struct config config;
     bool wants_name;
     const char *name, *role;
-    long shard;
+    uint32_t shard;
     int signal_number;
     bool stay_dead, force;
 };
@@ -46,7 +45,6 @@ static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
-    char *end;
     switch (key) {
     case 'd': r->given.texts[CONFIG_data] = arg; return 0;
     case '9': r->signal_number = SIGKILL; return 0;
@@ -57,9 +55,7 @@ parse(int key, char *arg, struct argp_state *state)
     case OPTION_FORCE: r->force = true; return 0;
     case OPTION_ROLE: r->role = arg; return 0;
     case OPTION_SHARD:
-        r->shard = strtol(arg, &end, 10);
-        if (end == arg || *end != 0)
-            argp_error(state, "--shard: a number, not `%s'", arg);
+        r->shard = arguments_number(arg, 1, CONFIG_SHARD_MAX, "--shard", state);
         return 0;
     case ARGP_KEY_ARG:
         if (!r->wants_name || r->name != NULL)

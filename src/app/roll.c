@@ -9,6 +9,7 @@
  *
  * Whatever fails: BACK, all that was replaced runs again from what it was before.
  */
+#include "app/arguments.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/output.h"
@@ -59,16 +60,6 @@ static const char *const stage_names[] = {
 
 /* ---- the command line ---- */
 
-static long
-number_of(const char *text, long min, long max, const char *what, struct argp_state *state)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != 0 || value < min || value > max)
-        argp_error(state, "%s: a number from %ld to %ld, not `%s'", what, min, max, text);
-    return value;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -77,10 +68,14 @@ parse(int key, char *arg, struct argp_state *state)
     case 'd': r->given.texts[CONFIG_data] = arg; return 0;
     case OPTION_HALF: r->half = true; return 0;
     case OPTION_PROGRAM: r->wanted = arg; return 0;
-    case OPTION_SHARD: r->shard = number_of(arg, 1, 999, "--shard", state); return 0;
+    case OPTION_SHARD:
+        r->shard = arguments_number(arg, 1, CONFIG_SHARD_MAX, "--shard", state);
+        return 0;
     case OPTION_DRY_RUN: r->dry_run = true; return 0;
     case OPTION_JSON: r->json = true; return 0;
-    case OPTION_PAUSE: r->pause_s = number_of(arg, 0, PAUSE_MAX_S, "--pause", state); return 0;
+    case OPTION_PAUSE:
+        r->pause_s = arguments_number(arg, 0, PAUSE_MAX_S, "--pause", state);
+        return 0;
     case ARGP_KEY_END:
         if (!r->half)
             argp_error(state, "say --half: one half of each shard after the other");
