@@ -33,6 +33,7 @@ struct scan {
     uint32_t active_count;
     struct crossing *crossings; /* owned */
     struct chunk_mask *row;     /* owned; one row of chunks */
+    uint16_t *whole;            /* owned; see draw_tiles(); one more than columns */
     uint32_t columns, rows;     /* in chunks */
 };
 
@@ -268,18 +269,52 @@ scan_crossings(struct scan *s, int64_t scan)
     return kept;
 }
 
-/* Tiles from <= t < to of one row become land. */
+/* Tiles from <= t < to of one row and one chunk become land. */
+static void
+draw_in_chunk(struct scan *s, uint32_t row, int64_t from, int64_t to)
+{
+    uint32_t bits = (UINT32_C(1) << (to - from)) - 1;
+    s->row[from / CHUNK_TILES].rows[row] |= (uint16_t)(bits << (from % CHUNK_TILES));
+}
+
+/* Tiles from <= t < to of one row become land. Most of a large island is chunks in which a row lies
+ * whole: where such a run begins and where it has ended, the bit of its row is turned over in
+ * `whole`, and draw_whole() draws them all together. */
 static void
 draw_tiles(struct scan *s, uint32_t row, int64_t from, int64_t to)
 {
     CHECK(from >= 0 && to <= (int64_t)s->columns * CHUNK_TILES);
-    while (from < to) {
-        int64_t chunk = from / CHUNK_TILES, end = (chunk + 1) * CHUNK_TILES;
-        int64_t stop = to < end ? to : end;
-        uint32_t bits = (UINT32_C(1) << (stop - from)) - 1;
-        s->row[chunk].rows[row] |= (uint16_t)(bits << (from % CHUNK_TILES));
-        from = stop;
+    int64_t first = (from + CHUNK_TILES - 1) / CHUNK_TILES, last = to / CHUNK_TILES;
+    if (first > last) { /* within one chunk */
+        draw_in_chunk(s, row, from, to);
+        return;
     }
+    s->whole[first] ^= (uint16_t)(1U << row);
+    s->whole[last] ^= (uint16_t)(1U << row);
+    if (from < first * CHUNK_TILES) {
+        draw_in_chunk(s, row, from, first * CHUNK_TILES);
+    }
+    if (to > last * CHUNK_TILES) {
+        draw_in_chunk(s, row, last * CHUNK_TILES, to);
+    }
+}
+
+static void
+draw_whole(struct scan *s)
+{
+    uint16_t rows = 0; /* of this chunk, that are whole */
+
+    for (uint32_t column = 0; column < s->columns; column++) {
+        rows ^= s->whole[column];
+        if (rows == UINT16_MAX) {
+            memset(&s->row[column], 0xff, sizeof s->row[column]);
+            continue;
+        }
+        for (uint32_t left = rows; left != 0; left &= left - 1) {
+            s->row[column].rows[__builtin_ctz(left)] = UINT16_MAX;
+        }
+    }
+    CHECK((rows ^ s->whole[s->columns]) == 0); /* every run has ended */
 }
 
 /* Draws one row of tiles. A ring that winds once and counter-clockwise has every tile in it 0 or 1
@@ -311,12 +346,14 @@ scan_rows(struct scan *s, struct island_draft *draft)
 {
     for (uint32_t row = 0; row < s->rows; row++) {
         memset(s->row, 0, s->columns * sizeof *s->row);
+        memset(s->whole, 0, (s->columns + 1) * sizeof *s->whole);
         for (uint32_t k = 0; k < CHUNK_TILES; k++) {
             uint32_t blame = scan_line(s, row * CHUNK_TILES + k);
             if (blame != 0) {
                 return blame;
             }
         }
+        draw_whole(s);
         island_draft_row(draft, s->row);
     }
     return 0;
@@ -332,11 +369,13 @@ fill(const struct coast_ring *ring, const struct island_plan *plan, struct islan
     s.active = coast_more(NULL, ring->count, sizeof *s.active);
     s.crossings = coast_more(NULL, ring->count, sizeof *s.crossings);
     s.row = coast_more(NULL, s.columns, sizeof *s.row);
+    s.whole = coast_more(NULL, (size_t)s.columns + 1, sizeof *s.whole);
     uint32_t blame = scan_rows(&s, draft);
     free(s.edges);
     free(s.active);
     free(s.crossings);
     free(s.row);
+    free(s.whole);
     return blame;
 }
 
