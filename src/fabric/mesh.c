@@ -116,6 +116,7 @@ mesh_lane(struct slice head)
 static enum err
 send_beyond_mark(struct mesh *mesh, struct mesh_peer *peer, enum mesh_lane lane)
 {
+    mesh->counts[peer->count].refused[lane]++;
     if (lane != MESH_LANE_CONTROL) {
         mesh->stats.full++;
         return ERR_FULL;
@@ -215,10 +216,18 @@ mesh_line_flush(struct mesh *mesh, uint32_t n)
         }
         CHECK(taken <= bytes);
         mesh->stats.bytes_out += taken;
+        if (line->state == LINE_UP) {
+            mesh_count_at(mesh, line->peer)->bytes_out += taken;
+        }
         lane_took(&line->lane, &mesh->blocks, taken);
         if (taken < bytes) {
             line->waits_writable = true;
+            if (line->backlog_since_us == 0) {
+                line->backlog_since_us = mesh_now(mesh);
+            }
             mesh->transport.want_writable(mesh->transport.ctx, n, true);
+        } else if (lane_is_empty(&line->lane)) {
+            line->backlog_since_us = 0;
         }
     }
 }
@@ -250,6 +259,7 @@ overslept(struct mesh *mesh, int64_t late_us)
         peer->enquiry_until_us += late_us;
         peer->seen_at_us += late_us;
         peer->accused_until_us += peer->accused_until_us != 0 ? late_us : 0;
+        peer->unanswered_us += peer->unanswered_us != 0 ? late_us : 0;
     }
     for (uint32_t line = 0; line < LINES_MAX; line++) {
         mesh->lines[line].deadline_us += late_us;

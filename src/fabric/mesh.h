@@ -96,7 +96,7 @@ struct transport_events mesh_transport_events(struct mesh *mesh);
  * shards relays with relays, those of one shard too. */
 bool mesh_nodes_link(const struct node *a, const struct node *b);
 
-enum mesh_lane { MESH_LANE_CONTROL, MESH_LANE_REQUEST, MESH_LANE_DATA };
+enum mesh_lane { MESH_LANE_CONTROL, MESH_LANE_REQUEST, MESH_LANE_DATA, MESH_LANES };
 
 /* Of a message by its first piece. Control is taken until the peer is cut; what belongs to requests
  * is as safe once taken, but is refused at the door (ERR_FULL) from half of that on, as one can ask
@@ -129,5 +129,35 @@ bool mesh_is_dead(const struct mesh *mesh, uint64_t epoch);
 void mesh_leave(struct mesh *mesh);
 bool mesh_has_left(const struct mesh *mesh);
 const struct mesh_stats *mesh_stats(const struct mesh *mesh);
+
+/* DOWN: not now, maybe soon; at a gate's home: until the gate dials. ASKING: whether the other is
+ * dead. DEAD: declared so, and still in the book. */
+enum mesh_link_state {
+    MESH_LINK_DOWN,
+    MESH_LINK_DIALLING,
+    MESH_LINK_ASKING,
+    MESH_LINK_DEAD,
+    MESH_LINK_UP,
+    MESH_LINK_STATES
+};
+
+/* The link with one node. What is counted belongs to its name, whatever its epoch is, and grows as
+ * long as this process lives, unless PEERS_MAX others came in between. */
+struct mesh_link {
+    char name[NODE_NAME_MAX];
+    enum mesh_link_state state;
+    int64_t round_trip_us;        /* of the last heart-beat that was answered; 0: none yet */
+    int64_t backlog_us;           /* for so long the line has not taken all there was; 0: it does */
+    size_t control_bytes;         /* that wait to be sent; requests are among them */
+    size_t data_bytes;            /* likewise */
+    uint64_t bytes_out, bytes_in; /* while it was up */
+    uint64_t ups, breaks;
+    uint64_t beats_missed;        /* heart-beats that had no answer when the next was due */
+    uint64_t refused[MESH_LANES]; /* messages without room; control: the link was cut for it */
+};
+
+const char *mesh_link_state_name(enum mesh_link_state state); /* "up" */
+/* Every link that there is or should be, once; *cursor begins with 0. */
+bool mesh_next_link(const struct mesh *mesh, uint32_t *cursor, struct mesh_link *out);
 
 #endif

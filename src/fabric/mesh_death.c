@@ -63,6 +63,7 @@ mesh_declare_dead(struct mesh *mesh, uint32_t p, const char *why)
     if (was_up) {
         mesh->stats.peers--;
         mesh->stats.downs++;
+        mesh->counts[peer->count].breaks++;
         mesh_set_put(&mesh->unsent, p, false);
     }
     if (peer->state != PEER_IDLE) {

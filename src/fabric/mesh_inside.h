@@ -5,6 +5,7 @@
  *   mesh_peers.c  peers: whom to dial and when, up and down, beats
  *   mesh_death.c  suspicion, enquiry, verdict
  *   mesh_book.c   the book that gates are told
+ *   mesh_count.c  what is counted of each link, and told of it
  *
  * A peer is a node that this process knows and should be linked with; it has at most one line. Its
  * states and their moves:
@@ -99,8 +100,9 @@ struct mesh_line {
     bool seed;             /* dialled by a gate without knowing who lives there */
     bool judged, welcomed; /* their hello by us, ours by them */
     bool waits_writable;
-    uint32_t peer;  /* NO_PEER until it is known */
-    uint64_t epoch; /* theirs, once their hello came; 0 before. The node is in hellos[] */
+    int64_t backlog_since_us; /* since when not all was taken; 0: all is */
+    uint32_t peer;            /* NO_PEER until it is known */
+    uint64_t epoch;           /* theirs, once their hello came; 0 before. The node is in hellos[] */
     int64_t deadline_us;
     int64_t offset_ms;    /* world time of their hello minus ours when it came */
     uint32_t rx, rx_used; /* a frame that is not whole yet, in the pool of buffers */
@@ -113,6 +115,7 @@ struct mesh_peer {
     enum peer_state state;
     struct node node;
     uint32_t line;
+    uint32_t count; /* its place in mesh.counts */
     bool in_book, dead;
     bool was_up;                      /* under this epoch, ever */
     bool is_cut;                      /* did not drain control; closed with the next turn */
@@ -125,6 +128,7 @@ struct mesh_peer {
     /* Beats. */
     int64_t up_at_us, heard_us, beat_at_us;
     uint32_t load;
+    int64_t unanswered_us;           /* when the oldest one without an answer was sent; 0: none */
     int64_t offset_ms, best_trip_us; /* best: of the last beats, ageing */
     bool is_apart;
 
@@ -158,6 +162,16 @@ struct mesh_listing {
 
 #define SEEDS_MAX 16
 
+/* What is counted of the links with one identity. */
+struct mesh_count {
+    bool used;
+    enum node_role role;
+    uint16_t shard, index;
+    int64_t round_trip_us;
+    uint64_t bytes_out, bytes_in, ups, breaks, beats_missed;
+    uint64_t refused[MESH_LANES];
+};
+
 struct mesh {
     struct env env; /* copied */
     struct env_transport transport;
@@ -166,6 +180,7 @@ struct mesh {
     struct mesh_stats stats;
     struct mesh_peer peers[PEERS_MAX];
     uint64_t epochs[PEERS_MAX]; /* of the peers, 0 = free: they are looked for often */
+    struct mesh_count counts[PEERS_MAX];
     struct mesh_line lines[LINES_MAX];
     struct node hellos[LINES_MAX];
     struct mesh_seed seeds[SEEDS_MAX];
@@ -243,6 +258,15 @@ void mesh_declare_dead(struct mesh *mesh, uint32_t p, const char *why);
 bool mesh_refused_as_dead(struct mesh *mesh, const struct node *refuser);
 void mesh_disputed(struct mesh *mesh, const struct node *node);
 void mesh_death_turn(struct mesh *mesh, int64_t now_us);
+
+/* mesh_count.c */
+uint32_t mesh_count_of(struct mesh *mesh, const struct node *node); /* its place, maybe a new one */
+
+static inline struct mesh_count *
+mesh_count_at(struct mesh *mesh, uint32_t p)
+{
+    return &mesh->counts[mesh->peers[p].count];
+}
 
 /* mesh_book.c */
 void mesh_book_tell(struct mesh *mesh, uint32_t p); /* to one gate */

@@ -504,6 +504,7 @@ on_received(void *ctx, uint32_t n, const uint8_t *bytes, size_t count)
     struct mesh_line *line = &mesh->lines[n];
     mesh->stats.bytes_in += count;
     if (line->state == LINE_UP) {
+        mesh_count_at(mesh, line->peer)->bytes_in += count;
         mesh_peer_heard(mesh, line->peer);
     }
     while (count > 0 && line_listens(line)) {

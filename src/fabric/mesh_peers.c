@@ -79,7 +79,10 @@ mesh_peer_add(struct mesh *mesh, const struct node *node)
     for (uint32_t p = 0; p < PEERS_MAX; p++) {
         struct mesh_peer *peer = &mesh->peers[p];
         if (peer->state == PEER_FREE) {
-            *peer = (struct mesh_peer){.node = *node, .line = NO_LINE, .dial_at_us = NEVER};
+            *peer = (struct mesh_peer){.node = *node,
+                                       .line = NO_LINE,
+                                       .count = mesh_count_of(mesh, node),
+                                       .dial_at_us = NEVER};
             mesh_peer_move(peer, PEER_IDLE);
             mesh->epochs[p] = node->epoch;
             if (mesh_peer_is_ours(mesh, node)) {
@@ -122,11 +125,13 @@ mesh_peer_up(struct mesh *mesh, uint32_t p, uint32_t line)
     }
     CHECK(!peer->dead);
     bool in_book = peer->in_book;
-    uint32_t breaks = peer->breaks;
+    uint32_t breaks = peer->breaks, count = peer->count;
+    mesh->counts[count].ups++;
     mesh_peer_move(peer, PEER_UP);
     *peer = (struct mesh_peer){.state = PEER_UP,
                                .node = mesh->hellos[line],
                                .line = line,
+                               .count = count,
                                .in_book = in_book,
                                .was_up = true,
                                .breaks = breaks,
@@ -159,6 +164,7 @@ mesh_peer_broke(struct mesh *mesh, uint32_t p, bool soon)
     CHECK(peer->state == PEER_UP && mesh->stats.peers > 0);
     mesh->stats.peers--;
     mesh->stats.downs++;
+    mesh->counts[peer->count].breaks++;
     mesh_peer_move(peer, PEER_IDLE);
     peer->line = NO_LINE;
     peer->is_cut = false;
@@ -314,6 +320,8 @@ measure(struct mesh *mesh, struct mesh_peer *peer, const struct mesh_beat *beat)
         return; /* not of this link, or a liar's */
     }
     int64_t trip_us = now_us - beat->sent_us;
+    mesh->counts[peer->count].round_trip_us = trip_us;
+    peer->unanswered_us = 0;
     hist_add(&mesh->stats.round_trip_us, (uint64_t)trip_us);
     peer->best_trip_us += peer->best_trip_us / 8 + 50;
     if (trip_us > peer->best_trip_us && peer->best_trip_us > 50) {
@@ -462,6 +470,10 @@ up_turn(struct mesh *mesh, uint32_t p, int64_t now_us)
         env_log(&mesh->env, LOG_WARN, "mesh.silent", "%s has missed %u beats", peer->node.name,
                 (unsigned)((now_us - peer->heard_us) / MESH_BEAT_US));
     }
+    if (peer->unanswered_us != 0 && (is_silent || now_us - peer->unanswered_us >= MESH_BEAT_US)) {
+        mesh->counts[peer->count].beats_missed++;
+        peer->unanswered_us = 0;
+    }
     if (peer->is_cut || is_silent) {
         mesh_line_close(mesh, peer->line);
         mesh_peer_broke(mesh, p, is_silent);
@@ -470,6 +482,7 @@ up_turn(struct mesh *mesh, uint32_t p, int64_t now_us)
     if (now_us >= peer->beat_at_us) {
         mesh_ping(mesh, p);
         peer->beat_at_us = now_us + MESH_BEAT_US;
+        peer->unanswered_us = peer->unanswered_us != 0 ? peer->unanswered_us : now_us;
     }
     mesh_due(mesh, peer->beat_at_us);
     mesh_due(mesh, peer->heard_us + SILENCE_US);
