@@ -55,6 +55,7 @@ it_answered(struct directory *d)
 {
     d->failures = 0;
     d->retry_us = 0;
+    d->stats.answered_us = directory_now_us(d);
     if (d->stats.away_since_us != 0)
         env_log(&d->env, LOG_INFO, "directory.back", "after %lld ms",
                 (long long)(directory_now_us(d) - d->stats.away_since_us) / 1000);
@@ -159,6 +160,7 @@ on_seen(void *ctx, uint64_t revision, const struct directory_entry *entries, uin
         return;
     for (uint32_t i = 0; i < count; i++)
         read_hint(d, &entries[i]);
+    d->stats.answered_us = directory_now_us(d);
     directory_heard(d, revision);
     proceed(d);
 }

@@ -80,11 +80,13 @@ struct directory_stats {
     uint64_t resets;              /* the directory lost its history */
     uint64_t watches, compacted, hints;
     uint64_t claims, returns; /* entries made: with a new epoch, with the old one */
+    uint64_t keeps;           /* times that the lease was renewed */
     uint64_t lost;            /* own entries or leases found gone */
     uint64_t conflicts, unknown;
     uint64_t malformed;    /* entries that could not be read */
     uint64_t full;         /* entries that found no room in the book */
     int64_t away_since_us; /* mono; 0: it answers */
+    int64_t answered_us;   /* mono, of its last answer or hint; 0: none yet */
 };
 
 struct directory;
@@ -101,6 +103,8 @@ int64_t directory_turn(struct directory *directory);
 const struct book *directory_book(const struct directory *directory);
 bool directory_is_known(const struct directory *directory);  /* a first list has come */
 uint64_t directory_epoch(const struct directory *directory); /* 0: not registered (yet) */
+/* What a registration that is wanted waits for, for people; NULL: it waits for nothing. */
+const char *directory_waits(const struct directory *directory);
 /* What is published changed: draining, addresses. The identity stays. */
 void directory_update(struct directory *directory, const struct node *node);
 /* Gives up the epoch (or a refusal) and claims anew. */

@@ -55,6 +55,22 @@ own_next(const struct directory *d, int64_t now_us)
     return OWN_NOTHING;
 }
 
+const char *
+directory_waits(const struct directory *d)
+{
+    const struct own *own = &d->own;
+    if (own->installation == 0 || !own->wanted || own->node.epoch != 0)
+        return NULL;
+    if (d->stats.away_since_us != 0)
+        return "it does not answer";
+    if (own->lease == 0)
+        return "a lease";
+    if (!own->known)
+        return "the list of who is there";
+    return own_whose(own) == WHOSE_FORMER ? "the entry of the process before to be taken away"
+                                          : "the own entry to be put there";
+}
+
 /* The highest epoch known before the first put of this life: whenever that put or a later one takes
  * effect, its revision is higher. */
 static void
@@ -256,7 +272,10 @@ own_done(struct directory *d, enum own_step step, uint64_t number)
         own->lease = number;
         own->keep_us = directory_now_us(d) + (int64_t)d->ttl_s * 1000000 / 3;
         break;
-    case OWN_KEEP: own->keep_us = directory_now_us(d) + (int64_t)d->ttl_s * 1000000 / 3; break;
+    case OWN_KEEP:
+        d->stats.keeps++;
+        own->keep_us = directory_now_us(d) + (int64_t)d->ttl_s * 1000000 / 3;
+        break;
     case OWN_REMOVE:
         own->there = false;
         directory_heard(d, number);

@@ -64,6 +64,43 @@ nodes_find_each_other(void **state)
     assert_true(fleet_agrees(f));
     assert_int_equal(f->nodes[1].claimed + f->nodes[1].lost, 1);
     assert_in_range(directory_stats(f->nodes[1].directory).lists, 4, 10);
+    assert_in_range(directory_stats(f->nodes[1].directory).keeps, 35, 37); /* a third of 10 s */
+    fleet_free(&f);
+}
+
+static void
+what_a_new_node_waits_for_is_told(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"a lease", "list of who", "process before", "own entry"};
+    struct fleet *f = fleet_of(1);
+    bool told[4] = {false};
+    assert_null(directory_waits(f->nodes[0].directory));
+    fleet_kill(f, 0);
+    struct fleet_node *n = fleet_start(f, 0, 0, 100); /* its predecessor's entry stands there */
+    const char *waits;
+    for (uint32_t i = 0; i < 1000 && (waits = directory_waits(n->directory)) != NULL; i++) {
+        for (uint32_t w = 0; w < 4; w++)
+            told[w] = told[w] || strstr(waits, words[w]) != NULL;
+        assert_true(directory_turn(n->directory) >= 0);
+        events_run(&f->events, f->events.now_us + 50);
+    }
+    assert_true(told[0] && told[1] && told[2] && told[3]);
+    fleet_run_ms(f, 100);
+    assert_null(directory_waits(n->directory));
+    memory_directory_set_away(f->model, true);
+    fleet_run_ms(f, 20000);
+    assert_null(directory_waits(n->directory)); /* it has what it needs */
+    int64_t answered_us = directory_stats(n->directory).answered_us;
+    assert_in_range(f->events.now_us - answered_us, 15000000, 24000000);
+    n = fleet_start(f, 1, 1, 101);
+    fleet_run_ms(f, 1000);
+    assert_string_equal(directory_waits(n->directory), "it does not answer");
+    memory_directory_set_away(f->model, false);
+    fleet_run_ms(f, 10000);
+    assert_null(directory_waits(n->directory));
+    answered_us = directory_stats(f->nodes[0].directory).answered_us;
+    assert_in_range(f->events.now_us - answered_us, 0, 4000000);
     fleet_free(&f);
 }
 
@@ -541,6 +578,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_find_each_other),
+        cmocka_unit_test(what_a_new_node_waits_for_is_told),
         cmocka_unit_test(what_is_published_can_change),
         cmocka_unit_test(who_leaves_is_gone_at_once),
         cmocka_unit_test(who_dies_goes_with_its_lease),
