@@ -1,6 +1,7 @@
 #include "app/cluster_store.h"
 
 #include "base/check.h"
+#include "watch/gather.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,4 +267,20 @@ cluster_store_stats(const struct cluster_store *s)
     if (s->committer != NULL)
         stats.committer = committer_stats(s->committer);
     return stats;
+}
+
+void
+cluster_store_gather(const struct cluster_store *s, struct metrics *m)
+{
+    struct pg_store_stats *stats = malloc(sizeof *stats); /* histograms are large */
+    CHECK(stats != NULL);
+    for (uint32_t i = 0; i < s->count; i++) {
+        pg_store_stats(s->engines[i], stats);
+        gather_server(m, stats, pg_store_under_way(s->engines[i]), pg_store_is_away(s->engines[i]));
+    }
+    free(stats);
+    if (s->committer != NULL) {
+        struct committer_stats committer = committer_stats(s->committer);
+        gather_committer(m, &committer, committer_under_way(s->committer));
+    }
 }

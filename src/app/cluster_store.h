@@ -15,6 +15,7 @@
 #include "os/pg_store.h"
 #include "store/committer.h"
 #include "store/servers.h"
+#include "watch/metrics.h"
 
 #define CLUSTER_STORE_WHY_MAX PG_STORE_WHY_MAX
 
@@ -56,5 +57,7 @@ int64_t cluster_store_turn(struct cluster_store *store);
 /* One server at least is away. */
 bool cluster_store_is_away(const struct cluster_store *store);
 struct cluster_store_stats cluster_store_stats(const struct cluster_store *store);
+/* All servers, and what is between them, into a round of figures. */
+void cluster_store_gather(const struct cluster_store *store, struct metrics *m);
 
 #endif

@@ -430,39 +430,58 @@ look_at_clock(struct home_node *h)
 }
 
 static void
-hang_up_figures(struct home_node *h, int64_t now_us)
+gather_of_world(struct home_node *h)
 {
-    struct node_process *n = &h->node;
-    node_figures_begin(n, now_us);
-    if (h->world == NULL) {
-        return;
-    }
+    struct metrics *m = &h->node.metrics;
     const struct world_stats *w = world_stats(h->world);
     const struct commands_stats *c = world_commands_stats(h->world);
     struct places_stats places = world_places_stats(h->world);
-    recent_merge(&h->ticks, &w->tick_us, now_us);
-    hist_merge(&h->ticks_ever, &w->tick_us);
-    gather_world(&n->metrics, w);
+    gather_world(m, w);
     if (c != NULL) {
-        gather_commands(&n->metrics, w, c, world_commands_under_way(h->world));
+        gather_commands(m, w, c, world_commands_under_way(h->world));
     }
-    gather_scans(&n->metrics, world_store_stats(h->world));
-    gather_places(&n->metrics, &places);
-    struct status status = {.islands = h->sea.islands.count,
-                            .players = w->players,
-                            .lingering = w->lingering,
-                            .awake_chunks = w->chunks_awake,
-                            .tick_ms_p99 = (double)recent_quantile(&h->ticks, 0.99) / 1e3};
-    node_figures_end(n, now_us, &status);
-    world_stats_reset_histograms(h->world);
-    mesh_tell_load(n->mesh, w->players);
+    gather_scans(m, world_store_stats(h->world));
+    gather_places(m, &places);
+    gather_notes(m, notes_stats(h->shards.notes));
+}
+
+static void
+exchange_loads(struct home_node *h)
+{
+    struct mesh *mesh = h->node.mesh;
+    mesh_tell_load(mesh, world_stats(h->world)->players);
     for (uint32_t peer = 0; peer < PEERS_MAX; peer++) {
-        const struct node *other = mesh_peer(n->mesh, peer);
+        const struct node *other = mesh_peer(mesh, peer);
         if (other != NULL && other->role == NODE_HOME) {
-            world_peer_load(h->world, peer, other->draining, mesh_peer_load(n->mesh, peer));
+            world_peer_load(h->world, peer, other->draining, mesh_peer_load(mesh, peer));
         }
     }
-    look_at_clock(h);
+}
+
+/* Also before there is a world: how the store and the directory are, for which it waits. */
+static void
+hang_up_figures(struct home_node *h, int64_t now_us)
+{
+    struct node_process *n = &h->node;
+    struct status status = {.islands = h->sea.islands.count};
+    node_figures_begin(n, now_us);
+    cluster_store_gather(h->store, &n->metrics);
+    if (h->world != NULL) {
+        const struct world_stats *w = world_stats(h->world);
+        recent_merge(&h->ticks, &w->tick_us, now_us);
+        hist_merge(&h->ticks_ever, &w->tick_us);
+        gather_of_world(h);
+        status.players = w->players;
+        status.lingering = w->lingering;
+        status.awake_chunks = w->chunks_awake;
+        status.tick_ms_p99 = (double)recent_quantile(&h->ticks, 0.99) / 1e3;
+    }
+    node_figures_end(n, now_us, &status);
+    if (h->world != NULL) {
+        world_stats_reset_histograms(h->world);
+        exchange_loads(h);
+        look_at_clock(h);
+    }
 }
 
 /* ---- start ---- */

@@ -37,6 +37,32 @@ node_serve(struct node_process *n, const struct control_command *commands, char 
     return http_open(&http, &n->http, why, NODE_WHY_MAX);
 }
 
+/* Each link as this end sees it. */
+static json_t *
+links_json(const struct node_process *n)
+{
+    json_t *links = json_array();
+    struct mesh_link link;
+    uint32_t cursor = 0;
+    while (n->mesh != NULL && mesh_next_link(n->mesh, &cursor, &link)) {
+        uint64_t refused = 0;
+        for (enum mesh_lane lane = MESH_LANE_CONTROL; lane < MESH_LANES; lane++) {
+            refused += link.refused[lane];
+        }
+        json_t *row =
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "peer", link.name,
+                      "state", mesh_link_state_name(link.state), "round_trip_us",
+                      (json_int_t)link.round_trip_us, "backlog_us", (json_int_t)link.backlog_us,
+                      "unsent_bytes", (json_int_t)(link.control_bytes + link.data_bytes),
+                      "bytes_out", (json_int_t)link.bytes_out, "bytes_in",
+                      (json_int_t)link.bytes_in, "breaks", (json_int_t)link.breaks, "beats_missed",
+                      (json_int_t)link.beats_missed, "refused", (json_int_t)refused);
+        CHECK(row != NULL);
+        json_array_append_new(links, row);
+    }
+    return links;
+}
+
 json_t *
 node_status(const struct node_process *n)
 {
@@ -52,16 +78,17 @@ node_status(const struct node_process *n)
     uint16_t speaks =
         book != NULL ? book_protocol(book, n->self.protocol_max) : n->self.protocol_max;
     expected += mesh->peers; /* and those that are there, which at homes includes gates */
-    return json_pack(
-        "{s:s, s:s, s:i, s:i, s:I, s:b, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s, "
-        "s:[i,i], s:i}",
-        "name", n->self.name, "role", node_role_name(n->self.role), "shard", (int)n->self.shard,
-        "index", (int)n->self.index, "epoch", (json_int_t)n->self.epoch, "draining",
-        (int)n->self.draining, "address", n->self.address, "play", n->self.play, "pid",
-        (int)getpid(), "links", (int)mesh->peers, "links_expected", (int)expected, "link_bytes_out",
-        (json_int_t)mesh->bytes_out, "link_bytes_in", (json_int_t)mesh->bytes_in, "cpu_us",
-        (json_int_t)process_cpu_us(), "version", version_number(), "protocol",
-        (int)n->self.protocol_min, (int)n->self.protocol_max, "writes", (int)speaks);
+    return json_pack("{s:s, s:s, s:i, s:i, s:I, s:b, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s, "
+                     "s:[i,i], s:i, s:o}",
+                     "name", n->self.name, "role", node_role_name(n->self.role), "shard",
+                     (int)n->self.shard, "index", (int)n->self.index, "epoch",
+                     (json_int_t)n->self.epoch, "draining", (int)n->self.draining, "address",
+                     n->self.address, "play", n->self.play, "pid", (int)getpid(), "links",
+                     (int)mesh->peers, "links_expected", (int)expected, "link_bytes_out",
+                     (json_int_t)mesh->bytes_out, "link_bytes_in", (json_int_t)mesh->bytes_in,
+                     "cpu_us", (json_int_t)process_cpu_us(), "version", version_number(),
+                     "protocol", (int)n->self.protocol_min, (int)n->self.protocol_max, "writes",
+                     (int)speaks, "link_list", links_json(n));
 }
 
 /* As last hung up. */
@@ -113,10 +140,29 @@ node_figures_begin(struct node_process *n, int64_t now_us)
     gather_begin(&n->metrics);
 }
 
+static void
+gather_fabric(struct node_process *n, int64_t now_us)
+{
+    struct mesh_link link;
+    uint32_t cursor = 0;
+    if (n->mesh != NULL) {
+        gather_mesh(&n->metrics, mesh_stats(n->mesh), mesh_book(n->mesh)->count);
+        gather_requests(&n->metrics, requests_stats(n->requests));
+    }
+    while (n->mesh != NULL && mesh_next_link(n->mesh, &cursor, &link)) {
+        gather_link(&n->metrics, &link);
+    }
+    if (n->directory != NULL) {
+        struct directory_stats directory = directory_stats(n->directory);
+        gather_directory(&n->metrics, &directory, now_us);
+    }
+}
+
 void
 node_figures_end(struct node_process *n, int64_t now_us, struct status *status)
 {
     struct log_stats log = log_stats(&n->log);
+    gather_fabric(n, now_us);
     gather_log(&n->metrics, &log);
     gather_process(&n->metrics, n->started_us, env_world_ms(&n->env));
     status->world = (uint16_t)n->config->world;

@@ -9,6 +9,7 @@
 #include "app/node.h"
 #include "base/check.h"
 #include "fabric/relay.h"
+#include "watch/gather.h"
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -216,7 +217,15 @@ static void
 hang_up_figures(struct relay_node *r, int64_t now_us)
 {
     struct status status = {0};
+    uint64_t refused = 0;
     node_figures_begin(&r->node, now_us);
+    if (r->relay.notes != NULL) {
+        gather_notes(&r->node.metrics, notes_stats(r->relay.notes));
+    }
+    for (uint32_t kind = 0; kind < RELAY_KINDS; kind++) {
+        refused += r->relay.refused[kind];
+    }
+    gather_relay(&r->node.metrics, refused);
     node_figures_end(&r->node, now_us, &status);
 }
 

@@ -78,7 +78,8 @@ struct gate_stats {
     uint64_t ranges, crowd_served;
     uint64_t limits_reached; /* a pool was empty */
     uint64_t subscribes, subscribes_whole;
-    uint64_t lobbied; /* sessions that ended in the lobby */
+    uint64_t subscribe_repairs; /* whole sets told as a home was found to have another one */
+    uint64_t lobbied;           /* sessions that ended in the lobby */
     uint64_t resumed; /* sessions that another home took over, without their clients' doing */
     uint64_t resume_us, resume_us_max; /* pauses of those, together and the longest */
     uint64_t stale;                    /* what was said by a home of a session that is not its */

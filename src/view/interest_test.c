@@ -201,6 +201,7 @@ test_a_digest_that_differs_is_repaired(void **state)
         scene_run(s, 100);
     }
     assert_in_range(s->homes[0].wholes, 3, 4);
+    assert_int_equal(gate_stats(s->gate)->subscribe_repairs, s->homes[0].wholes - 1);
     /* One of an older version says nothing. */
     uint32_t wholes = s->homes[0].wholes;
     m.as.subscribed.version = s->homes[0].version[1] - 1;

@@ -199,6 +199,7 @@ tell_home(struct gate *g, uint8_t home, bool wakes)
     /* Paced: a home that cannot hold the set must not be flooded with it. */
     if (set->repair_due && now_us - set->repaired_us >= REPAIR_US) {
         set->repaired_us = now_us;
+        g->stats.subscribe_repairs++;
         owe_whole(set);
     }
     switch (set->state) {

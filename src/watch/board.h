@@ -1,6 +1,6 @@
 /* The board between the logic thread and whoever asks from outside: the logic thread hangs up what
  * it knows about once a second, the HTTP thread reads the latest. Both copy under a mutex, so
- * neither holds it longer than a copy of some 20 KB takes. Owned by app/; it outlives both threads.
+ * neither holds it longer than a copy of some 50 KB takes. Owned by app/; it outlives both threads.
  */
 #ifndef SEOM_WATCH_BOARD_H
 #define SEOM_WATCH_BOARD_H

@@ -15,7 +15,15 @@ enum value_label {
     LABEL_ROLE,
     LABEL_CODE,
     LABEL_CLASS,
-    LABEL_BUILD
+    LABEL_STATE,
+    LABEL_LANE,
+    LABEL_END,
+    LABEL_SERVICE,
+    LABEL_NOTE,
+    LABEL_COMMIT,
+    LABEL_SETTLED,
+    LABEL_BUILD,
+    LABELS
 };
 
 struct value_row {
@@ -39,6 +47,16 @@ struct label_row {
 static const struct value_row value_rows[] = {METRIC_VALUES(VALUE_ROW)};
 #define VALUE_ROWS (sizeof value_rows / sizeof value_rows[0])
 
+#define LINK_ROW(id, type_, name_, label_, series_, doc_) \
+    {.name = "seom_" name_,                               \
+     .doc = (doc_),                                       \
+     .type = VALUE_##type_,                               \
+     .label = LABEL_##label_,                             \
+     .first = LINK_METRIC_##id,                           \
+     .series = (series_)},
+static const struct value_row link_rows[] = {METRIC_LINK_VALUES(LINK_ROW)};
+#define LINK_ROWS (sizeof link_rows / sizeof link_rows[0])
+
 #define HISTOGRAM_ROW(id, name_, doc_) [METRIC_##id] = {.name = "seom_" name_, .doc = (doc_)},
 static const struct label_row histogram_rows[] = {METRIC_HISTOGRAMS(HISTOGRAM_ROW)};
 
@@ -47,6 +65,40 @@ static const struct label_row cause_rows[] = {METRIC_CAUSES(LABEL_ROW)};
 static const struct label_row ring_rows[] = {METRIC_RINGS(LABEL_ROW)};
 static const struct label_row role_rows[] = {METRIC_ROLES(LABEL_ROW)};
 static const struct label_row class_rows[] = {METRIC_CLASSES(LABEL_ROW)};
+static const struct label_row state_rows[] = {METRIC_LINK_STATES(LABEL_ROW)};
+static const struct label_row lane_rows[] = {METRIC_LANES(LABEL_ROW)};
+static const struct label_row end_rows[] = {METRIC_ENDS(LABEL_ROW)};
+static const struct label_row service_rows[] = {METRIC_SERVICES(LABEL_ROW)};
+static const struct label_row note_rows[] = {METRIC_NOTES(LABEL_ROW)};
+static const struct label_row commit_rows[] = {METRIC_COMMITS(LABEL_ROW)};
+static const struct label_row settled_rows[] = {METRIC_SETTLED(LABEL_ROW)};
+
+/* Labels with values of their own; rows NULL: codes, whose names are the protocol's. */
+static const struct {
+    const char *name, *title;
+    const struct label_row *rows;
+    size_t count;
+} labels_of[LABELS] = {
+
+#define LABEL_OF(name_, title_, rows_)                       \
+    {                                                        \
+        .name = (name_), .title = (title_), .rows = (rows_), \
+        .count = sizeof(rows_) / sizeof(rows_)[0]            \
+    }
+    [LABEL_CAUSE] = LABEL_OF("cause", "Causes of `seom_drops_total`", cause_rows),
+    [LABEL_RING] = LABEL_OF("ring", "Rings", ring_rows),
+    [LABEL_ROLE] = LABEL_OF("role", "Roles of `seom_store_scan_total`", role_rows),
+    [LABEL_CODE] = {.name = "code"},
+    [LABEL_CLASS] = LABEL_OF("class", "Classes of `seom_switches_closed`", class_rows),
+    [LABEL_STATE] = LABEL_OF("state", "States of `seom_links`", state_rows),
+    [LABEL_LANE] = LABEL_OF("lane", "Lanes of a link", lane_rows),
+    [LABEL_END] = LABEL_OF("end", "Ends of `seom_requests_ended_total`", end_rows),
+    [LABEL_SERVICE] = LABEL_OF("end", "Ends of `seom_requests_served_total`", service_rows),
+    [LABEL_NOTE] = LABEL_OF("kind", "Kinds of notes", note_rows),
+    [LABEL_COMMIT] = LABEL_OF("end", "Ends of `seom_committer_ended_total`", commit_rows),
+    [LABEL_SETTLED] = LABEL_OF("how", "Ways of `seom_committer_settled_total`", settled_rows),
+#undef LABEL_OF
+};
 
 /* Upper edges of the buckets that are told. struct hist counts finer; what shares a bucket of it
  * with an edge is told in the next one, so a figure at an edge is at most 1/16 off. */
@@ -103,35 +155,49 @@ common_labels(const struct metrics *m, char out[LABELS_MAX])
 }
 
 static void
-put_value(struct writer *w, const struct metrics *m, const struct value_row *row, uint32_t n,
+put_value(struct writer *w, const struct value_row *row, double value, uint32_t n,
           const char *labels)
 {
-    double value = m->values[row->first + n];
-    switch (row->label) {
-    case LABEL_NONE: put(w, "%s{%s} %.15g\n", row->name, labels, value); return;
-    case LABEL_CAUSE:
-        put(w, "%s{%s,cause=\"%s\"} %.15g\n", row->name, labels, cause_rows[n].name, value);
-        return;
-    case LABEL_RING:
-        put(w, "%s{%s,ring=\"%s\"} %.15g\n", row->name, labels, ring_rows[n].name, value);
-        return;
-    case LABEL_ROLE:
-        put(w, "%s{%s,role=\"%s\"} %.15g\n", row->name, labels, role_rows[n].name, value);
-        return;
-    case LABEL_CODE:
-        put(w, "%s{%s,code=\"%s\"} %.15g\n", row->name, labels, code_name(n), value);
-        return;
-    case LABEL_CLASS:
-        put(w, "%s{%s,class=\"%s\"} %.15g\n", row->name, labels, class_rows[n].name, value);
-        return;
-    case LABEL_BUILD: {
-        char version[ESCAPED_MAX];
-        char revision[ESCAPED_MAX];
-        escape(m->version, version);
-        escape(m->revision, revision);
-        put(w, "%s{%s,version=\"%s\",revision=\"%s\"} 1\n", row->name, labels, version, revision);
-        return;
-    }
+    const char *name = labels_of[row->label].name;
+    const struct label_row *rows = labels_of[row->label].rows;
+    if (name == NULL)
+        put(w, "%s{%s} %.15g\n", row->name, labels, value);
+    else
+        put(w, "%s{%s,%s=\"%s\"} %.15g\n", row->name, labels, name,
+            rows != NULL ? rows[n].name : code_name(n), value);
+}
+
+static void
+put_build(struct writer *w, const struct metrics *m, const struct value_row *row,
+          const char *labels)
+{
+    char version[ESCAPED_MAX];
+    char revision[ESCAPED_MAX];
+    escape(m->version, version);
+    escape(m->revision, revision);
+    put(w, "%s{%s,version=\"%s\",revision=\"%s\"} 1\n", row->name, labels, version, revision);
+}
+
+static void
+put_head(struct writer *w, const struct value_row *row)
+{
+    put(w, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->doc, row->name,
+        row->type == VALUE_COUNTER ? "counter" : "gauge");
+}
+
+/* A family of every link. */
+static void
+put_links(struct writer *w, const struct metrics *m, const struct value_row *row,
+          const char *labels)
+{
+    put_head(w, row);
+    for (uint32_t i = 0; i < m->links_count; i++) {
+        const struct metrics_link *link = &m->links[i];
+        char peer[ESCAPED_MAX], all[LABELS_MAX + ESCAPED_MAX + 16];
+        escape(link->peer, peer);
+        snprintf(all, sizeof all, "%s,peer=\"%s\"", labels, peer);
+        for (uint32_t n = 0; n < row->series; n++)
+            put_value(w, row, link->values[row->first + n], n, all);
     }
 }
 
@@ -149,16 +215,21 @@ put_histogram(struct writer *w, const struct hist *h, const char *name, const ch
 void
 metrics_text(const struct metrics *m, struct writer *w)
 {
-    CHECK(m != NULL && w != NULL);
+    CHECK(m != NULL && w != NULL && m->links_count <= METRICS_LINKS_MAX);
     char labels[LABELS_MAX];
     common_labels(m, labels);
     for (size_t i = 0; i < VALUE_ROWS; i++) {
         const struct value_row *row = &value_rows[i];
-        put(w, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->doc, row->name,
-            row->type == VALUE_COUNTER ? "counter" : "gauge");
-        for (uint32_t n = 0; n < row->series; n++)
-            put_value(w, m, row, n, labels);
+        put_head(w, row);
+        for (uint32_t n = 0; n < row->series; n++) {
+            if (row->label == LABEL_BUILD)
+                put_build(w, m, row, labels);
+            else
+                put_value(w, row, m->values[row->first + n], n, labels);
+        }
     }
+    for (size_t i = 0; i < LINK_ROWS; i++)
+        put_links(w, m, &link_rows[i], labels);
     for (size_t i = 0; i < METRIC_HISTOGRAM_COUNT; i++) {
         const struct label_row *row = &histogram_rows[i];
         put(w, "# HELP %s %s\n# TYPE %s histogram\n", row->name, row->doc, row->name);
@@ -174,33 +245,42 @@ put_label_table(struct writer *w, const char *title, const struct label_row *row
         put(w, "| `%s` | %s |\n", rows[i].name, rows[i].doc);
 }
 
+static void
+put_reference_row(struct writer *w, const struct value_row *row, const char *before)
+{
+    char labels[64] = "";
+    const char *name =
+        row->label == LABEL_BUILD ? "version`, `revision" : labels_of[row->label].name;
+    if (name != NULL)
+        snprintf(labels, sizeof labels, "%s`%s`", before[0] != '\0' ? ", " : "", name);
+    put(w, "| `%s` | %s | %s%s | %s |\n", row->name,
+        row->type == VALUE_COUNTER ? "counter" : "gauge", before, labels, row->doc);
+}
+
 void
 metrics_reference(struct writer *w)
 {
-    static const char *const labels[] = {[LABEL_NONE] = "",
-                                         [LABEL_CAUSE] = "`cause`",
-                                         [LABEL_RING] = "`ring`",
-                                         [LABEL_ROLE] = "`role`",
-                                         [LABEL_CODE] = "`code`",
-                                         [LABEL_CLASS] = "`class`",
-                                         [LABEL_BUILD] = "`version`, `revision`"};
-    put(w, "# Metrics\n\n"
-           "<!-- Written by `seom config --metrics` from the table in src/watch/metrics.h. -->\n\n"
-           "`GET /metrics` on the HTTP port answers in the text format of Prometheus. Everything "
-           "carries the labels `world`,\n`node` and `host`; figures are those of the last second. "
-           "Two of them tell whether a node has room:\n`seom_logic_queue_wait_seconds` (CPU) and "
-           "`seom_send_queue_bytes` (network).\n\n"
-           "| name | type | labels | meaning |\n|---|---|---|---|\n");
+    put(w,
+        "# Metrics\n\n"
+        "<!-- Written by `seom config --metrics` from the table in src/watch/metrics.h. -->\n\n"
+        "`GET /metrics` on the HTTP port answers in the text format of Prometheus. Everything "
+        "carries the labels `world`,\n`node` and `host`; figures are those of the last second. "
+        "Two of them tell whether a node has room:\n`seom_logic_queue_wait_seconds` (CPU) and "
+        "`seom_send_queue_bytes` (network). A cluster answers for all its nodes; what\nstands "
+        "behind `seom_links` is told by nodes of a cluster alone and is 0 elsewhere, and what "
+        "has the label `peer`\nthere is of each link with another node, at most %d.\n\n"
+        "| name | type | labels | meaning |\n|---|---|---|---|\n",
+        METRICS_LINKS_MAX);
     for (size_t i = 0; i < VALUE_ROWS; i++)
-        put(w, "| `%s` | %s | %s | %s |\n", value_rows[i].name,
-            value_rows[i].type == VALUE_COUNTER ? "counter" : "gauge", labels[value_rows[i].label],
-            value_rows[i].doc);
+        put_reference_row(w, &value_rows[i], "");
+    for (size_t i = 0; i < LINK_ROWS; i++)
+        put_reference_row(w, &link_rows[i], "`peer`");
     for (size_t i = 0; i < METRIC_HISTOGRAM_COUNT; i++)
         put(w, "| `%s` | histogram | | %s |\n", histogram_rows[i].name, histogram_rows[i].doc);
-    put_label_table(w, "Causes of `seom_drops_total`", cause_rows, METRIC_CAUSE_COUNT);
-    put_label_table(w, "Rings", ring_rows, METRIC_RING_COUNT);
-    put_label_table(w, "Roles of `seom_store_scan_total`", role_rows, METRIC_ROLE_COUNT);
-    put_label_table(w, "Classes of `seom_switches_closed`", class_rows, METRIC_CLASS_COUNT);
+    for (size_t label = 0; label < LABELS; label++)
+        if (labels_of[label].rows != NULL)
+            put_label_table(w, labels_of[label].title, labels_of[label].rows,
+                            labels_of[label].count);
     put(w, "\nCodes of `seom_commands_total` are those of the player protocol (protocol.md, part "
            "5).\n");
 }

@@ -28,6 +28,12 @@ sample(void)
     m->values[METRIC_BYTES_SENT] = 123456789012345;
     m->values[METRIC_DROPS + METRIC_NAMED_silent] = 3;
     m->values[METRIC_RING_FULL + METRIC_NAMED_logic_to_gate] = 7;
+    m->values[METRIC_LINKS + METRIC_OF_up] = 2;
+    m->links_count = 2;
+    strcpy(m->links[0].peer, "home-2");
+    m->links[0].values[LINK_METRIC_REFUSED + METRIC_OF_request] = 4;
+    strcpy(m->links[1].peer, "gate-1");
+    m->links[1].values[LINK_METRIC_UP] = 1;
     hist_add(&m->histograms_us[METRIC_TICK], 90);
     hist_add(&m->histograms_us[METRIC_TICK], 3000);
     hist_add(&m->histograms_us[METRIC_TICK], 20000000);
@@ -67,6 +73,42 @@ values_are_told_with_their_labels(void **state)
     assert_has("host=\"isle\",ring=\"logic_to_gate\"} 7\n");
     assert_has("host=\"isle\",ring=\"gate_to_logic\"} 0\n");
     assert_has("version=\"0.1.0\",revision=\"abc\"} 1\n");
+    free(m);
+}
+
+static void
+links_are_one_family_with_a_label_for_the_other_end(void **state)
+{
+    (void)state;
+    struct metrics *m = sample();
+    render(m);
+    assert_has("host=\"isle\",state=\"up\"} 2\n");
+    assert_has("# TYPE seom_link_up gauge\n"
+               "seom_link_up{world=\"1\",node=\"dev\",host=\"isle\",peer=\"home-2\"} 0\n"
+               "seom_link_up{world=\"1\",node=\"dev\",host=\"isle\",peer=\"gate-1\"} 1\n#");
+    assert_has("host=\"isle\",peer=\"home-2\",lane=\"request\"} 4\n");
+    assert_has("# TYPE seom_link_queue_bytes gauge\n");
+    m->links_count = 0; /* a node without links still says which families there are */
+    render(m);
+    assert_has("# TYPE seom_link_up gauge\n# HELP");
+    free(m);
+}
+
+/* As many links as there may be, with the longest labels that there may be. */
+static void
+all_links_fit(void **state)
+{
+    (void)state;
+    struct metrics *m = sample();
+    memset(m->host, '"', sizeof m->host - 1);
+    memset(m->node, '\\', sizeof m->node - 1);
+    m->links_count = METRICS_LINKS_MAX;
+    for (uint32_t i = 0; i < METRICS_LINKS_MAX; i++) {
+        snprintf(m->links[i].peer, METRICS_PEER_MAX, "relay-65535-%u", 65000 + i);
+        for (int value = 0; value < LINK_METRIC_COUNT; value++)
+            m->links[i].values[value] = 123456789012345;
+    }
+    render(m);
     free(m);
 }
 
@@ -153,8 +195,11 @@ the_reference_names_every_metric(void **state)
 #define NAME(id, type, name, label, series, doc) "| `seom_" name "` |",
         METRIC_VALUES(NAME)
 #undef NAME
+#define NAME(id, type, name, label, series, doc) "| `seom_" name "` | ",
+            METRIC_LINK_VALUES(NAME)
+#undef NAME
 #define NAME(id, name, doc) "| `seom_" name "` | histogram |",
-            METRIC_HISTOGRAMS(NAME)
+                METRIC_HISTOGRAMS(NAME)
 #undef NAME
     };
     struct writer w = writer_over(text, METRICS_TEXT_MAX);
@@ -165,6 +210,10 @@ the_reference_names_every_metric(void **state)
         assert_has(names[i]);
     assert_has("| `bad_ticket` |");
     assert_has("| `gate_to_logic` |");
+    assert_has("| `seom_build_info` | gauge | `version`, `revision` |");
+    assert_has("| `seom_link_refused_total` | counter | `peer`, `lane` |");
+    assert_has("| `seom_requests_ended_total` | counter | `end` |");
+    assert_has("| `late` |");
 }
 
 static void
@@ -202,6 +251,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_told_with_their_labels),
+        cmocka_unit_test(links_are_one_family_with_a_label_for_the_other_end),
+        cmocka_unit_test(all_links_fit),
         cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
         cmocka_unit_test(labels_are_escaped),
         cmocka_unit_test(a_snapshot_that_does_not_fit_is_told),
