@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "fabric/directory_keys.h"
 #include "fabric/directory_node.h"
-#include "fabric/directory_tables.h"
+#include "fabric/island_shards.h"
 #include "fuzz/fuzz.h"
 #include "os/etcd_json.h"
 #include <string.h>
@@ -24,22 +24,15 @@ try_node(struct slice bytes)
 }
 
 static void
-try_tables(struct slice bytes)
+try_table(struct slice bytes)
 {
-    static struct store_servers servers, servers_back;
-    static struct island_shards shards, shards_back;
+    static struct island_shards shards, back;
     static uint8_t again[DIRECTORY_VALUE_MAX];
-    struct slice written = {again, 0};
-    if (store_servers_read(bytes, &servers) == OK) {
-        written.bytes = store_servers_write(&servers, again);
-        CHECK(store_servers_read(written, &servers_back) == OK);
-        CHECK(memcmp(&servers, &servers_back, sizeof servers) == 0);
-    }
-    if (island_shards_read(bytes, &shards) == OK) {
-        written.bytes = island_shards_write(&shards, again);
-        CHECK(island_shards_read(written, &shards_back) == OK);
-        CHECK(memcmp(&shards, &shards_back, sizeof shards) == 0);
-    }
+    if (island_shards_read(bytes, &shards) != OK)
+        return;
+    struct slice written = {again, island_shards_write(&shards, again)};
+    CHECK(island_shards_read(written, &back) == OK);
+    CHECK(memcmp(&shards, &back, sizeof shards) == 0);
 }
 
 static void
@@ -83,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)etcd_revoke_read(text);
         break;
     case 3: try_node(text); break;
-    default: try_tables(text); break;
+    default: try_table(text); break;
     }
     etcd_entries_free(&found);
     return 0;

@@ -252,12 +252,6 @@ cluster_store_turn(struct cluster_store *s)
     return s->committer != NULL ? committer_turn(s->committer) : next_us;
 }
 
-bool
-cluster_store_is_away(const struct cluster_store *s)
-{
-    return cluster_store_stats(s).servers_away > 0;
-}
-
 struct cluster_store_stats
 cluster_store_stats(const struct cluster_store *s)
 {

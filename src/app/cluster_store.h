@@ -54,8 +54,6 @@ int cluster_store_fd(const struct cluster_store *store); /* readable: there is s
 void cluster_store_deliver(struct cluster_store *store);
 /* Does what is due; the next mono time (us). */
 int64_t cluster_store_turn(struct cluster_store *store);
-/* One server at least is away. */
-bool cluster_store_is_away(const struct cluster_store *store);
 struct cluster_store_stats cluster_store_stats(const struct cluster_store *store);
 /* All servers, and what is between them, into a round of figures. */
 void cluster_store_gather(const struct cluster_store *store, struct metrics *m);

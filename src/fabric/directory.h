@@ -39,7 +39,7 @@ enum directory_mutant {
 };
 
 /* What is said about the whole world, each in one entry without a lease. */
-enum directory_table { DIRECTORY_STORE, DIRECTORY_ISLANDS, DIRECTORY_TABLES };
+enum directory_table { DIRECTORY_ISLANDS, DIRECTORY_TABLES };
 
 /* Called from directory_turn() and from answers of the port, never out of another call. They may
  * call everything here but directory_free(). Any may be NULL. */
@@ -66,7 +66,7 @@ struct directory_options {
      * (os/data_lock.h): so whoever finds an entry with its own number knows that its owner is dead.
      * Not 0. */
     uint64_t installation;
-    bool only_look;     /* a tool: the book and the tables, no entry */
+    bool only_look;     /* a tool: the book and the table, no entry */
     uint32_t ttl_s;     /* 0: DIRECTORY_TTL_S */
     uint32_t relist_ms; /* 0: DIRECTORY_RELIST_MS */
     enum directory_mutant mutant;

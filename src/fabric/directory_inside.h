@@ -3,7 +3,7 @@
  *
  *   directory.c       the calls of the port, when they are made, what is called from outside
  *   directory_own.c   the own entry: what is known of it, and the next step
- *   directory_read.c  lists and hints: the book and the tables
+ *   directory_read.c  lists and hints: the book and the table
  */
 #ifndef SEOM_FABRIC_DIRECTORY_INSIDE_H
 #define SEOM_FABRIC_DIRECTORY_INSIDE_H

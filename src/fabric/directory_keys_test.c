@@ -59,11 +59,11 @@ static void
 tables_are_known_by_name(void **state)
 {
     (void)state;
-    struct directory_key key = directory_key_of_table(7, "store");
-    assert_string_equal(key.text, "/seom/7/store");
-    assert_true(directory_key_is_table(7, directory_key_slice(&key), "store"));
-    assert_false(directory_key_is_table(7, directory_key_slice(&key), "islands"));
-    assert_false(directory_key_is_table(8, directory_key_slice(&key), "store"));
+    struct directory_key key = directory_key_of_table(7, "islands");
+    assert_string_equal(key.text, "/seom/7/islands");
+    assert_true(directory_key_is_table(7, directory_key_slice(&key), "islands"));
+    assert_false(directory_key_is_table(7, directory_key_slice(&key), "other"));
+    assert_false(directory_key_is_table(8, directory_key_slice(&key), "islands"));
 }
 
 int

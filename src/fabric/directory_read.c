@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const table_names[DIRECTORY_TABLES] = {
-    [DIRECTORY_STORE] = "store", [DIRECTORY_ISLANDS] = "islands"};
+static const char *const table_names[DIRECTORY_TABLES] = {[DIRECTORY_ISLANDS] = "islands"};
 
 const char *
 read_table_name(enum directory_table table)

@@ -15,7 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "fabric/directory_tables.h"
+#include "fabric/island_shards.h"
 #include "fabric/notes.h"
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,67 +1,12 @@
-#include "fabric/directory_tables.h"
+#include "fabric/island_shards.h"
 #include "base/check.h"
 #include "directory.pb-c.h"
 #include "store/scratch.h"
-#include "wire/text.h"
 #include <string.h>
 
-/* Of one server at the most, or of one island: with what the schema puts around it. */
-_Static_assert(SPREAD_ENGINES_MAX *(STORE_SERVER_MAX + 3) + SPREAD_BUCKETS + 3 <=
-                   DIRECTORY_VALUE_MAX,
-               "a full table of servers is one entry");
+/* An island with what the schema puts around it. */
 _Static_assert(ISLAND_SHARDS_MAX *(5 + 3) + 8 <= DIRECTORY_VALUE_MAX,
                "a full table of islands is one entry");
-
-void
-store_servers_deal(struct store_servers *servers)
-{
-    CHECK(servers->count > 0 && servers->count <= SPREAD_ENGINES_MAX);
-    for (uint32_t bucket = 0; bucket < SPREAD_BUCKETS; bucket++)
-        servers->of_bucket[bucket] = (uint8_t)(bucket % servers->count);
-}
-
-enum err
-store_servers_read(struct slice bytes, struct store_servers *out)
-{
-    struct scratch scratch;
-    scratch_init(&scratch);
-    const Seom__StoreTable *m =
-        seom__store_table__unpack(&scratch.allocator, bytes.bytes, bytes.at);
-    if (m == NULL || m->n_servers == 0 || m->n_servers > SPREAD_ENGINES_MAX ||
-        m->buckets.len != SPREAD_BUCKETS)
-        return ERR_FORMAT;
-    *out = (struct store_servers){.count = (uint32_t)m->n_servers};
-    for (uint32_t i = 0; i < out->count; i++) {
-        size_t length = strlen(m->servers[i]);
-        struct slice line = {(const uint8_t *)m->servers[i], length};
-        if (length == 0 || length >= STORE_SERVER_MAX || !text_is_line(line))
-            return ERR_FORMAT;
-        memcpy(out->address[i], m->servers[i], length);
-    }
-    for (uint32_t bucket = 0; bucket < SPREAD_BUCKETS; bucket++) {
-        out->of_bucket[bucket] = m->buckets.data[bucket];
-        if (out->of_bucket[bucket] >= out->count)
-            return ERR_FORMAT;
-    }
-    return OK;
-}
-
-size_t
-store_servers_write(const struct store_servers *servers, uint8_t out[DIRECTORY_VALUE_MAX])
-{
-    struct store_servers copy = *servers;
-    char *addresses[SPREAD_ENGINES_MAX];
-    CHECK(copy.count > 0 && copy.count <= SPREAD_ENGINES_MAX);
-    for (uint32_t i = 0; i < copy.count; i++)
-        addresses[i] = copy.address[i];
-    Seom__StoreTable m = SEOM__STORE_TABLE__INIT;
-    m.n_servers = copy.count;
-    m.servers = addresses;
-    m.buckets.len = SPREAD_BUCKETS;
-    m.buckets.data = copy.of_bucket;
-    CHECK(seom__store_table__get_packed_size(&m) <= DIRECTORY_VALUE_MAX);
-    return seom__store_table__pack(&m, out);
-}
 
 /* Where the island stands, or would. */
 static uint32_t
