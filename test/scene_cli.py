@@ -87,6 +87,16 @@ def test_unknown_commands_are_named():
     refused(run("bench"), "which command?")
 
 
+def test_a_bench_says_why_its_cluster_does_not_come_up():
+    # What the cluster said goes to a log in a directory that is removed with everything in it.
+    with tempfile.TemporaryDirectory(prefix="seom-cli-" + "x" * 80) as directory:
+        answer = run("bench", "cluster", "--players", "20", TMPDIR=directory)
+        assert answer.code == 1 and answer.out == "", answer
+        assert "the cluster does not come up" in answer.err, answer
+        assert "choose a shorter --data" in answer.err, answer
+        assert not os.listdir(directory), os.listdir(directory)
+
+
 def test_unknown_options_are_named():
     refused(run("--frobnicate"), "--frobnicate")
     for words in every_command_line():

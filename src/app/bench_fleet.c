@@ -21,10 +21,12 @@
 
 #define UP_S         90
 #define DOWN_S       40
-#define CONNECTING_S 30 /* and one more per PLAYERS_A_S */
+#define CONNECTING_S 60 /* and one more per PLAYERS_A_S: herds measure sooner who is there */
 #define PLAYERS_A_S  400
 #define LOOK_US      100000
 #define SPARE        64 /* players, for whom a home has room beside everybody */
+#define LOG_LINES    10 /* of the cluster's log, told when it ends too early */
+#define LOG_BYTES    4096
 #define ARGUMENTS    12
 #define ARGUMENT_MAX (SCRATCH_PATH_MAX + 32)
 
@@ -94,6 +96,44 @@ keep(void *ctx)
     return cluster_up_command(count, arguments);
 }
 
+/* The last lines of a text. */
+static char *
+last_lines(char *text, size_t bytes)
+{
+    char *at = text + bytes;
+    for (uint32_t lines = 0; at > text; at--) {
+        lines += at[-1] == '\n';
+        if (lines > LOG_LINES) {
+            break;
+        }
+    }
+    return at;
+}
+
+/* What the cluster said last, since its log may be removed with its directory. */
+static void
+tell_log(const struct fleet *f)
+{
+    char path[SCRATCH_PATH_MAX + 16], text[LOG_BYTES + 1];
+    snprintf(path, sizeof path, "%s/bench.log", f->shared->data);
+    FILE *log = fopen(path, "re");
+    if (log == NULL) {
+        return;
+    }
+    if (fseek(log, -LOG_BYTES, SEEK_END) != 0) {
+        rewind(log); /* it is shorter */
+    }
+    size_t bytes = fread(text, 1, LOG_BYTES, log);
+    fclose(log);
+    text[bytes] = 0;
+    char *rest = last_lines(text, bytes), *line;
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (line[0] != 0) {
+            output_progress("  | %s", line);
+        }
+    }
+}
+
 /* Whether all is up; then the addresses of the gates and of the store are known. */
 static bool
 learn(struct fleet *f)
@@ -128,7 +168,7 @@ cluster_start(struct fleet *f)
     int64_t end_us = process_mono_us() + UP_S * INT64_C(1000000);
     while (process_mono_us() < end_us && !scratch_stopped()) {
         if (!scratch_child_runs(f->keeper)) {
-            snprintf(f->shared->why, FLEET_WHY_MAX, "see %.200s/bench.log", f->shared->data);
+            snprintf(f->shared->why, FLEET_WHY_MAX, "it has ended");
             return ERR_IO;
         }
         if (learn(f)) {
@@ -229,9 +269,16 @@ fleet_open(struct fleet *f, const struct fleet_options *options)
     output_progress("a cluster of %" PRIu32 " homes and %" PRIu32 " gates in %s ...",
                     options->homes, options->gates, shared->data);
     error = make_islands(f, islands);
-    error = error == OK ? cluster_start(f) : error;
     if (error != OK) {
-        return fail(f, error, "the cluster does not come up");
+        return fail(f, error, "no islands for the cluster");
+    }
+    error = cluster_start(f);
+    if (error != OK) {
+        error = fail(f, error, "the cluster does not come up");
+        if (error != ERR_CLOSED) {
+            tell_log(f);
+        }
+        return error;
     }
     output_progress("writing %" PRIu32 " players ...", options->players);
     error = run_child(f, fleet_seed);
@@ -280,13 +327,16 @@ fleet_wait(struct fleet *f, int64_t us, bool (*enough)(void *ctx), void *ctx)
         if (scratch_stopped()) {
             return ERR_CLOSED;
         }
-        bool lives = scratch_child_runs(f->keeper);
+        bool keeps = scratch_child_runs(f->keeper), lives = keeps;
         for (uint32_t i = 0; i < f->shared->herds_count; i++) {
             lives = lives &&
                     (f->shared->herds[i].pid == 0 || scratch_child_runs(f->shared->herds[i].pid));
         }
         if (!lives) {
-            return fail(f, ERR_IO, "a process has ended");
+            enum err error =
+                fail(f, ERR_IO, keeps ? "a process of bots has ended" : "the cluster has ended");
+            tell_log(f);
+            return error;
         }
         int64_t left_us = us - (now_us - begin_us);
         usleep((useconds_t)(left_us < LOOK_US ? left_us : LOOK_US));
