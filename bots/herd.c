@@ -39,7 +39,8 @@ struct member {
     uint32_t gate;     /* of options.gates */
     int64_t broke_us;  /* the line on which it played; 0: none since */
     bool connecting;
-    bool plays; /* counted in playing: neither in the lobby nor gone */
+    bool plays;   /* counted in playing: neither in the lobby nor gone */
+    bool came_in; /* it has played */
 };
 
 struct totals {
@@ -62,7 +63,7 @@ struct herd {
     FILE *dump; /* owned; NULL: none */
     int64_t tick_us, now_us, begun_us, phase_us, second_us;
     enum herd_phase phase;
-    uint32_t started, playing, observer_count, probers_used;
+    uint32_t started, playing, came_in, observer_count, probers_used;
     uint64_t lost;
     struct hist away_ms;
     uint64_t others, others_of; /* of around_count(), summed */
@@ -192,6 +193,8 @@ member_welcomed(struct member *m)
     CHECK(!m->plays);
     m->plays = true;
     h->playing++;
+    h->came_in += !m->came_in;
+    m->came_in = true;
     if (m->broke_us != 0) {
         hist_add(&h->away_ms, (uint64_t)(h->now_us - m->broke_us) / 1000);
         m->broke_us = 0;
@@ -534,6 +537,7 @@ fill_result(struct herd *h, struct herd_result *out)
     struct measures *m = &h->measures;
     *out = (struct herd_result){.wanted = h->options.count,
                                 .connected = h->playing,
+                                .never_in = h->options.count - h->came_in,
                                 .lost = h->lost,
                                 .away_ms = h->away_ms,
                                 .misplaced = h->flock.misplaced,

@@ -73,6 +73,7 @@ struct herd_options {
 /* All figures are of the time of measuring, but lost, misplaced and reconnects: of all the time. */
 struct herd_result {
     uint32_t wanted, connected; /* at the end of measuring */
+    uint32_t never_in;          /* of those that are not connected: never played */
     uint64_t lost;              /* lines that broke while playing */
     struct hist away_ms;        /* of those that came back, until they played again */
     uint64_t misplaced;         /* did not begin where the plan has them (square islands) */

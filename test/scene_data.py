@@ -224,7 +224,7 @@ def test_bots_without_a_world(seom):
     passed_s = time.monotonic() - start
     assert done.returncode == 1, done
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["connected"] == 0 and told["players"] == 3, told
+    assert told["connected"] == 0 and told["players"] == 3 and told["never_in"] == 3, told
     assert address in done.stderr, done.stderr
     assert passed_s < 20, passed_s
 
@@ -255,7 +255,20 @@ def test_bots_find_a_world_that_comes_back(seom):
                 bots.send_signal(signal.SIGINT)
                 told = json.loads(bots.communicate(timeout=10)[0].splitlines()[-1])
             assert bots.returncode == 0, bots.returncode
-            assert told["connected"] == 5 and told["lost"] == 5, told
+            assert told["connected"] == 5 and told["lost"] == 5 and told["never_in"] == 0, told
+
+
+def test_bots_tell_who_never_came_in(seom):
+    """Whoever finds no room is not lost: no line broke on which somebody played."""
+    with directory() as data, World(seom, data, "--players-max", 3) as world:
+        address = f"{world.address[0]}:{world.address[1]}"
+        with subprocess.Popen([seom, "bots", "--to", address, "--count", "5", "--warm-up", "0"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()) as bots:
+            assert until(lambda: world.status()["players"] == 3), world.status()
+            assert until(lambda: "3/5" in bots.stderr.readline())
+            bots.send_signal(signal.SIGINT)
+            told = json.loads(bots.communicate(timeout=10)[0].splitlines()[-1])
+    assert told["connected"] == 3 and told["never_in"] == 2 and told["lost"] == 0, told
 
 
 if __name__ == "__main__":

@@ -467,7 +467,8 @@ def bench_cluster(check):
     _, text = run(check, seom(), "bench", "cluster", "--players", 1000, "--seconds", 5, timeout_s=180)
     report = last_json(text)
     costs = [report.get(f"{part}_cpu_us_per_player_s", 0) for part in ("homes", "gates", "store", "etcd", "bots")]
-    if report.get("lost") != 0 or report.get("age_samples", 0) < 100 or min(costs) <= 0:
+    if (report.get("lost") != 0 or report.get("never_in") != 0 or report.get("age_samples", 0) < 100
+            or min(costs) <= 0 or not 0 < report.get("machine_busy", 0) <= 1):
         raise Failed(f"{report}")
 
 

@@ -20,7 +20,8 @@
 #define OTHERS_MIN      0.8 /* in view, of `real`: what a bench of walking people has to show */
 #define OTHERS_MAX      1.3
 #define CHANGES_MIN     0.8
-#define WHOLE           10 /* islands: fewer say little of how many are in view */
+#define WHOLE           10   /* islands: fewer say little of how many are in view */
+#define EXHAUSTED       0.95 /* of all cores: the bench waited for them more than for anything */
 
 enum { OPTION_HOMES = 1, OPTION_GATES, OPTION_SEED };
 
@@ -77,6 +78,7 @@ add_herd(struct outcome *out, const struct fleet_shared *shared, uint32_t i)
     double share = (double)h->wanted / (double)shared->options.players;
     sum->wanted += h->wanted;
     sum->connected += h->connected;
+    sum->never_in += h->never_in;
     sum->lost += h->lost;
     sum->misplaced += h->misplaced;
     sum->changes_per_player_s += share * h->changes_per_player_s;
@@ -134,14 +136,23 @@ costs_of(const struct outcome *out)
     return c;
 }
 
+/* Of all cores while it was measured, whoever used them. */
+static double
+machine_busy(const struct outcome *out)
+{
+    const struct process_machine *a = &out->from.machine, *b = &out->to.machine;
+    uint64_t ticks = b->ticks - a->ticks;
+    return ticks > 0 ? (double)(b->busy_ticks - a->busy_ticks) / (double)ticks : 0;
+}
+
 static void
 print_table(const struct request *r, const struct outcome *out, uint64_t lost)
 {
     struct output_table *t = report_alloc();
     const struct herd_result *h = &out->herd;
     struct costs c = costs_of(out);
-    report_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost", r->fleet.players,
-               profile_name(r->fleet.profile), lost);
+    report_row(t, "players", "%" PRIu32 " %s, %" PRIu64 " lost (%" PRIu32 " never came in)",
+               r->fleet.players, profile_name(r->fleet.profile), lost, h->never_in);
     report_row(t, "others in view", "%.2f", h->others_in_view_mean);
     report_row(t, "a player-second", "%.2f changes, %.0f bytes", h->changes_per_player_s,
                h->bytes_per_player_s);
@@ -151,6 +162,7 @@ print_table(const struct request *r, const struct outcome *out, uint64_t lost)
     report_row(t, "bots, us a player-second", "%.2f", c.bots);
     report_hist(t, "age of news, ms", &h->measures.age_ms, 1);
     report_hist(t, "tick, ms", &out->ticks, 1e3);
+    report_row(t, "machine busy, %", "%.0f", 100 * machine_busy(out));
     report_end(&t);
 }
 
@@ -158,11 +170,14 @@ static bool
 is_valid(const struct request *r, const struct outcome *out, uint64_t lost)
 {
     const struct herd_result *h = &out->herd;
+    double busy = machine_busy(out);
     bool fine = lost == 0 && h->misplaced == 0 && h->changes_per_player_s >= CHANGES_MIN;
     if (!fine) {
-        output_progress("failed: %" PRIu64 " lost, %" PRIu64 " did not begin where they were put, "
-                        "%.2f changes a second (at least %.1f)",
-                        lost, h->misplaced, h->changes_per_player_s, CHANGES_MIN);
+        output_progress("failed: %" PRIu64 " lost, of whom %" PRIu32 " never came in; %" PRIu64
+                        " did not begin where they were put; %.2f changes a second (at least %.1f)",
+                        lost, h->never_in, h->misplaced, h->changes_per_player_s, CHANGES_MIN);
+        output_progress("the machine was busy %.0f %%%s", 100 * busy,
+                        busy >= EXHAUSTED ? ": its cores can do no more" : "");
     }
     bool whole = r->fleet.profile == PROFILE_REAL && r->fleet.players >= WHOLE * PLAN_PEOPLE;
     if (whole && !(h->others_in_view_mean >= OTHERS_MIN && h->others_in_view_mean <= OTHERS_MAX)) {
@@ -193,6 +208,8 @@ report(const struct request *r, const struct outcome *out)
         "update_age_ms", report_hist_json(&h->measures.age_ms, 1), "age_samples",
         (json_int_t)h->measures.age_ms.count, "tick_ms", report_hist_json(&out->ticks, 1e3));
     CHECK(j != NULL);
+    json_object_set_new(j, "never_in", json_integer((json_int_t)h->never_in));
+    json_object_set_new(j, "machine_busy", json_real(machine_busy(out)));
     bool fine = is_valid(r, out, lost);
     int code = output_result(&j);
     return fine ? code : 1;

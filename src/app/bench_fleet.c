@@ -448,7 +448,8 @@ fleet_cpu(const struct fleet *f, struct fleet_cpu *out)
 {
     *out = (struct fleet_cpu){.mono_us = process_mono_us()};
     json_t *list = fleet_list(f);
-    enum err error = list == NULL ? ERR_UNAVAILABLE : add_cpu(json_object_get(list, "nodes"), out);
+    enum err error = list == NULL ? ERR_UNAVAILABLE : process_machine(&out->machine);
+    error = error == OK ? add_cpu(json_object_get(list, "nodes"), out) : error;
     error = error == OK ? add_cpu(json_object_get(list, "engines"), out) : error;
     json_decref(list);
     for (uint32_t i = 0; i < f->shared->herds_count && error == OK; i++) {

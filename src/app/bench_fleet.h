@@ -13,6 +13,7 @@
 #include "app/bench_scratch.h"
 #include "bots/herd.h"
 #include "os/log.h"
+#include "os/process.h"
 #include <jansson.h>
 #include <stdatomic.h>
 
@@ -67,9 +68,10 @@ struct fleet_shared {
     uint8_t tickets[FLEET_PLAYERS_MAX][TICKET_BYTES];
 };
 
-/* CPU time that processes have used until now, by what they are. */
+/* CPU time that processes have used until now, by what they are, and how busy the machine was. */
 struct fleet_cpu {
     int64_t mono_us, homes_us, gates_us, store_us, etcd_us, bots_us;
+    struct process_machine machine;
 };
 
 struct fleet {

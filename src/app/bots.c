@@ -194,8 +194,9 @@ static void
 print_table(const struct herd_result *r)
 {
     struct output_table *table = report_alloc();
-    report_row(table, "connected", "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost", r->connected,
-               r->wanted, r->lost);
+    report_row(table, "connected",
+               "%" PRIu32 " of %" PRIu32 ", %" PRIu64 " lost, %" PRIu32 " never came in",
+               r->connected, r->wanted, r->lost, r->never_in);
     if (r->away_ms.count > 0) {
         print_hist(table, "away after a lost line, ms", &r->away_ms);
     }
@@ -255,11 +256,12 @@ json_of_result(const struct request *q, const struct herd_result *r)
         json_object_set_new(checked, name, json_integer((json_int_t)r->measures.checked[i]));
     }
     json_t *o = json_pack(
-        "{s:s, s:i, s:i, s:I, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:f, s:o, s:o}",
+        "{s:s, s:i, s:i, s:I, s:i, s:f, s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:f, s:o, "
+        "s:o}",
         "profile", profile_name(q->herd.plan.profile), "players", (int)r->wanted, "connected",
-        (int)r->connected, "lost", (json_int_t)r->lost, "seconds", r->seconds,
-        "changes_per_player_s", r->changes_per_player_s, "moves", (json_int_t)r->moves, "frames",
-        (json_int_t)r->frames, "bytes_in", (json_int_t)r->bytes_in, "bytes_per_player_s",
+        (int)r->connected, "lost", (json_int_t)r->lost, "never_in", (int)r->never_in, "seconds",
+        r->seconds, "changes_per_player_s", r->changes_per_player_s, "moves", (json_int_t)r->moves,
+        "frames", (json_int_t)r->frames, "bytes_in", (json_int_t)r->bytes_in, "bytes_per_player_s",
         r->bytes_per_player_s, "others_in_view_mean", r->others_in_view_mean, "replica_mean",
         r->replica_mean, "bytes_per_player_s_max", (json_int_t)r->bytes_per_player_s_max,
         "corrections", (json_int_t)r->corrections, "bots_cpu_us_per_player_s",

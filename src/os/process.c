@@ -76,6 +76,26 @@ process_cpu_us_of_family(pid_t pid, int64_t *us)
     return OK;
 }
 
+enum err
+process_machine(struct process_machine *out)
+{
+    enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, COUNT };
+
+    unsigned long long t[COUNT];
+    FILE *file = fopen("/proc/stat", "re");
+    if (file == NULL)
+        return ERR_NOT_FOUND;
+    int n = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[USER], &t[NICE],
+                   &t[SYSTEM], &t[IDLE], &t[IOWAIT], &t[IRQ], &t[SOFTIRQ], &t[STEAL]);
+    fclose(file);
+    if (n != COUNT)
+        return ERR_FORMAT;
+    *out = (struct process_machine){.busy_ticks = t[USER] + t[NICE] + t[SYSTEM] + t[IRQ] +
+                                                  t[SOFTIRQ] + t[STEAL]};
+    out->ticks = out->busy_ticks + t[IDLE] + t[IOWAIT];
+    return OK;
+}
+
 uint64_t
 process_rss_bytes(void)
 {

@@ -16,6 +16,14 @@ int64_t thread_cpu_us(void);
 enum err process_cpu_us_of(pid_t pid, int64_t *us) MUST_USE;
 /* With all of its children that live. */
 enum err process_cpu_us_of_family(pid_t pid, int64_t *us) MUST_USE;
+
+/* Of all cores of the machine since it started, in the kernel's ticks (10 ms). busy: everything but
+ * idling and waiting for a disk; what a host took away counts, too, as nobody could use it. */
+struct process_machine {
+    uint64_t busy_ticks, ticks;
+};
+
+enum err process_machine(struct process_machine *out) MUST_USE;
 uint64_t process_rss_bytes(void);            /* resident now, shared pages included; 0 if unknown */
 uint64_t process_wakeups(void);              /* times it went to sleep and was woken, ever */
 uint32_t process_cores(void);                /* it may run on */

@@ -57,6 +57,20 @@ test_cpu_of_another(void **state)
     assert_int_equal(process_cpu_us_of(pid, &us), ERR_NOT_FOUND);
 }
 
+/* Whoever works makes the machine busy, and it is never busier than there is time. */
+static void
+test_machine(void **state)
+{
+    (void)state;
+    struct process_machine before, after;
+    assert_int_equal(process_machine(&before), OK);
+    assert_true(before.busy_ticks > 0 && before.busy_ticks <= before.ticks);
+    do
+        assert_int_equal(process_machine(&after), OK);
+    while (after.busy_ticks < before.busy_ticks + 2);
+    assert_true(after.ticks - before.ticks >= after.busy_ticks - before.busy_ticks);
+}
+
 static int
 grandchild_wait(void *ctx)
 {
@@ -107,9 +121,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_children),
-        cmocka_unit_test(test_cpu_of_another),
-        cmocka_unit_test(test_children_follow),
+        cmocka_unit_test(test_children), cmocka_unit_test(test_cpu_of_another),
+        cmocka_unit_test(test_machine),  cmocka_unit_test(test_children_follow),
         cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
