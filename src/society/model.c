@@ -1,5 +1,6 @@
 #include "society/model.h"
 #include "wire/text.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,8 @@ parcel_make(struct model *model, uint64_t id, bool offer, uint32_t from, uint32_
     uint32_t i = 0;
     while (model->parcels[i].id != 0)
         CHECK(++i < MODEL_PARCELS_MAX);
+    if (i == model->parcels_count)
+        model->parcels_count++;
     model->parcels[i] = (struct model_parcel){
         .id = id,
         .offer = offer,
@@ -440,12 +443,19 @@ bool
 model_do(struct model *model, uint32_t who, const Seom__Deed *asked, bool hash_fits,
          const struct model_made *made)
 {
-    struct model *before = malloc(sizeof *before);
+    /* Without the parcels that never were, which are nearly all. */
+    uint32_t count = model->parcels_count;
+    size_t bytes = offsetof(struct model, parcels) + count * sizeof model->parcels[0];
+    void *before = malloc(bytes);
     CHECK(before != NULL);
-    *before = *model;
+    memcpy(before, model, bytes);
     bool done = do_any(model, who, asked, hash_fits, made);
-    if (!done)
-        *model = *before;
+    if (!done) {
+        CHECK(model->parcels_count >= count);
+        memset(&model->parcels[count], 0,
+               (model->parcels_count - count) * sizeof model->parcels[0]);
+        memcpy(model, before, bytes);
+    }
     free(before);
     return done;
 }

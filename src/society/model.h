@@ -48,9 +48,10 @@ struct model {
     const struct society *society;
     struct model_person people[SQUARE_PEOPLE];
     uint64_t ids[SQUARE_PEOPLE];
-    struct model_parcel parcels[MODEL_PARCELS_MAX];
     uint32_t day;
-    uint64_t expired; /* mails that went to the world */
+    uint64_t expired;       /* mails that went to the world */
+    uint32_t parcels_count; /* of those below that were ever used */
+    struct model_parcel parcels[MODEL_PARCELS_MAX];
 };
 
 /* What only the store can know: the ids it gave. */
