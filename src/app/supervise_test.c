@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_US 10000000
+#define PATIENCE_US 60000000
 #define LATER_US    INT64_C(60000000) /* nothing is waited for longer than that */
 
 struct bench {
@@ -165,22 +165,25 @@ who_keeps_dying_is_tried_less_often(void **state)
     b->script = "echo no such sea >&2; exit 3";
     b->up = false;
     supervise_start(b->s, b->member);
-    int64_t pause_us = 0;
+    int64_t pause_us = SUPERVISE_BACKOFF_US;
     for (uint32_t i = 1; i <= 9; i++) {
         supervise_turn(b->s, process_mono_us() + LATER_US);
         assert_int_equal(one(b)->state, MEMBER_STARTING);
+        int64_t before_us = process_mono_us();
         turn_until(b, MEMBER_WAITS, 0);
-        int64_t now_us = process_mono_us();
-        int64_t next_us = supervise_turn(b->s, now_us) - now_us;
-        assert_true(next_us > pause_us / 2 && next_us <= SUPERVISE_BACKOFF_MAX_US);
-        pause_us = next_us;
+        int64_t next_us = supervise_turn(b->s, before_us); /* at which nobody is due */
+        /* The pause began between two moments. */
+        assert_true(next_us - process_mono_us() <= pause_us && pause_us <= next_us - before_us);
+        pause_us *= 2;
+        if (pause_us > SUPERVISE_BACKOFF_MAX_US)
+            pause_us = SUPERVISE_BACKOFF_MAX_US;
         assert_int_equal(one(b)->failures, i);
         if (i == 3) {
             assert_non_null(strstr(b->told, "dies at once, 3 times in a row (exit code 3)"));
             assert_non_null(strstr(b->told, "one.log ends with: no such sea"));
         }
     }
-    assert_true(pause_us > SUPERVISE_BACKOFF_MAX_US / 2);
+    assert_int_equal(pause_us, SUPERVISE_BACKOFF_MAX_US);
 }
 
 /* What a process wrote is handed on as text, wherever it had to be cut. */
@@ -242,9 +245,10 @@ who_does_not_end_is_killed(void **state)
     b->script = "trap '' TERM; echo deaf; while :; do sleep 1000; done";
     b->up = false;
     start_and_hear(b, "deaf");
+    int64_t before_us = process_mono_us();
     supervise_stop(b->s, b->member);
     assert_int_equal(one(b)->state, MEMBER_STOPPING);
-    supervise_turn(b->s, process_mono_us() + SUPERVISE_STOP_US - 1000000);
+    supervise_turn(b->s, before_us + SUPERVISE_STOP_US - 1);
     assert_null(strstr(b->told, "is killed"));
     supervise_turn(b->s, process_mono_us() + SUPERVISE_STOP_US);
     assert_non_null(strstr(b->told, "is killed"));
