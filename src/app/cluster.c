@@ -284,9 +284,12 @@ static size_t
 waits_for(const struct cluster *c, uint32_t i, int64_t now_us, char *out, size_t out_bytes)
 {
     const struct member *m = supervise_member(c->supervisor, i);
+    char waits[CLUSTER_WAITS_MAX];
+    cluster_member_waits(c, i, waits);
     if (m->state != MEMBER_UP)
-        return (size_t)snprintf(out, out_bytes, "%s (%s)", m->name,
-                                cluster_member_state(c, i, now_us));
+        return (size_t)snprintf(out, out_bytes, "%s (%s%s%s)", m->name,
+                                cluster_member_state(c, i, now_us),
+                                waits[0] != 0 ? ": waits for " : "", waits);
     if (!cluster_kind_is_node(c->members[i].kind))
         return 0;
     uint32_t links = cluster_links(c, i), expected = cluster_links_expected(c, i);
@@ -300,11 +303,11 @@ waits_for(const struct cluster *c, uint32_t i, int64_t now_us, char *out, size_t
 static void
 look_whether_all_are_up(struct cluster *c, int64_t now_us)
 {
-    char waits[256] = "";
+    char waits[512] = "";
     size_t used = 0;
     bool all_serve = true;
     for (uint32_t i = 0; i < c->members_count; i++) {
-        char what[SUPERVISE_NAME_MAX + 64];
+        char what[SUPERVISE_NAME_MAX + CLUSTER_WAITS_MAX + 64];
         all_serve = all_serve && supervise_member(c->supervisor, i)->state == MEMBER_UP;
         if (waits_for(c, i, now_us, what, sizeof what) > 0 && used < sizeof waits)
             used += (size_t)snprintf(waits + used, sizeof waits - used, "%s%s",

@@ -20,6 +20,7 @@
 #include <pthread.h>
 
 #define CLUSTER_WHY_MAX     1024
+#define CLUSTER_WAITS_MAX   128
 #define CLUSTER_PATH_MAX    512
 #define CLUSTER_SOCKET      "cluster.sock"
 #define CLUSTER_NODES_MAX   64
@@ -118,6 +119,8 @@ void cluster_ask_members(struct cluster *c, int64_t now_us);
 void cluster_forget_members(struct cluster *c);
 /* What a node does, in a word or two: "serving", "silent", "dies at once". */
 const char *cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us);
+/* What a member that is about to serve waits for, for people; "": nothing that one knows of. */
+void cluster_member_waits(const struct cluster *c, uint32_t member, char out[CLUSTER_WAITS_MAX]);
 /* Links that a node should have: with everybody who is up and whom the rule of links names. */
 uint32_t cluster_links_expected(const struct cluster *c, uint32_t member);
 uint32_t cluster_links(const struct cluster *c, uint32_t member); /* that it last told of */

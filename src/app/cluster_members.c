@@ -371,6 +371,43 @@ cluster_member_state(const struct cluster *c, uint32_t member, int64_t now_us)
     return m->status == NULL ? "up" : status_text(m, "state");
 }
 
+/* Names of those of this kind that are not up, behind what stands there. */
+static void
+add_missing(const struct cluster *c, enum cluster_kind kind, char out[CLUSTER_WAITS_MAX])
+{
+    size_t used = strlen(out);
+    for (uint32_t i = 0; i < c->members_count && used + 1 < CLUSTER_WAITS_MAX; i++) {
+        if (c->members[i].kind != kind || member_is_up(c, i))
+            continue;
+        int more = snprintf(out + used, CLUSTER_WAITS_MAX - used, "%s%s", used > 0 ? ", " : "",
+                            supervise_member(c->supervisor, i)->name);
+        used += more > 0 ? (size_t)more : 0;
+    }
+}
+
+void
+cluster_member_waits(const struct cluster *c, uint32_t member, char out[CLUSTER_WAITS_MAX])
+{
+    const struct cluster_member *m = &c->members[member];
+    const struct member *process = supervise_member(c->supervisor, member);
+    out[0] = 0;
+    if (process->state == MEMBER_STARTING && cluster_kind_is_node(m->kind)) {
+        bool told = status_pid(m) == process->pid && process->pid != 0;
+        const char *waits = told ? status_text(m, "waits") : "its first word";
+        snprintf(out, CLUSTER_WAITS_MAX, "%s", waits);
+    } else if (process->state == MEMBER_WAITS && process->failures > 0) {
+        snprintf(out, CLUSTER_WAITS_MAX, "its next try, as it died %u time%s in a row",
+                 process->failures, process->failures == 1 ? "" : "s");
+    } else if (process->state == MEMBER_WAITS &&
+               (m->kind == CLUSTER_HOME || m->kind == CLUSTER_RELAY)) {
+        add_missing(c, CLUSTER_POSTGRES, out);
+        add_missing(c, CLUSTER_ETCD, out);
+    } else if (process->state == MEMBER_WAITS && m->kind == CLUSTER_BOTS) {
+        add_missing(c, CLUSTER_HOME, out);
+        add_missing(c, CLUSTER_GATE, out);
+    }
+}
+
 /* As far as the rule of links asks for it. */
 static struct node
 node_of(const struct cluster_member *m)
@@ -402,15 +439,27 @@ cluster_links_expected(const struct cluster *c, uint32_t of)
     return count;
 }
 
+/* How long it has been as it is: silent, since its last answer. */
+static int64_t
+since_us(const struct cluster_member *m, const struct member *process, int64_t now_us)
+{
+    bool silent = process->state == MEMBER_UP && m->answered_us != 0 &&
+                  now_us - m->answered_us > CLUSTER_SILENT_US;
+    return now_us - (silent ? m->answered_us : process->since_us);
+}
+
 static json_t *
 member_list(const struct cluster *c, uint32_t i, int64_t now_us)
 {
     const struct cluster_member *m = &c->members[i];
     const struct member *process = supervise_member(c->supervisor, i);
     json_t *row = m->status != NULL ? json_deep_copy(m->status) : json_object();
-    json_t *own = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:s, s:s}", "name", process->name,
-                            "role", cluster_kind_name(m->kind), "member", (int)i, "pid",
-                            (int)process->pid, "state", cluster_member_state(c, i, now_us),
+    char waits[CLUSTER_WAITS_MAX];
+    cluster_member_waits(c, i, waits);
+    json_t *own = json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:s, s:i, s:s, s:s}", "name",
+                            process->name, "role", cluster_kind_name(m->kind), "member", (int)i,
+                            "pid", (int)process->pid, "state", cluster_member_state(c, i, now_us),
+                            "for_s", (double)since_us(m, process, now_us) / 1e6, "waits", waits,
                             "restarts", process->starts == 0 ? 0 : (int)process->starts - 1,
                             "program", m->program, "said", m->said);
     CHECK(own != NULL);

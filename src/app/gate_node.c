@@ -294,7 +294,8 @@ command_status(void *ctx, const json_t *request)
     struct gate_node *g = ctx;
     const struct gate_stats *s = gate_stats(g->gate);
     (void)request;
-    json_t *status = node_status(&g->node);
+    json_t *status =
+        node_status(&g->node, g->state == GATE_WAITING ? "a home: none of --join answers" : "");
     json_object_set_new(status, "state",
                         json_string(g->state == GATE_WAITING   ? "waiting for a home"
                                     : g->state == GATE_SERVING ? "serving"
@@ -397,10 +398,11 @@ static enum err
 open_all(struct gate_node *g, char *why)
 {
     enum err e = read_seeds(g, why);
-    e = e == OK ? sea_load(g->input.config.islands, &g->sea, why, NODE_WHY_MAX) : e;
     e = e == OK ? inherit(g, why) : e;
     int lock = g->inheritance >= 0 ? g->handed[HANDED_LOCK] : -1;
     e = e == OK ? node_open(&g->node, &g->input.config, NODE_GATE, lock, why) : e;
+    /* After the first line of the log, as it takes its time where there is little of it. */
+    e = e == OK ? sea_load(g->input.config.islands, &g->sea, why, NODE_WHY_MAX) : e;
     e = e == OK ? open_play(g, why) : e;
     if (e != OK) {
         return e;

@@ -80,6 +80,22 @@ home_move(struct home_node *h, enum home_state to)
     h->state = to;
 }
 
+/* What the start waits for, without the addresses: that of the store may hold a password. */
+static void
+waits_for(const struct home_node *h, char out[NODE_WAITS_MAX])
+{
+    node_waits_for_directory(&h->node, out);
+    if (h->state != HOME_STORE) {
+        return;
+    }
+    bool away = cluster_store_is_away(h->store);
+    bool known = cluster_store_state(h->store) == SERVERS_DONE;
+    snprintf(out, NODE_WAITS_MAX, "the store: %s",
+             away    ? "it cannot be reached"
+             : known ? "it is asked when the world was born"
+                     : "its servers are asked whether they are this world's");
+}
+
 /* ---- the mesh's events ---- */
 
 static void
@@ -248,8 +264,10 @@ static json_t *
 command_status(void *ctx, const json_t *request)
 {
     struct home_node *h = ctx;
+    char waits[NODE_WAITS_MAX];
     (void)request;
-    json_t *status = node_status(&h->node);
+    waits_for(h, waits);
+    json_t *status = node_status(&h->node, waits);
     json_object_set_new(status, "state", json_string(state_names[h->state]));
     if (h->world != NULL) {
         const struct world_stats *w = world_stats(h->world);
@@ -562,11 +580,14 @@ born(struct home_node *h, char *why)
 static void
 say_what_is_waited_for(struct home_node *h, int64_t now_us)
 {
-    bool waits = h->state == HOME_STORE || h->state == HOME_CLAIM;
-    if (waits && now_us >= h->patience_us) {
+    char waits[NODE_WAITS_MAX];
+    bool starts = h->state == HOME_STORE || h->state == HOME_CLAIM;
+    if (starts && now_us >= h->patience_us) {
         h->patience_us = now_us + PATIENCE_US;
-        env_log(&h->node.env, LOG_INFO, "home.waits", "%s at %s", state_names[h->state],
-                h->state == HOME_STORE ? h->input.config.store : h->input.config.directory);
+        waits_for(h, waits);
+        bool claims = h->state == HOME_CLAIM;
+        env_log(&h->node.env, LOG_INFO, "home.waits", "for %s%s%s", waits, claims ? ", at " : "",
+                claims ? h->input.config.directory : "");
     }
 }
 
@@ -690,22 +711,17 @@ home_command(int argc, char **argv)
     CHECK(h != NULL);
     char why[NODE_WHY_MAX] = "";
     argp_parse(&argp, argc, argv, 0, NULL, &h->input);
-    enum err e = sea_load(h->input.config.islands, &h->sea, why, sizeof why);
+    enum err e = home_notes_check(&h->input.config, why);
     if (e != OK) {
         fprintf(stderr, "seom home: %s\n", why);
-        free(h);
-        return 1;
-    }
-    e = home_notes_check(&h->input.config, why);
-    if (e != OK) {
-        fprintf(stderr, "seom home: %s\n", why);
-        sea_free(&h->sea);
         free(h);
         return 2;
     }
     e = node_open(&h->node, &h->input.config, NODE_HOME, -1, why);
     home_shards_init(&h->shards, (uint16_t)h->input.config.shard, (uint16_t)h->input.config.shards);
     recent_init(&h->ticks, h->node.started_us);
+    /* After the first line of the log, as it takes its time where there is little of it. */
+    e = e == OK ? sea_load(h->input.config.islands, &h->sea, why, sizeof why) : e;
     e = e == OK ? node_serve(&h->node, commands, why) : e;
     e = e == OK ? open_store(h, why) : e;
     e = e == OK ? home_run(h, why) : e;

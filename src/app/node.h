@@ -23,8 +23,9 @@
 #include "watch/board.h"
 #include "watch/http.h"
 
-#define NODE_WHY_MAX  512
-#define NODE_PATH_MAX 384 /* CONFIG_TEXT_MAX and the names of files */
+#define NODE_WHY_MAX   512
+#define NODE_PATH_MAX  384 /* CONFIG_TEXT_MAX and the names of files */
+#define NODE_WAITS_MAX 128
 
 struct node_process {
     const struct config *config; /* borrowed */
@@ -89,8 +90,11 @@ node_sooner_us(int64_t a_us, int64_t b_us)
  * is also the struct of the role, as that begins with it. */
 enum err node_serve(struct node_process *n, const struct control_command *commands,
                     char why[NODE_WHY_MAX]) MUST_USE;
-/* {"name", "role", "shard", "epoch", "links", "links_expected", ...}: what all roles tell. */
-json_t *node_status(const struct node_process *n);
+/* {"name", "role", "shard", "epoch", "links", "links_expected", ...}: what all roles tell. waits:
+ * what the start waits for, for people; "" for nothing. */
+json_t *node_status(const struct node_process *n, const char *waits);
+/* "the directory: it does not answer": of a node that is not registered yet; "": it is. */
+void node_waits_for_directory(const struct node_process *n, char out[NODE_WAITS_MAX]);
 /* For the table of every role. */
 json_t *node_command_metrics(void *ctx, const json_t *request);
 json_t *node_command_log_level(void *ctx, const json_t *request);

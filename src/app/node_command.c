@@ -4,6 +4,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/control_client.h"
+#include "app/nodes_table.h"
 #include "app/output.h"
 #include "app/spof.h"
 #include "base/check.h"
@@ -19,6 +20,7 @@
 #define UP_PATIENCE_US 30000000
 #define DRAIN_US       130000000
 #define LOOK_US        50000
+#define WATCH_S        1
 
 enum {
     OPTION_ROLE = 1,
@@ -27,7 +29,9 @@ enum {
     OPTION_STOP,
     OPTION_CONT,
     OPTION_TERM,
-    OPTION_FORCE
+    OPTION_FORCE,
+    OPTION_LINKS,
+    OPTION_WATCH
 };
 
 struct request {
@@ -38,7 +42,7 @@ struct request {
     const char *name, *role;
     uint32_t shard;
     int signal_number;
-    bool stay_dead, force;
+    bool stay_dead, force, links, watch;
 };
 
 static error_t
@@ -53,6 +57,8 @@ parse(int key, char *arg, struct argp_state *state)
     case OPTION_TERM: r->signal_number = SIGTERM; return 0;
     case OPTION_STAY_DEAD: r->stay_dead = true; return 0;
     case OPTION_FORCE: r->force = true; return 0;
+    case OPTION_LINKS: r->links = true; return 0;
+    case OPTION_WATCH: r->watch = true; return 0;
     case OPTION_ROLE: r->role = arg; return 0;
     case OPTION_SHARD:
         r->shard = arguments_number(arg, 1, CONFIG_SHARD_MAX, "--shard", state);
@@ -127,12 +133,6 @@ text_of(const json_t *row, const char *key)
     return text == NULL ? "" : text;
 }
 
-static json_int_t
-number_of(const json_t *row, const char *key)
-{
-    return json_integer_value(json_object_get(row, key));
-}
-
 /* The row of a node, engine or process of bots; NULL: there is none. Borrowed from the list. */
 static const json_t *
 row_find(const json_t *list, const char *name)
@@ -156,20 +156,23 @@ static double
 wait_for(const struct request *r, const char *name, const char *states, int64_t patience_us)
 {
     int64_t begin_us = process_mono_us();
-    char bars[64], last[64] = "";
+    char bars[64], last[64] = "", waits[128] = "";
     while (process_mono_us() - begin_us < patience_us) {
         json_t *list = ask_list(r);
         if (list == NULL)
             return -1;
-        snprintf(last, sizeof last, "%s", text_of(row_find(list, name), "state"));
+        const json_t *row = row_find(list, name);
+        snprintf(last, sizeof last, "%s", text_of(row, "state"));
+        snprintf(waits, sizeof waits, "%s", text_of(row, "waits"));
         json_decref(list);
         snprintf(bars, sizeof bars, "|%.60s|", last);
         if (strstr(states, bars) != NULL)
             return (double)(process_mono_us() - begin_us) / 1e6;
         usleep(LOOK_US);
     }
-    fprintf(stderr, "%s: after %.0f s %s is still \"%s\"; %s/logs/%s.log says more\n", r->tool,
-            (double)patience_us / 1e6, name, last, r->config.data, name);
+    fprintf(stderr, "%s: after %.0f s %s is still \"%s\"%s%s; %s/logs/%s.log says more\n", r->tool,
+            (double)patience_us / 1e6, name, last, waits[0] != 0 ? " and waits for " : "", waits,
+            r->config.data, name);
     return -1;
 }
 
@@ -307,80 +310,54 @@ node_drain_command(int argc, char **argv)
 /* ---- nodes ---- */
 
 static void
-cell_number(struct output_table *table, bool known, const json_t *row, const char *key)
+print_nodes(const struct request *r, const json_t *list)
 {
-    if (known)
-        output_table_cell(table, "%lld", (long long)number_of(row, key));
-    else
-        output_table_cell(table, "%s", "");
+    nodes_table_print(list, stderr);
+    if (!r->links)
+        return;
+    fputc('\n', stderr);
+    nodes_table_print_links(list, stderr);
 }
 
-/* A row of a node, an engine or a process of bots: what it has not told is left empty. */
-static void
-print_row(struct output_table *table, const json_t *row)
+/* Again and again, until whoever looks has seen enough: nothing goes to stdout. */
+static int
+watch_nodes(const struct request *r)
 {
-    bool node = json_object_get(row, "shard") != NULL;
-    bool told = json_object_get(row, "epoch") != NULL;
-    const json_t *wait_us = json_object_get(row, "queue_wait_p99_us");
-    const char *play = text_of(row, "play");
-    output_table_cell(table, "%s", text_of(row, "name"));
-    output_table_cell(table, "%s", text_of(row, "role"));
-    cell_number(table, node, row, "shard");
-    cell_number(table, number_of(row, "pid") != 0, row, "pid");
-    output_table_cell(table, "%s", text_of(row, "state"));
-    cell_number(table, told, row, "players");
-    if (told)
-        output_table_cell(table, "%lld/%lld", (long long)number_of(row, "links"),
-                          (long long)number_of(row, "links_expected"));
-    else
-        output_table_cell(table, "%s", "");
-    if (wait_us != NULL)
-        output_table_cell(table, "%.1f", (double)json_integer_value(wait_us) / 1e3);
-    else
-        output_table_cell(table, "%s", "");
-    cell_number(table, true, row, "restarts");
-    cell_number(table, told, row, "epoch");
-    output_table_cell(table, "%s", *play != 0 ? play : text_of(row, "address"));
-    output_table_cell(table, "%s", text_of(row, "version"));
-}
-
-static void
-print_nodes(const json_t *list)
-{
-    static const struct output_column columns[] = {
-        {"node", false},    {"role", false},   {"shard", true}, {"pid", true},
-        {"state", false},   {"players", true}, {"links", true}, {"queue p99 ms", true},
-        {"restarts", true}, {"epoch", true},   {"at", false},   {"version", false}};
-    static const char *const kinds[] = {"nodes", "engines", "bots"};
-    struct output_table *table = output_table_alloc(columns, sizeof columns / sizeof columns[0]);
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        size_t i;
-        const json_t *row;
-        json_array_foreach(json_object_get(list, kinds[k]), i, row)
-        {
-            print_row(table, row);
-        }
+    const char *anew = isatty(STDERR_FILENO) ? "\033[H\033[J" : "\n";
+    for (;; sleep(WATCH_S)) {
+        json_t *list = ask_list(r);
+        if (list == NULL)
+            return 1;
+        fputs(anew, stderr);
+        print_nodes(r, list);
+        json_decref(list);
     }
-    output_table_print(table, stderr);
-    output_table_free(&table);
 }
 
 int
 nodes_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp_option options[] = {
+        OPTION_DATA,
+        {"links", OPTION_LINKS, NULL, 0, "also every link, as either end sees it", 0},
+        {"watch", OPTION_WATCH, NULL, 0, "again every second, until Ctrl-C", 0},
+        {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
         .doc = "List the nodes of a cluster on this machine: what they do, for how many players, "
-               "whether all their links stand, and how long messages wait for their logic."};
+               "whether all their links stand and what waits to be sent over them, and how long "
+               "messages wait for the logic of a home. What is not as it should be stands below "
+               "in words, with what it waits for."};
     struct request r = {0};
     if (!begin(&r, &argp, argc, argv))
         return 2;
+    if (r.watch)
+        return watch_nodes(&r);
     json_t *list = ask_list(&r);
     if (list == NULL)
         return 1;
-    print_nodes(list);
+    print_nodes(&r, list);
     return output_result(&list);
 }
 

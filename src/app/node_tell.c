@@ -63,8 +63,18 @@ links_json(const struct node_process *n)
     return links;
 }
 
+void
+node_waits_for_directory(const struct node_process *n, char out[NODE_WAITS_MAX])
+{
+    const char *waits = n->directory != NULL ? directory_waits(n->directory) : NULL;
+    out[0] = '\0';
+    if (waits != NULL) {
+        snprintf(out, NODE_WAITS_MAX, "the directory: %s", waits);
+    }
+}
+
 json_t *
-node_status(const struct node_process *n)
+node_status(const struct node_process *n, const char *waits)
 {
     const struct mesh_stats none = {0};
     const struct mesh_stats *mesh = n->mesh != NULL ? mesh_stats(n->mesh) : &none;
@@ -79,7 +89,7 @@ node_status(const struct node_process *n)
         book != NULL ? book_protocol(book, n->self.protocol_max) : n->self.protocol_max;
     expected += mesh->peers; /* and those that are there, which at homes includes gates */
     return json_pack("{s:s, s:s, s:i, s:i, s:I, s:b, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s, "
-                     "s:[i,i], s:i, s:o}",
+                     "s:[i,i], s:i, s:o, s:s}",
                      "name", n->self.name, "role", node_role_name(n->self.role), "shard",
                      (int)n->self.shard, "index", (int)n->self.index, "epoch",
                      (json_int_t)n->self.epoch, "draining", (int)n->self.draining, "address",
@@ -88,7 +98,7 @@ node_status(const struct node_process *n)
                      (json_int_t)mesh->bytes_out, "link_bytes_in", (json_int_t)mesh->bytes_in,
                      "cpu_us", (json_int_t)process_cpu_us(), "version", version_number(),
                      "protocol", (int)n->self.protocol_min, (int)n->self.protocol_max, "writes",
-                     (int)speaks, "link_list", links_json(n));
+                     (int)speaks, "link_list", links_json(n), "waits", waits);
 }
 
 /* As last hung up. */

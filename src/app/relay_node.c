@@ -188,8 +188,10 @@ command_status(void *ctx, const json_t *request)
     struct relay_node *r = ctx;
     const struct notes_stats none = {0};
     const struct notes_stats *n = r->relay.notes != NULL ? notes_stats(r->relay.notes) : &none;
+    char waits[NODE_WAITS_MAX];
     (void)request;
-    json_t *status = node_status(&r->node);
+    node_waits_for_directory(&r->node, waits);
+    json_t *status = node_status(&r->node, waits);
     json_object_set_new(status, "state", json_string(state_names[r->state]));
     json_object_set_new(
         status, "notes",
@@ -241,8 +243,10 @@ turn(struct relay_node *r)
         hang_up_figures(r, now_us);
     }
     if (r->state == RELAY_CLAIM && now_us >= r->patience_us) {
+        char waits[NODE_WAITS_MAX];
         r->patience_us = now_us + PATIENCE_US;
-        env_log(&r->node.env, LOG_INFO, "relay.waits", "%s at %s", state_names[r->state],
+        node_waits_for_directory(&r->node, waits);
+        env_log(&r->node.env, LOG_INFO, "relay.waits", "for %s, at %s", waits,
                 r->input.config.directory);
     }
     return next_us;
