@@ -141,7 +141,8 @@ def test_what_would_be_done_is_told(seom):
 
 def test_a_version_that_does_not_meet_is_refused_and_taken_back(seom):
     c = cluster(seom)
-    alien = version(c, "seom-alien", seom, "--links-protocol 2-2")
+    _, newest = c.nodes()["home-1"]["protocol"]
+    alien = version(c, "seom-alien", seom, f"--links-protocol {newest + 1}-{newest + 1}")
     code, told, why = roll(c, alien, "--pause", 0)
     assert code == 1 and not told[-1]["rolled"] and told[-1]["stage"] == "replace", (told[-1], why)
     assert "links" in told[-1]["why"] and told[-1]["back"] == ["home-1"] and not told[-1]["lost"], told[-1]
@@ -162,15 +163,17 @@ def test_a_half_that_is_not_well_goes_back(seom):
 
 def test_to_the_next_version_and_back(seom):
     c = cluster(seom)
-    following = version(c, "seom-next", seom, "--links-protocol 1-2")
+    now = c.nodes()["home-2"]["protocol"]
+    then = [now[0], now[1] + 1]
+    following = version(c, "seom-next", seom, f"--links-protocol {then[0]}-{then[1]}")
     c.do("node", "restart", "home-1", "--program", following)
     nodes = c.nodes()
-    assert nodes["home-1"]["protocol"] == [1, 2] and nodes["home-2"]["protocol"] == [1, 1], nodes
-    assert all(n["writes"] == 1 for n in nodes.values()), "somebody writes what the others cannot read"
+    assert nodes["home-1"]["protocol"] == then and nodes["home-2"]["protocol"] == now, nodes
+    assert all(n["writes"] == now[1] for n in nodes.values()), "somebody writes what the others cannot read"
     rolled(c, following)
-    assert until(lambda: all(n["protocol"] == [1, 2] and n["writes"] == 2 for n in c.nodes().values())), c.nodes()
+    assert until(lambda: all(n["protocol"] == then and n["writes"] == then[1] for n in c.nodes().values())), c.nodes()
     rolled(c, pathlib.Path(seom))
-    assert until(lambda: all(n["protocol"] == [1, 1] and n["writes"] == 1 for n in c.nodes().values())), c.nodes()
+    assert until(lambda: all(n["protocol"] == now and n["writes"] == now[1] for n in c.nodes().values())), c.nodes()
 
 
 def previous():

@@ -319,7 +319,10 @@ open_gates(struct server *s, char *why)
             snprintf(why, SERVER_WHY_MAX, "gate thread %u did not start: %s", i, err_text(e));
             return e;
         }
-        struct node node = {.epoch = s->node_epoch, .role = NODE_GATE, .index = (uint16_t)i};
+        struct node node = {.epoch = s->node_epoch,
+                            .role = NODE_GATE,
+                            .index = (uint16_t)i,
+                            .protocol_max = LINK_PROTOCOL_MAX};
         world_peer_up(s->world, i, &node);
         s->gate_count++;
     }

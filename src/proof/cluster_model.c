@@ -14,6 +14,7 @@
 #define DOCUMENTS_MAX 16384
 #define PAUSE_US_MAX  40000000
 #define LINE_BYTES    (1U << 20)
+#define IMPATIENT_PPM 300000 /* of who waits to be let in, per s */
 
 int64_t
 cluster_now_us(const struct cluster_model *m)
@@ -235,14 +236,14 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
     }
 }
 
-/* Its line breaks; now and then its gate can tell nobody of that for a while. Only of those who
- * play: an ENTER that was overtaken on its way is a login like any other, and ends the newer one.
- */
+/* Its line breaks. Now and then its gate can tell nobody of that for a while; or the gate where it
+ * tries next can tell nobody that it came, until it has lost patience and is in elsewhere. */
 static void
 trouble_person(struct cluster_model *m, struct cluster_person *p)
 {
-    uint32_t gate = cluster_gate(m, p->gate)->number;
-    int64_t until_us = cluster_now_us(m) + 500000 + cluster_below(m, 3000000);
+    uint32_t next = cluster_below(m, 2);
+    uint32_t gate = cluster_gate(m, (p->gate + next) % m->knobs.gates)->number;
+    int64_t until_us = cluster_now_us(m) + 500000 + cluster_below(m, 4000000);
     bool alone = cluster_below(m, 3) == 0;
     for (uint32_t i = 0; i < m->knobs.homes && alone; i++) {
         sim_lines_clog(m->lines, gate, i, until_us);
@@ -310,8 +311,9 @@ faults(void *arg, uint64_t n)
         }
     }
     for (uint32_t i = 0; i < m->knobs.persons; i++) {
-        if (m->persons[i].plays && sim_net_is_open(m->net, i) &&
-            cluster_chance(m, m->knobs.person_ppm)) {
+        const struct cluster_knobs *k = &m->knobs;
+        uint32_t ppm = !m->persons[i].plays && k->person_ppm != 0 ? IMPATIENT_PPM : k->person_ppm;
+        if (sim_net_is_open(m->net, i) && cluster_chance(m, ppm)) {
             trouble_person(m, &m->persons[i]);
         }
     }

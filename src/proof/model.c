@@ -339,7 +339,10 @@ start_server(struct model *m, int64_t saved_world_ms)
         CHECK(gate_alloc(&gate, &m->gate_envs[g], &m->gates[g]) == OK);
         gate_home_up(m->gates[g], SIM_HOME, m->node_epoch);
         plan_gate(m, g, model_now_us(m) + TURN_SOON_US);
-        struct node node = {.epoch = m->node_epoch, .role = NODE_GATE, .index = (uint16_t)g};
+        struct node node = {.epoch = m->node_epoch,
+                            .role = NODE_GATE,
+                            .index = (uint16_t)g,
+                            .protocol_max = LINK_PROTOCOL_MAX};
         world_peer_up(m->world, g, &node);
     }
     plan_world(m, model_now_us(m) + TURN_SOON_US);

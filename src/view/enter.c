@@ -2,6 +2,9 @@
  *
  *   Hello -> ENTER to a home -> GO: ENTER{decided} to that node -> HOME: playing
  *
+ * GO also says whose place would be taken; that it is asked for again, with that name, is how homes
+ * know that this connection was there after the other.
+ *
  * A session whose home died is resumed: the ENTER tells what the gate knows, its ticket, its
  * session_epoch, where it was last seen; the HOME that answers it has a higher session_epoch, which
  * is how everybody knows whose word counts. A link that broke is not a death: that home is asked
@@ -41,6 +44,7 @@ enter_of(const struct gate *g, uint32_t conn)
                                           .sent_ms = env_world_ms(g->env),
                                           .flags = c->way.decided ? ENTER_DECIDED : 0,
                                           .island = c->island,
+                                          .over = c->way.over,
                                           .ticket_bytes = c->ticket_bytes}};
     memcpy(m.as.enter.ticket, c->ticket, c->ticket_bytes);
     if (g->hot[conn].state == CONN_RESUMING) {
@@ -129,7 +133,7 @@ enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     c->way.refused = HOME_NONE;
     c->way.tries = 0;
     c->way.decided = false;
-    c->way.node = 0;
+    c->way.node = c->way.over = 0;
     c->way.strays_us = 0;
     c->way.since_us = env_mono_us(g->env);
     c->was_lobby = g->hot[conn].state == CONN_LOBBY;
@@ -223,6 +227,7 @@ enter_go(struct gate *g, uint8_t home, const struct link_go *go)
     bool there = gate_home_of(g, go->node) != HOME_NONE;
     try_later(g, conn, there ? 0 : PAUSE_US); /* its link may be about to come up */
     c->way.node = go->node;
+    c->way.over = go->over;
     c->way.refused = home;
     c->home = HOME_NONE;
     if (there && c->way.tries < TRIES_MAX) {

@@ -154,6 +154,54 @@ test_go_is_followed(void **state)
     assert_int_equal(s->input_home, B);
 }
 
+/* A home says whose place would be taken: who is still there asks again, the same home or another,
+ * and says so. */
+static void
+test_a_login_says_whose_place_it_takes(void **state)
+{
+    struct scene *s = *state;
+    two_homes(s);
+    hello(s, 0);
+    assert_int_equal(s->enter.over, 0);
+    struct link_message go = {.kind = LINK_GO,
+                              .as.go = {.conn = s->enter.conn, .over = 71, .node = NODE_A}};
+    scene_hear_from(s, A, &go);
+    assert_int_equal(s->enters, 2);
+    assert_int_equal(s->enter_home, A);
+    assert_int_equal(s->enter.over, 71);
+    /* The last word counts, also where nobody stands there any more. */
+    go.as.go.node = NODE_B;
+    go.as.go.over = 0;
+    scene_hear_from(s, A, &go);
+    assert_int_equal(s->enters, 3);
+    assert_int_equal(s->enter_home, B);
+    assert_int_equal(s->enter.over, 0);
+    go.as.go.over = 72;
+    scene_hear_from(s, B, &go);
+    scene_home(s, s->enter.conn, ME, 4, scene_in(s, 5, 5));
+    assert_int_equal(s->enter.over, 72);
+    /* A session that goes on takes nobody's place. */
+    scene_home_down(s, B, true);
+    scene_run(s, 300);
+    assert_int_equal(s->enter.flags & ENTER_RESUME, ENTER_RESUME);
+    assert_int_equal(s->enter.over, 0);
+    assert_int_equal(s->enter.session_epoch, 4);
+}
+
+static void
+test_who_has_gone_does_not_ask_again(void **state)
+{
+    struct scene *s = *state;
+    two_homes(s);
+    hello(s, 0);
+    struct link_message go = {.kind = LINK_GO,
+                              .as.go = {.conn = s->enter.conn, .over = 71, .node = NODE_A}};
+    gate_closed(s->gate, 0);
+    scene_hear_from(s, A, &go);
+    scene_run(s, 3000);
+    assert_int_equal(s->enters, 1);
+}
+
 /* A names a node that this gate does not reach: it is given a moment, then somebody else is asked,
  * not for ever. */
 static void
@@ -686,6 +734,8 @@ main(void)
         TEST(test_the_emptier_of_two_is_asked),
         TEST(test_who_drains_is_not_asked),
         TEST(test_go_is_followed),
+        TEST(test_a_login_says_whose_place_it_takes),
+        TEST(test_who_has_gone_does_not_ask_again),
         TEST(test_go_to_nobody),
         TEST(test_the_asked_home_dies),
         TEST(test_a_dead_home),

@@ -188,6 +188,7 @@ struct conn {
         uint8_t tries;
         bool decided;      /* somebody chose: who is asked now is to claim */
         uint64_t node;     /* who was chosen; 0: any */
+        uint64_t over;     /* entering: whose place it takes, as was said; 0: nobody's */
         int64_t due_us;    /* to ask, or to wait no longer */
         int64_t since_us;  /* when it began */
         int64_t strays_us; /* until then a home that was asked in vain may claim the session */

@@ -77,7 +77,7 @@ enter_head(const struct link_enter *e, uint8_t *at)
     store_u64(at + 1, e->conn);
     at[9] = e->flags;
     store_u32(at + 10, e->island);
-    store_u64(at + 14, e->session_epoch);
+    store_u64(at + 14, (e->flags & ENTER_RESUME) != 0 ? e->session_epoch : e->over);
     at[22] = e->look;
     store_motion(at + 23, &e->motion);
     store_u64(at + 45, (uint64_t)e->sent_ms);
@@ -92,7 +92,7 @@ go_head(const struct link_go *g, uint8_t *at)
     CHECK((g->conn != 0) != (g->player != 0));
     store_u64(at + 1, g->conn);
     store_u64(at + 9, g->player);
-    store_u64(at + 17, g->session_epoch);
+    store_u64(at + 17, g->conn == 0 ? g->session_epoch : g->over);
     store_u64(at + 25, g->node);
     return GO_BYTES;
 }
@@ -272,7 +272,9 @@ enter_read(const uint8_t *at, struct slice tail, struct link_enter *e)
     e->conn = load_u64(at + 1);
     e->flags = at[9];
     e->island = load_u32(at + 10);
-    e->session_epoch = load_u64(at + 14);
+    bool resumes = (e->flags & ENTER_RESUME) != 0;
+    e->session_epoch = resumes ? load_u64(at + 14) : 0;
+    e->over = resumes ? 0 : load_u64(at + 14);
     e->look = at[22];
     e->sent_ms = (int64_t)load_u64(at + 45);
     e->ticket_bytes = at[53];
@@ -281,7 +283,7 @@ enter_read(const uint8_t *at, struct slice tail, struct link_enter *e)
         tail.bytes != e->ticket_bytes) {
         return ERR_FORMAT;
     }
-    if ((e->flags & ENTER_RESUME) != 0 && (!island_is_sound(e->island) || e->ticket_bytes == 0)) {
+    if (resumes && (!island_is_sound(e->island) || e->ticket_bytes == 0)) {
         return ERR_RANGE; /* who was seen is somebody and somewhere */
     }
     memset(e->ticket, 0, sizeof e->ticket);
@@ -294,10 +296,9 @@ enter_read(const uint8_t *at, struct slice tail, struct link_enter *e)
 static enum err
 go_read(const uint8_t *at, struct link_go *g)
 {
-    *g = (struct link_go){.conn = load_u64(at + 1),
-                          .player = load_u64(at + 9),
-                          .session_epoch = load_u64(at + 17),
-                          .node = load_u64(at + 25)};
+    *g = (struct link_go){
+        .conn = load_u64(at + 1), .player = load_u64(at + 9), .node = load_u64(at + 25)};
+    *(g->conn == 0 ? &g->session_epoch : &g->over) = load_u64(at + 17);
     return (g->conn != 0) != (g->player != 0) ? OK : ERR_FORMAT;
 }
 

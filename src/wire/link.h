@@ -23,9 +23,10 @@
 #include <stdint.h>
 
 /* What this software speaks on links; a node's entry in the directory and its hello carry it, and
- * everybody writes the lowest maximum in the book. */
-#define LINK_PROTOCOL_MIN 1
-#define LINK_PROTOCOL_MAX 1
+ * everybody writes the lowest maximum in the book. 2: logins say whose place they take. */
+#define LINK_PROTOCOL_MIN  1
+#define LINK_PROTOCOL_MAX  2
+#define LINK_PROTOCOL_OVER 2
 
 enum link_kind {
     LINK_ENTER = 1,      /* gate -> home: somebody wants to play */
@@ -66,6 +67,8 @@ struct link_enter {
     uint8_t flags;          /* enum enter_flag */
     uint32_t island;        /* wish, 0 = none; resume: where it stands */
     uint64_t session_epoch; /* resume: the highest the gate knows */
+    uint64_t over;          /* a login: whose place it takes, as GO said; 0: nobody's. Travels in
+                               the place of session_epoch */
     uint8_t look;           /* resume */
     struct motion motion;   /* resume */
     uint8_t ticket_bytes;   /* 0 = a new guest */
@@ -74,10 +77,12 @@ struct link_enter {
 
 /* Somebody who enters (conn), or a session that its home gives away (player, the home drains): the
  * gate sends ENTER to that node, with ENTER_DECIDED, for a session with ENTER_RESUME. Until that
- * node's HOME the gate keeps what its client says. */
+ * node's HOME the gate keeps what its client says. Who enters and would take somebody's place hears
+ * of it here, also from the very node that it is to ask: only who is still there asks again. */
 struct link_go {
     uint64_t conn; /* 0: the session of player */
     uint64_t player, session_epoch;
+    uint64_t over; /* conn: whose place it would take, for ENTER. In the place of session_epoch */
     uint64_t node; /* node_epoch */
 };
 

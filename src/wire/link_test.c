@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define MESSAGE_COUNT 12
+#define MESSAGE_COUNT 13
 
 static const struct motion motion = {.x_mm = -5,
                                      .y_mm = INT32_MAX,
@@ -41,7 +41,7 @@ sessions_fill(struct link_message out[SESSION_MESSAGES])
                       .motion = motion,
                       .ticket_bytes = 31,
                       .ticket = "t"}},
-        {.kind = LINK_GO, .as.go = {.conn = 7, .node = 9}},
+        {.kind = LINK_GO, .as.go = {.conn = 7, .over = 6, .node = 9}},
         {.kind = LINK_GO, .as.go = {.player = 8, .session_epoch = 6, .node = 9}},
         {.kind = LINK_HOME,
          .as.home = {.conn = 7,
@@ -112,6 +112,7 @@ samples_fill(struct samples *s)
                       .awake_chunks_hi = 1,
                       .records = density}},
         {.kind = LINK_DENSITY, .as.density = {.island = 33, .record = density}},
+        {.kind = LINK_ENTER, .as.enter = {.conn = 7, .over = 6}},
     };
     sessions_fill(s->messages);
     memcpy(s->messages + SESSION_MESSAGES, messages, sizeof messages);
@@ -155,12 +156,12 @@ assert_session_equal(const struct link_message *x, const struct link_message *y)
     if (x->kind == LINK_ENTER) {
         const struct link_enter *a = &x->as.enter, *b = &y->as.enter;
         SAME(conn), SAME(sent_ms), SAME(flags), SAME(island), SAME(session_epoch), SAME(look);
-        SAME(ticket_bytes);
+        SAME(over), SAME(ticket_bytes);
         assert_motion_equal(&a->motion, &b->motion);
         assert_memory_equal(a->ticket, b->ticket, sizeof a->ticket);
     } else if (x->kind == LINK_GO) {
         const struct link_go *a = &x->as.go, *b = &y->as.go;
-        SAME(conn), SAME(player), SAME(session_epoch), SAME(node);
+        SAME(conn), SAME(player), SAME(session_epoch), SAME(over), SAME(node);
     } else if (x->kind == LINK_HOME) {
         const struct link_home *a = &x->as.home, *b = &y->as.home;
         SAME(conn), SAME(code), SAME(retry_after_ms), SAME(player), SAME(entity);

@@ -49,7 +49,7 @@ own_islands_are_as_ever(void **state)
     struct cluster *c = *state;
     belong_to(c, shard_of_scene());
     struct link_home who = cluster_enter(c, 0, 5);
-    struct answered a = enter(c, 0, ticket_of(&who, 6, ENTER_DECIDED));
+    struct answered a = enter(c, 0, cluster_login(&who, 6, ENTER_DECIDED));
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_int_equal(a.at.gates.bytes, 0);
     assert_int_equal(world_stats(c->homes[0].world)->led, 0);
@@ -70,7 +70,7 @@ placing_across_is_refused(void **state)
     for (uint32_t i = 0; i < sizeof flags; i++, conn++) {
         struct link_enter e = (flags[i] & ENTER_RESUME) != 0
                                   ? going_on(&who, conn, flags[i], who.motion)
-                                  : ticket_of(&who, conn, flags[i]);
+                                  : cluster_login(&who, conn, flags[i]);
         assert_led(enter(c, 1, e), theirs);
     }
     /* And somebody new, who wishes to be there or whom there is no other place for. */

@@ -8,10 +8,11 @@
 
 #include "world/value_fixture.h"
 
-#define CLUSTER_HOMES    3
-#define CLUSTER_SAID_MAX 2048
-#define CLUSTER_LINK_US  2000 /* of a message between homes, at most */
-#define CLUSTER_GATE     0    /* the gate's index at each home */
+#define CLUSTER_HOMES      3
+#define CLUSTER_SAID_MAX   2048
+#define CLUSTER_LINK_US    2000 /* of a message between homes, at most */
+#define CLUSTER_GATE       0    /* the gate's index at each home */
+#define CLUSTER_GATE_EPOCH 1000
 
 struct cluster;
 
@@ -164,7 +165,9 @@ home_start(struct cluster *c, uint32_t number, uint64_t epoch)
                                     .book = &c->book,
                                     .requests = h->requests,
                                     .mutant = c->mutant};
-    struct node node = home_node(h), gate = {.epoch = 1000, .role = NODE_GATE};
+    struct node node = home_node(h), gate = {.epoch = CLUSTER_GATE_EPOCH,
+                                             .role = NODE_GATE,
+                                             .protocol_max = LINK_PROTOCOL_MAX};
     assert_int_equal(book_put(&c->book, &node), OK);
     c->book.revision++;
     assert_int_equal(world_alloc(&options, &h->env, &h->world), OK);
@@ -420,6 +423,18 @@ cluster_enter(struct cluster *c, uint32_t number, uint64_t conn)
     }
     assert_int_equal(home.code, SEOM__CODE__FINE);
     return home;
+}
+
+/* What another connection of somebody says who knows whose place it takes. */
+static inline struct link_enter
+cluster_login(const struct link_home *who, uint64_t conn, uint8_t flags)
+{
+    struct link_enter e = {.conn = conn,
+                           .flags = flags,
+                           .over = rand_mix(CLUSTER_GATE_EPOCH, who->conn),
+                           .ticket_bytes = TICKET_BYTES};
+    memcpy(e.ticket, who->ticket, TICKET_BYTES);
+    return e;
 }
 
 static inline void

@@ -145,7 +145,7 @@ test_what_is_said_meanwhile_is_not_heeded(void **state)
     assert_int_equal(world_stats(c->homes[0].world)->players, 0);
     cluster_run(c, 1500);
     assert_true(world_drained(c->homes[0].world));
-    struct answered a = enter(c, 1, ticket_of(&who, 2, 0));
+    struct answered a = enter(c, 1, cluster_login(&who, 2, 0));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_near(now_at(c, &a.at.motion), now_at(c, &before.motion), 1);
@@ -161,9 +161,9 @@ test_who_comes_is_sent_on(void **state)
     struct answered a = enter(c, 0, (struct link_enter){.conn = 5, .flags = ENTER_DECIDED});
     assert_true(a.go && a.node == c->homes[1].epoch);
     assert_int_equal(world_stats(c->homes[0].world)->players, 0); /* who lingered was saved */
-    a = enter(c, 0, ticket_of(&who, 6, ENTER_DECIDED));
+    a = enter(c, 0, cluster_login(&who, 6, ENTER_DECIDED));
     assert_true(a.go && a.node == c->homes[1].epoch);
-    a = enter(c, 1, ticket_of(&who, 6, ENTER_DECIDED));
+    a = enter(c, 1, cluster_login(&who, 6, ENTER_DECIDED));
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_int_equal(a.at.session_epoch, 2);
 }

@@ -20,9 +20,14 @@
  * loads, unless the gate says that this was decided. Two homes that claim at once write on the same
  * version, so one of them loses, reads who won, and sends the gate there.
  *
- * Whatever fails on the way is answered with a code; nothing of the half-entered stays behind. A
- * second ENTER of the same player while one is under way takes its place: the newer connection
- * wins. DOUBT: the store did not serve the document; it is asked for another one, and if it
+ * The newer login wins, and which one that is does not follow from the order in which ENTERs come,
+ * as a line may deliver one long after its client has given up. So a login ends the session of
+ * another connection only when it says whose (ENTER over): else it is told, by GO, and asks again
+ * if its client is still there. An ENTER that comes while another of the same player is under way
+ * waits until that one has arrived, and hears the same then.
+ *
+ * Whatever fails on the way is answered with a code; nothing of the half-entered stays behind.
+ * DOUBT: the store did not serve the document; it is asked for another one, and if it
  * serves that and the player's again not, then this document cannot be read: to the lobby.
  */
 #include "base/check.h"
@@ -67,10 +72,27 @@ refuse(struct world *w, uint32_t gate, uint64_t conn, uint8_t code)
                   .as.home = {.conn = conn, .code = code, .retry_after_ms = RETRY_AFTER_MS}});
 }
 
-/* The end of an attempt, whatever became of it. */
+/* over: who has the player now. The node may be this one. */
+static void
+send_on(struct world *w, const struct asker *asker, uint64_t node, uint64_t over)
+{
+    bool here = node == w->options.node_epoch;
+    w->stats.sent_on += !here;
+    w->stats.asked_again += here;
+    peers_sent(w, node);
+    home_send(w, asker->gate,
+              &(struct link_message){.kind = LINK_GO,
+                                     .as.go = {.conn = asker->conn, .node = node, .over = over}});
+}
+
+/* The end of an attempt, whatever became of it. Who waited for that asks where it ended. */
 static void
 entering_end(struct world *w, struct entering *e, uint32_t index)
 {
+    if (e->next.conn != 0) {
+        send_on(w, &e->next, e->target != 0 ? e->target : w->options.node_epoch,
+                e->session_epoch != 0 ? e->claimant : 0); /* nobody's, unless it was claimed */
+    }
     w->waiting -= e->state == ENTERING_WAIT;
     if (e->player != 0) {
         CHECK(map_remove(&w->entering_by_player, e->player) == index);
@@ -110,15 +132,6 @@ code_of(enum err e)
     return e == ERR_NOT_FOUND ? SEOM__CODE__BAD_TICKET
            : e == ERR_FORMAT  ? SEOM__CODE__UNREADABLE
                               : SEOM__CODE__RETRY_AFTER;
-}
-
-static void
-send_on(struct world *w, uint32_t gate, uint64_t conn, uint64_t node)
-{
-    w->stats.sent_on++;
-    peers_sent(w, node);
-    home_send(w, gate,
-              &(struct link_message){.kind = LINK_GO, .as.go = {.conn = conn, .node = node}});
 }
 
 /* ---- of which shard ---- */
@@ -290,6 +303,25 @@ is_outdated(const struct entering *e, const struct player *player, const struct 
     return a == NULL || (!a->lingering && !is_of_same_connection(e, a));
 }
 
+/* Whose session a login would end; 0: nobody's. */
+static uint64_t
+who_stands(const struct entering *e, const struct player *player)
+{
+    bool theirs = player->home.node != 0 && player->home.claimant != e->claimant;
+    return theirs && (e->flags & ENTER_RESUME) == 0 ? player->home.claimant : 0;
+}
+
+/* Whether its gate knew so when it asked. Older ones only say that they were sent here. */
+static bool
+is_asked_for(const struct world *w, const struct entering *e)
+{
+    if (e->stands == 0 || w->options.mutant == WORLD_MUTANT_LOGIN_UNASKED) {
+        return true;
+    }
+    bool says = w->peers[e->gate].node.protocol_max >= LINK_PROTOCOL_OVER;
+    return says ? e->over == e->stands : (e->flags & ENTER_DECIDED) != 0;
+}
+
 /* The node that is to be home: ours, another, or 0: none, which e->code tells. */
 static uint64_t
 home_of(struct world *w, struct entering *e, const struct player *player)
@@ -331,11 +363,12 @@ choose(void *ctx, uint64_t handle, const struct player *player, struct player_ho
         return false;
     }
     e->target = home_of(w, e, player);
+    e->stands = who_stands(e, player);
     if (is_old(now_ms, e->sent_ms)) {
         e->code = SEOM__CODE__RETRY_AFTER;
         e->target = 0;
     }
-    if (e->target != w->options.node_epoch) {
+    if (e->target != w->options.node_epoch || !is_asked_for(w, e)) {
         return false;
     }
     e->code = SEOM__CODE__RETRY_AFTER;
@@ -358,7 +391,7 @@ failed(struct world *w, uint32_t index, enum err why)
         slots_give(&w->slots, e->player, &e->slot); /* else perhaps the document names it */
     }
     if (why == ERR_DENIED && e->target != 0) {
-        send_on(w, e->gate, e->conn, e->target);
+        send_on(w, &(struct asker){e->gate, e->conn}, e->target, e->stands);
         entering_end(w, e, index);
     } else if (why == ERR_DENIED && e->shard != 0) {
         lead(w, e->gate, e->conn, e->shard);
@@ -460,7 +493,8 @@ loaded(void *ctx, uint64_t handle, enum err result, const struct player *player)
     }
     if ((e->flags & ENTER_DECIDED) == 0 && player->home.node != w->options.node_epoch &&
         is_home_elsewhere(w, player->home.node)) {
-        send_on(w, e->gate, e->conn, player->home.node);
+        e->target = player->home.node;
+        send_on(w, &(struct asker){e->gate, e->conn}, e->target, who_stands(e, player));
         entering_end(w, e, index);
         return;
     }
@@ -613,22 +647,36 @@ claimant_of(const struct world *w, uint32_t gate, uint64_t conn)
     return rand_mix(w->peers[gate].node.epoch, conn);
 }
 
-/* The newer connection wins over one that is still on its way, and so does what it says of the
- * place, up to the claim. */
+/* The same connection says it again, or the attempt is nobody's any more, as its gate is gone: what
+ * is said now counts, up to the claim. */
 static void
 step_aside(struct world *w, struct entering *older, uint32_t gate, const struct link_enter *enter)
 {
-    if (older->gate != gate || older->conn != enter->conn) {
-        refuse(w, older->gate, older->conn, SEOM__CODE__REPLACED);
-    }
     older->gate = gate;
     older->conn = enter->conn;
     older->claimant = claimant_of(w, gate, enter->conn);
     older->flags = enter->flags;
     older->known_epoch = enter->session_epoch;
+    older->over = enter->over;
     older->sent_ms = enter->sent_ms;
     if (older->state != ENTERING_CREATE && older->state != ENTERING_CLAIM) {
         older->place_known = resumed(w, enter, &older->stand) || older->place_known;
+    }
+}
+
+/* Another connection of the same player is on the way in already. */
+static void
+meet(struct world *w, struct entering *older, uint32_t gate, const struct link_enter *enter)
+{
+    struct asker *next = &older->next;
+    bool writes = older->state == ENTERING_CREATE || older->state == ENTERING_CLAIM;
+    if ((older->gate == gate && older->conn == enter->conn) ||
+        (older->gate == PEER_NONE && !writes)) {
+        step_aside(w, older, gate, enter);
+    } else if (next->conn == 0 || (next->gate == gate && next->conn == enter->conn)) {
+        *next = (struct asker){gate, enter->conn};
+    } else {
+        refuse(w, gate, enter->conn, SEOM__CODE__RETRY_AFTER);
     }
 }
 
@@ -651,7 +699,7 @@ guest_comes(struct world *w, struct entering *e)
     if (node == here || node == 0) {
         refuse(w, e->gate, e->conn, SEOM__CODE__RETRY_AFTER);
     } else {
-        send_on(w, e->gate, e->conn, node);
+        send_on(w, &(struct asker){e->gate, e->conn}, node, 0);
     }
     return false;
 }
@@ -677,7 +725,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
     }
     uint32_t index = t.player != 0 ? map_get(&w->entering_by_player, t.player) : MAP_NONE;
     if (index != MAP_NONE) {
-        step_aside(w, pool_at(&w->entering, index), gate, enter);
+        meet(w, pool_at(&w->entering, index), gate, enter);
         return;
     }
     struct entering wanted = {.gate = gate,
@@ -686,6 +734,7 @@ home_enter(struct world *w, uint32_t gate, const struct link_enter *enter)
                               .flags = enter->flags,
                               .sent_ms = enter->sent_ms,
                               .known_epoch = enter->session_epoch,
+                              .over = enter->over,
                               .player = t.player,
                               .island_wish = enter->island};
     if (t.player == 0 && !guest_comes(w, &wanted)) {

@@ -9,19 +9,12 @@
 
 #define EDGE_MM 300000 /* well inland */
 
-static inline struct link_enter
-ticket_of(const struct link_home *who, uint64_t conn, uint8_t flags)
-{
-    struct link_enter e = {.conn = conn, .flags = flags, .ticket_bytes = TICKET_BYTES};
-    memcpy(e.ticket, who->ticket, TICKET_BYTES);
-    return e;
-}
-
 /* What a gate says of a session whose home is gone. */
 static inline struct link_enter
 going_on(const struct link_home *who, uint64_t conn, uint8_t flags, struct motion motion)
 {
-    struct link_enter e = ticket_of(who, conn, (uint8_t)(ENTER_RESUME | flags));
+    struct link_enter e = cluster_login(who, conn, (uint8_t)(ENTER_RESUME | flags));
+    e.over = 0;
     e.session_epoch = who->session_epoch;
     e.island = SCENE_ISLAND;
     e.look = LOOK_WALKER;
@@ -32,7 +25,7 @@ going_on(const struct link_home *who, uint64_t conn, uint8_t flags, struct motio
 struct answered {
     bool home, go;
     struct link_home at;
-    uint64_t node;
+    uint64_t node, over;
 };
 
 /* The last answer to a connection. */
@@ -51,6 +44,7 @@ answer_of(const struct home *h, uint64_t conn)
         if (m.as.go.conn == conn) {
             out.go = true;
             out.node = m.as.go.node;
+            out.over = m.as.go.over;
         }
     }
     return out;
@@ -62,12 +56,22 @@ ask(struct cluster *c, uint32_t number, struct link_enter enter)
     cluster_hear(c, number, &(struct link_message){.kind = LINK_ENTER, .as.enter = enter});
 }
 
+/* What the home that was asked says in the end: it is asked again by whoever it sends to itself. */
 static inline struct answered
 enter(struct cluster *c, uint32_t number, struct link_enter what)
 {
     ask(c, number, what);
     cluster_run(c, 300);
-    return answer_of(&c->homes[number], what.conn);
+    struct answered a = answer_of(&c->homes[number], what.conn);
+    if (a.go && !a.home && a.node == c->homes[number].epoch) {
+        what.over = a.over;
+        what.flags |= ENTER_DECIDED;
+        ask(c, number, what);
+        cluster_run(c, 300);
+        a = answer_of(&c->homes[number], what.conn);
+        a.go = false;
+    }
+    return a;
 }
 
 static inline bool

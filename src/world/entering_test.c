@@ -83,11 +83,11 @@ test_a_ticket_leads_to_the_home_that_lives(void **state)
 {
     struct cluster *c = *state;
     struct link_home who = cluster_enter(c, 0, 11);
-    struct answered a = enter(c, 1, ticket_of(&who, 12, 0));
+    struct answered a = enter(c, 1, cluster_login(&who, 12, 0));
     assert_true(a.go && !a.home);
     assert_true(a.node == c->homes[0].epoch);
     assert_int_equal(document(c, who.player).session_epoch, 1);
-    a = enter(c, 0, ticket_of(&who, 12, ENTER_DECIDED));
+    a = enter(c, 0, cluster_login(&who, 12, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.session_epoch, 2);
     assert_int_equal(world_stats(c->homes[0].world)->takeovers, 1);
@@ -101,7 +101,7 @@ test_a_claim_elsewhere_ends_the_session(void **state)
     struct cluster *c = *state;
     struct link_home who = cluster_enter(c, 0, 11);
     stand_at(c, 0, &who, (struct place){EDGE_MM, EDGE_MM});
-    struct answered a = enter(c, 1, ticket_of(&who, 12, ENTER_DECIDED));
+    struct answered a = enter(c, 1, cluster_login(&who, 12, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_int_equal(a.at.session_epoch, 2);
@@ -118,6 +118,99 @@ test_a_claim_elsewhere_ends_the_session(void **state)
     assert_true(now.home.node == c->homes[1].epoch);
     assert_true(slots_has(&c->homes[1].world->slots, who.player, &now.home.slot));
     assert_int_equal(c->homes[0].world->slots.taken, 0);
+}
+
+/* ---- which login is the newer one ---- */
+
+/* The line held the ENTER of somebody who gave up and came in elsewhere: nobody asks again. */
+static void
+test_a_late_enter_ends_nobody(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    struct link_enter late = cluster_login(&who, 12, 0);
+    late.over = 0;
+    for (uint8_t flags = 0; flags <= ENTER_DECIDED; flags = (uint8_t)(flags + ENTER_DECIDED)) {
+        late.flags = flags;
+        cluster_forget(c);
+        ask(c, 0, late);
+        cluster_run(c, 300);
+        struct answered a = answer_of(&c->homes[0], 12);
+        assert_true(a.go && !a.home);
+        assert_true(a.node == c->homes[0].epoch);
+        assert_true(a.over == document(c, who.player).home.claimant);
+    }
+    assert_int_equal(document(c, who.player).session_epoch, 1);
+    assert_int_equal(world_stats(c->homes[0].world)->takeovers, 0);
+    assert_int_equal(world_stats(c->homes[0].world)->asked_again, 2);
+    /* Nor does one that knew of somebody else. */
+    late.over = 77;
+    ask(c, 0, late);
+    cluster_run(c, 300);
+    assert_int_equal(document(c, who.player).session_epoch, 1);
+    /* The same connection need not know itself. */
+    late.conn = 11;
+    late.over = 0;
+    ask(c, 0, late);
+    cluster_run(c, 300);
+    assert_int_equal(document(c, who.player).session_epoch, 2);
+}
+
+/* Neither that of a session which waits for a home, as its own died. */
+static void
+test_a_late_enter_ends_no_session_that_goes_on(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    home_kill(c, 0);
+    struct link_enter late = cluster_login(&who, 12, ENTER_DECIDED);
+    late.over = 0;
+    ask(c, 1, late);
+    cluster_run(c, 300);
+    assert_true(answer_of(&c->homes[1], 12).go);
+    struct answered a = enter(c, 1, going_on(&who, 11, ENTER_DECIDED, who.motion));
+    assert_int_equal(a.at.code, SEOM__CODE__FINE);
+    assert_int_equal(a.at.session_epoch, 2);
+}
+
+/* Who comes while a session goes on here waits, and is the newer one only if it asks again. */
+static void
+test_a_login_meets_a_session_that_goes_on(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    home_kill(c, 0);
+    ask(c, 1, going_on(&who, 11, ENTER_DECIDED, who.motion));
+    ask(c, 1, cluster_login(&who, 12, ENTER_DECIDED));
+    ask(c, 1, cluster_login(&who, 13, ENTER_DECIDED));
+    cluster_run(c, 300);
+    assert_int_equal(answer_of(&c->homes[1], 11).at.code, SEOM__CODE__FINE);
+    assert_true(answer_of(&c->homes[1], 12).go);
+    assert_int_equal(answer_of(&c->homes[1], 13).at.code, SEOM__CODE__RETRY_AFTER);
+    assert_int_equal(document(c, who.player).session_epoch, 2);
+    struct link_enter again = cluster_login(&who, 12, ENTER_DECIDED);
+    again.over = answer_of(&c->homes[1], 12).over;
+    ask(c, 1, again);
+    cluster_run(c, 300);
+    assert_int_equal(answer_of(&c->homes[1], 12).at.session_epoch, 3);
+}
+
+/* Gates of the version before do not say whose place is taken: that they were sent is enough. */
+static void
+test_an_older_gate_logs_people_in(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home who = cluster_enter(c, 0, 11);
+    c->homes[0].world->peers[CLUSTER_GATE].node.protocol_max = LINK_PROTOCOL_OVER - 1;
+    struct link_enter newer = cluster_login(&who, 12, 0);
+    newer.over = 0;
+    ask(c, 0, newer);
+    cluster_run(c, 300);
+    assert_true(answer_of(&c->homes[0], 12).go);
+    newer.flags = ENTER_DECIDED;
+    ask(c, 0, newer);
+    cluster_run(c, 300);
+    assert_int_equal(answer_of(&c->homes[0], 12).at.session_epoch, 2);
 }
 
 static void
@@ -170,7 +263,7 @@ test_who_left_is_at_home_nowhere(void **state)
     assert_true(now.home.slot.page == playing.home.slot.page &&
                 now.home.slot.slot == playing.home.slot.slot);
     cluster_run(c, 1500);
-    struct answered a = enter(c, 1, ticket_of(&who, 13, ENTER_DECIDED));
+    struct answered a = enter(c, 1, cluster_login(&who, 13, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_near(now_at(c, &a.at.motion), (struct place){EDGE_MM, EDGE_MM}, 1);
@@ -213,7 +306,7 @@ test_comes_back_while_leaving(void **state)
         struct link_home who = cluster_enter(c, 0, 11);
         leave(c, 0, &who);
         cluster_run(c, (int64_t)(seed % 4) * 5);
-        ask(c, number, ticket_of(&who, 12, ENTER_DECIDED));
+        ask(c, number, cluster_login(&who, 12, ENTER_DECIDED));
         cluster_run(c, 2000);
         struct answered a = answer_of(&c->homes[number], 12);
         assert_true(a.home);
@@ -286,7 +379,7 @@ test_comes_back_after_the_death_of_its_home(void **state)
     struct link_home who = cluster_enter(c, 0, 11);
     stand_at(c, 0, &who, (struct place){EDGE_MM, EDGE_MM});
     home_kill(c, 0);
-    struct answered a = enter(c, 1, ticket_of(&who, 12, 0));
+    struct answered a = enter(c, 1, cluster_login(&who, 12, 0));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_near(now_at(c, &a.at.motion), (struct place){EDGE_MM, EDGE_MM}, 1);
@@ -300,7 +393,7 @@ test_two_homes_die_one_after_the_other(void **state)
     struct link_home who = cluster_enter(c, 0, 11);
     stand_at(c, 0, &who, (struct place){EDGE_MM, EDGE_MM});
     home_kill(c, 0);
-    ask(c, 1, ticket_of(&who, 12, ENTER_DECIDED));
+    ask(c, 1, cluster_login(&who, 12, ENTER_DECIDED));
     for (uint32_t i = 0; i < 60 && !answer_of(&c->homes[1], 12).home; i++) {
         cluster_run(c, 5);
     }
@@ -309,7 +402,7 @@ test_two_homes_die_one_after_the_other(void **state)
     struct player now = document(c, who.player);
     struct key key = key_make(1, KEY_CLASS_PLACE, now.home.slot.page);
     assert_false(memory_store_look(c->store, key_slice(&key)).exists);
-    struct answered a = enter(c, 2, ticket_of(&who, 13, ENTER_DECIDED));
+    struct answered a = enter(c, 2, cluster_login(&who, 13, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_int_equal(a.at.session_epoch, 3);
@@ -351,7 +444,7 @@ test_the_newer_enter_knows_where_they_are(void **state)
         /* The page that all stood on is read once. */
         enum entering_state state_then = i > 0 ? ENTERING_LOAD : ENTERING_PLACE;
         ask(c, 1,
-            i % 2 == 0 ? ticket_of(&who[i], conn, ENTER_DECIDED)
+            i % 2 == 0 ? cluster_login(&who[i], conn, ENTER_DECIDED)
                        : going_on(&who[i], conn, ENTER_DECIDED, (struct motion){.x_mm = -1}));
         const struct entering *e = pool_at(&w->entering, pool_next(&w->entering, POOL_NONE));
         for (uint32_t n = 0; n < 1000 && e->state != state_then; n++) {
@@ -373,7 +466,7 @@ test_an_older_session_stays_over(void **state)
     struct cluster *c = *state;
     struct link_home older = cluster_enter(c, 0, 11);
     home_kill(c, 0);
-    struct answered newer = enter(c, 1, ticket_of(&older, 21, 0));
+    struct answered newer = enter(c, 1, cluster_login(&older, 21, 0));
     assert_int_equal(newer.at.session_epoch, 2);
     struct answered a = enter(c, 1, going_on(&older, 11, 0, older.motion));
     assert_int_equal(a.at.code, SEOM__CODE__REPLACED);
@@ -411,7 +504,7 @@ test_a_zombie_writes_nothing_that_is_read(void **state)
     world_renamed(c->homes[0].world, 99);
     assert_int_equal(world_stats(c->homes[0].world)->players, 0);
     /* Wherever it comes back, it is where it was seen last. */
-    struct answered back = enter(c, 0, ticket_of(&who, 14, ENTER_DECIDED));
+    struct answered back = enter(c, 0, cluster_login(&who, 14, ENTER_DECIDED));
     assert_int_equal(back.at.code, SEOM__CODE__FINE);
     assert_int_equal(back.at.session_epoch, 3);
     assert_near(now_at(c, &back.at.motion), (struct place){there.x_mm, there.y_mm}, 1);
@@ -431,7 +524,7 @@ test_a_new_name_ends_all_sessions(void **state)
     assert_false(home_told(&c->homes[0], LINK_SELF, 0, &m)); /* gates give them to others */
     cluster_run(c, 3000);
     assert_int_equal(world_stats(c->homes[0].world)->players, 0);
-    struct answered a = enter(c, 0, ticket_of(&who, 13, ENTER_DECIDED));
+    struct answered a = enter(c, 0, cluster_login(&who, 13, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_true(document(c, who.player).home.node == 99);
@@ -494,7 +587,7 @@ test_a_place_on_a_page_of_older_worlds(void **state)
     struct link_home who = {.player = id};
     struct ticket t = {.world = 1, .player = id};
     ticket_write(&t, c->homes[0].world->options.ticket_key, who.ticket);
-    struct answered a = enter(c, 0, ticket_of(&who, 11, ENTER_DECIDED));
+    struct answered a = enter(c, 0, cluster_login(&who, 11, ENTER_DECIDED));
     assert_true(a.home);
     assert_int_equal(a.at.code, SEOM__CODE__FINE);
     assert_int_equal(a.at.session_epoch, 42);
@@ -517,9 +610,9 @@ test_who_owns_is_told_before_the_first_motion(void **state)
     topic_id blocks[2] = {topic_make(SCENE_ISLAND, 2, 2), topic_make(SCENE_ISLAND, 3, 2)};
     cluster_listen(c, true, 1, blocks[0], true);
     cluster_listen(c, true, 2, blocks[1], true);
-    cluster_run(c, 100);                                                 /* in a snapshot, */
-    cluster_put(c, 0, &who, (struct place){EDGE_MM + 120000, EDGE_MM});  /* by walking, */
-    struct answered a = enter(c, 0, ticket_of(&who, 12, ENTER_DECIDED)); /* and taken over */
+    cluster_run(c, 100);                                                     /* in a snapshot, */
+    cluster_put(c, 0, &who, (struct place){EDGE_MM + 120000, EDGE_MM});      /* by walking, */
+    struct answered a = enter(c, 0, cluster_login(&who, 12, ENTER_DECIDED)); /* and taken over */
     cluster_run(c, 100);
     struct link_message m;
     uint64_t told[2] = {0};
@@ -584,6 +677,10 @@ main(void)
         CASE(test_all_homes_send_to_the_same, cluster_open),
         CASE(test_all_homes_draw_the_same_place, cluster_open),
         CASE(test_a_ticket_leads_to_the_home_that_lives, cluster_open),
+        CASE(test_a_late_enter_ends_nobody, cluster_open),
+        CASE(test_a_late_enter_ends_no_session_that_goes_on, cluster_open),
+        CASE(test_a_login_meets_a_session_that_goes_on, cluster_open),
+        CASE(test_an_older_gate_logs_people_in, cluster_open),
         CASE(test_a_claim_elsewhere_ends_the_session, cluster_open),
         cmocka_unit_test(test_two_claim_at_once),
         CASE(test_who_left_is_at_home_nowhere, cluster_open),

@@ -214,11 +214,9 @@ test_a_session_that_moved_on(void **state)
 {
     struct cluster *c = *state;
     struct link_home who = somebody(c, 5, 1);
-    struct link_message m = {
-        .kind = LINK_ENTER,
-        .as.enter = {.conn = 77, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = cluster_login(&who, 77, ENTER_DECIDED)};
     struct link_self last;
-    memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
     memory_store_set_knobs(c->store, &(struct memory_store_knobs){.get_us_max = 500,
                                                                   .commit_us_max = 2000,
                                                                   .hint_lost_ppm = 1000000});

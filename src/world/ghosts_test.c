@@ -289,10 +289,8 @@ test_a_claim_is_seen_by_what_it_tells(void **state)
     memory_store_set_knobs(c->store, &(struct memory_store_knobs){.get_us_max = 500,
                                                                   .commit_us_max = 2000,
                                                                   .hint_lost_ppm = 1000000});
-    struct link_message m = {
-        .kind = LINK_ENTER,
-        .as.enter = {.conn = 77, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
-    memcpy(m.as.enter.ticket, one.ticket, TICKET_BYTES);
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = cluster_login(&one, 77, ENTER_DECIDED)};
     cluster_hear(c, 1, &m);
     cluster_run(c, 500);
     struct words s = words_of(c, 1);

@@ -103,10 +103,8 @@ test_a_session_ends_that_another_home_took(void **state)
     struct link_self last = {0};
     for (uint32_t round = 0; round < 2; round++) {
         uint32_t from = round, to = 1 - round;
-        struct link_message m = {
-            .kind = LINK_ENTER,
-            .as.enter = {.conn = 77, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
-        memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
+        struct link_message m = {.kind = LINK_ENTER,
+                                 .as.enter = cluster_login(&who, 77, ENTER_DECIDED)};
         cluster_hear(c, to, &m);
         cluster_run(c, round == 0 ? 300 : HEALED_MS);
         assert_null(avatar_find(c->homes[from].world, who.player));
@@ -126,10 +124,8 @@ test_our_own_claim_ends_nothing(void **state)
     struct cluster *c = *state;
     struct link_home who = cluster_enter(c, 0, 5);
     for (uint32_t i = 0; i < 10; i++) {
-        struct link_message m = {
-            .kind = LINK_ENTER,
-            .as.enter = {.conn = 77, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
-        memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
+        struct link_message m = {.kind = LINK_ENTER,
+                                 .as.enter = cluster_login(&who, 77, ENTER_DECIDED)};
         cluster_hear(c, 0, &m);
         cluster_run(c, 300 + 7 * (int64_t)i);
         const struct avatar *a = avatar_find(c->homes[0].world, who.player);
@@ -159,10 +155,8 @@ check_foreign_chunk(struct cluster *c, int64_t within_ms)
     if (other == 0) {
         home_cut(c, 1, false);
     } else {
-        struct link_message m = {
-            .kind = LINK_ENTER,
-            .as.enter = {.conn = 6, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
-        memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
+        struct link_message m = {.kind = LINK_ENTER,
+                                 .as.enter = cluster_login(&who, 6, ENTER_DECIDED)};
         cluster_hear(c, 1, &m);
         cluster_run(c, 300);
         who.session_epoch++;

@@ -149,6 +149,7 @@ home_peer_down(struct world *w, uint32_t peer)
          i = pool_next(&w->entering, i)) {
         struct entering *e = pool_at(&w->entering, i);
         e->gate = e->gate == peer ? PEER_NONE : e->gate;
+        e->next.conn = e->next.gate == peer ? 0 : e->next.conn;
     }
     for (uint32_t i = pool_next(&w->avatars, POOL_NONE); i != POOL_NONE;
          i = pool_next(&w->avatars, i)) {

@@ -173,12 +173,15 @@ test_the_store_is_away(void **state)
     assert_int_equal(scene_enter(s, 0, 13, &who).code, SEOM__CODE__FINE);
 }
 
+/* Who comes while another is on the way in hears of it when that one has arrived; asking again, as
+ * only somebody does who is still there, makes it the newer one. */
 static void
 test_two_at_once_with_one_ticket(void **state)
 {
     struct scene *s = *state;
     struct link_home who = scene_enter(s, 0, 11, NULL);
     scene_input(s, 0, &who, (struct link_input){.kind = INPUT_LEFT});
+    scene_run(s, 300);
     struct link_message m = {.kind = LINK_ENTER,
                              .as.enter = {.conn = 12, .ticket_bytes = TICKET_BYTES}};
     memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
@@ -186,8 +189,21 @@ test_two_at_once_with_one_ticket(void **state)
     m.as.enter.conn = 22;
     scene_hear(s, 1, &m);
     scene_run(s, 300);
-    assert_int_equal(scene_home(s, 0, 12).code, SEOM__CODE__REPLACED);
+    assert_int_equal(scene_home(s, 0, 12).code, SEOM__CODE__FINE);
+    assert_int_equal(scene_home(s, 1, 22).code, UINT8_MAX);
+    assert_false(scene_self(s, 0, who.player, SELF_END, &m));
+    struct link_message go;
+    assert_true(scene_told(s, 1, LINK_GO, 0, &go));
+    assert_true(go.as.go.conn == 22 && go.as.go.node == 5);
+    assert_true(go.as.go.over == rand_mix(SCENE_GATE_EPOCH, 12));
+    m = (struct link_message){.kind = LINK_ENTER, .as.enter = {.conn = 22, .over = go.as.go.over}};
+    m.as.enter.ticket_bytes = TICKET_BYTES;
+    memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
+    scene_hear(s, 1, &m);
+    scene_run(s, 300);
     assert_int_equal(scene_home(s, 1, 22).code, SEOM__CODE__FINE);
+    assert_true(scene_self(s, 0, who.player, SELF_END, &m));
+    assert_int_equal(m.as.self.code, SEOM__CODE__REPLACED);
     assert_int_equal(world_stats(s->world)->players, 1);
 }
 

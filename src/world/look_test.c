@@ -124,10 +124,8 @@ test_the_session_is_over(void **state)
     struct link_home one, other;
     struct link_self last;
     meet(c, &one, &other);
-    struct link_message m = {
-        .kind = LINK_ENTER,
-        .as.enter = {.conn = 77, .flags = ENTER_DECIDED, .ticket_bytes = TICKET_BYTES}};
-    memcpy(m.as.enter.ticket, one.ticket, TICKET_BYTES);
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = cluster_login(&one, 77, ENTER_DECIDED)};
     home_pause(c, 1, 300);
     look(c, &one, 9, other.player);
     cluster_hear(c, 0, &m);

@@ -116,6 +116,12 @@ struct copy {
     int64_t reread_ms; /* it may have changed: to be read then; 0: no */
 };
 
+/* A connection whose ENTER came while another of the same player was on the way in. */
+struct asker {
+    uint32_t gate;
+    uint64_t conn; /* 0: there is none */
+};
+
 /* Somebody who is on the way in: one state at a time, drawn in entering.c. */
 enum entering_state {
     ENTERING_FREE,
@@ -136,6 +142,9 @@ struct entering {
     int64_t sent_ms;      /* what grew old is not claimed: this process may have stood still */
     uint64_t claimant;    /* their connection, as all homes call it */
     uint64_t known_epoch; /* of a session that goes on: the highest that its gate knows */
+    uint64_t over;        /* of a login: the claimant whose place it takes; 0: nobody's */
+    uint64_t stands;      /* whose session the document tells of, as it was read last; 0: none */
+    struct asker next;    /* hears who was before it when this one has arrived */
     uint64_t player;      /* 0 until minted */
     uint64_t session_epoch, last_seq;
     uint64_t version; /* of the player's document */

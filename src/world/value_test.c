@@ -72,7 +72,9 @@ test_a_new_connection_during_a_command(void **state)
     for (uint32_t delay_ms = 0; delay_ms < 40; delay_ms += 5) {
         struct link_home who = scene_enter(s, 0, 11, NULL);
         struct link_message m = {.kind = LINK_ENTER,
-                                 .as.enter = {.conn = 77, .ticket_bytes = TICKET_BYTES}};
+                                 .as.enter = {.conn = 77,
+                                              .over = rand_mix(SCENE_GATE_EPOCH, 11),
+                                              .ticket_bytes = TICKET_BYTES}};
         memcpy(m.as.enter.ticket, who.ticket, TICKET_BYTES);
         scene_forget(s);
         if (delay_ms < 20) {

@@ -42,6 +42,7 @@ enum world_mutant {
     WORLD_MUTANT_CLAIM_UNSEEN,    /* a session goes on though another home has claimed its player */
     WORLD_MUTANT_FOREIGN_VERSION, /* of a commit only the initiator's document is checked */
     WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
+    WORLD_MUTANT_LOGIN_UNASKED,   /* whoever is heard of last counts as the newer login */
 };
 
 struct world_options {
@@ -72,6 +73,7 @@ struct world_stats {
     uint64_t leaves_late; /* times that somebody who was to go waited for the next tick */
     uint64_t resumes;     /* sessions that came from a home that is gone or gave them away */
     uint64_t sent_on;     /* who entered, to another home */
+    uint64_t asked_again; /* who would have taken somebody's place, unawares */
     uint64_t given;       /* sessions, by draining */
     uint64_t replaced;    /* sessions that another home has claimed */
     uint64_t messages, malformed;

@@ -20,6 +20,7 @@
 
 #define SCENE_ISLAND        1
 #define SCENE_GATES         16
+#define SCENE_GATE_EPOCH    100
 #define SCENE_SIDE_MM       600000 /* 20 x 20 chunks, 5 x 5 blocks */
 #define SCENE_WALK_MM_S     7000
 #define SCENE_RIDE_MM_S     45000
@@ -165,7 +166,10 @@ scene_start(struct scene *s, int64_t saved_world_ms)
     assert_int_equal(world_alloc(&options, &s->env, &s->world), OK);
     s->env.store = memory_store_port(s->store, world_store_done(s->world));
     for (uint32_t gate = 0; gate < SCENE_GATES; gate++) {
-        struct node node = {.epoch = 100 + gate, .role = NODE_GATE, .index = (uint16_t)gate};
+        struct node node = {.epoch = SCENE_GATE_EPOCH + gate,
+                            .role = NODE_GATE,
+                            .index = (uint16_t)gate,
+                            .protocol_max = LINK_PROTOCOL_MAX};
         world_peer_up(s->world, gate, &node);
     }
     s->next_turn_us = s->time.now_us;
@@ -290,6 +294,7 @@ scene_home(const struct scene *s, uint32_t gate, uint64_t conn)
     return home;
 }
 
+/* As a gate does: it asks again, whoever was there before. */
 static inline struct link_home
 scene_enter(struct scene *s, uint32_t gate, uint64_t conn, const struct link_home *with_ticket_of)
 {
@@ -300,6 +305,16 @@ scene_enter(struct scene *s, uint32_t gate, uint64_t conn, const struct link_hom
     }
     scene_hear(s, gate, &m);
     scene_run(s, 300);
+    struct link_message go;
+    for (uint32_t n = 0; scene_told(s, gate, LINK_GO, n, &go); n++) {
+        if (go.as.go.conn == conn) {
+            m.as.enter.over = go.as.go.over;
+        }
+    }
+    if (m.as.enter.over != 0) {
+        scene_hear(s, gate, &m);
+        scene_run(s, 300);
+    }
     return scene_home(s, gate, conn);
 }
 
