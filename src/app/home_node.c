@@ -88,7 +88,7 @@ waits_for(const struct home_node *h, char out[NODE_WAITS_MAX])
     if (h->state != HOME_STORE) {
         return;
     }
-    bool away = cluster_store_is_away(h->store);
+    bool away = cluster_store_stats(h->store).servers_away > 0;
     bool known = cluster_store_state(h->store) == SERVERS_DONE;
     snprintf(out, NODE_WAITS_MAX, "the store: %s",
              away    ? "it cannot be reached"
