@@ -93,9 +93,12 @@ command_retire(void *ctx, const json_t *request)
         return no_such_member(request);
     const struct member *process = supervise_member(c->supervisor, member);
     if (!cluster_kind_is_node(c->members[member].kind))
-        return control_error("%s is no node", process->name);
+        return control_error("%s is no node: homes, gates and relays can be drained",
+                             process->name);
     if (supervise_signal(c->supervisor, member, 0, true) != OK)
-        return control_error("%s does not run now", process->name);
+        return control_error("%s does not run now (%s): `seom node start %s` starts it",
+                             process->name, cluster_member_state(c, member, process_mono_us()),
+                             process->name);
     return json_pack("{s:s}", "name", process->name);
 }
 

@@ -235,11 +235,12 @@ node_kill_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         OPTION_DATA,
-        {NULL, '9', NULL, 0, "SIGKILL: it dies at once (the default)", 0},
-        {"TERM", OPTION_TERM, NULL, 0, "it ends in order", 0},
-        {"STOP", OPTION_STOP, NULL, 0, "it stands still, as a machine that hangs", 0},
-        {"CONT", OPTION_CONT, NULL, 0, "and goes on", 0},
-        {"stay-dead", OPTION_STAY_DEAD, NULL, 0, "it is not started again", 0},
+        {NULL, '9', NULL, 0, "SIGKILL: it dies at once (the default)", 1},
+        {"TERM", OPTION_TERM, NULL, 0, "SIGTERM (also -TERM): it ends in order", 1},
+        {"STOP", OPTION_STOP, NULL, 0, "SIGSTOP: it stands still, as a machine that hangs", 1},
+        {"CONT", OPTION_CONT, NULL, 0, "SIGCONT: what was stopped goes on", 1},
+        {"stay-dead", OPTION_STAY_DEAD, NULL, 0,
+         "it is not started again, until `seom node start NAME'", 1},
         {0}};
     static const struct argp argp = {
         .options = options,
