@@ -339,6 +339,36 @@ def test_a_player_is_led_to_the_shard_of_the_island(seom):
     return None
 
 
+def test_an_island_can_be_given_to_another_shard(seom):
+    """Said in the directory while everything runs: who wishes to be there is led to the gates of its new shard."""
+    if needs_sea():
+        return needs_sea()
+    sea = SEA[0]
+
+    def said(*words):
+        return json.loads(run(sea.seom, "islands", "shards", "--data", sea.data, "--directory", sea.directory, "--shards", SHARDS,
+                              "--islands", sea.islands, *words).stdout.splitlines()[-1])["islands"]
+
+    island = next(row["id"] for row in said() if row["shard"] == 1)
+
+    def led():
+        stranger = Line(gate(4))
+        stranger.say(hello_frame(island=island))
+        assert stranger.hear_end() == "RETRY_AFTER", stranger.goodbye
+        return {address.decode().split(":")[0] for address in stranger.goodbye["gates"]}
+
+    assert led() == {host(1)}
+    rows = said("--yes", f"{island}=3")
+    assert {row["id"]: (row["shard"], row["said"]) for row in rows}[island] == (3, True), rows
+    start = time.monotonic()
+    assert until(lambda: led() == {host(3)}, 5), led()
+    took_s = time.monotonic() - start
+    said("--yes", f"{island}=dealt")
+    assert until(lambda: led() == {host(1)}, 5), led()
+    print(f"# known by a home after {took_s * 1000:.0f} ms")
+    return None
+
+
 def test_lines_cross_while_one_relay_of_each_shard_is_gone(seom):
     """Killed in two shards, stopped in the others, where nothing but silence tells of it."""
     if needs_sea():

@@ -33,6 +33,7 @@ int bench_topics_command(int argc, char **argv);
 int sim_command(int argc, char **argv);
 int islands_import_command(int argc, char **argv);
 int islands_show_command(int argc, char **argv);
+int islands_shards_command(int argc, char **argv);
 int players_command(int argc, char **argv);
 int tree_command(int argc, char **argv);
 int decode_command(int argc, char **argv);

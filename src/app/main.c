@@ -52,6 +52,9 @@ static const struct command islands_commands[] = {
     {.name = "show",
      .help = "what is in island files, with a picture",
      .run = islands_show_command},
+    {.name = "shards",
+     .help = "to which shard of a cluster each belongs, and say it",
+     .run = islands_shards_command},
     {.name = NULL},
 };
 
@@ -117,7 +120,7 @@ static const struct command commands[] = {
      .help = "run the world on virtual time under faults, from a seed",
      .run = sim_command},
     {.name = "islands",
-     .help = "import islands from coast rings, show them",
+     .help = "import islands, show them, say whose they are",
      .children = islands_commands},
     {.name = "players",
      .help = "who stands where, also while the world is down",

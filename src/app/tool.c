@@ -2,6 +2,7 @@
 #include "app/output.h"
 #include "app/store_tool.h"
 #include "base/check.h"
+#include "fabric/shards.h"
 #include "os/files.h"
 #include "os/lmdb_tools.h"
 #include "os/process.h"
@@ -46,6 +47,34 @@ tool_parse(int key, char *argument, struct argp_state *state)
 
 /* ---- where the store is ---- */
 
+/* In how many shards its homes stand. */
+static json_int_t
+shards_of(const json_t *saved)
+{
+    json_int_t most = 1;
+    size_t i;
+    const json_t *member;
+    json_array_foreach(json_object_get(saved, "members"), i, member)
+    {
+        json_int_t shard = json_integer_value(json_object_get(member, "shard"));
+        if (shard > most && shard <= SHARDS_MAX)
+            most = shard;
+    }
+    return most;
+}
+
+/* What somebody did not say otherwise. */
+static void
+directory_take(struct config *c, const json_t *saved)
+{
+    const char *directory = json_string_value(json_object_get(saved, "directory"));
+    if (c->origins[CONFIG_directory] != ORIGIN_COMMAND_LINE && directory != NULL &&
+        strlen(directory) < sizeof c->directory)
+        snprintf(c->directory, sizeof c->directory, "%s", directory);
+    if (c->origins[CONFIG_shards] != ORIGIN_COMMAND_LINE)
+        c->shards = shards_of(saved);
+}
+
 /* The cluster that was started in the data directory, if one was. */
 static enum err
 cluster_take(struct tool *tool)
@@ -65,6 +94,7 @@ cluster_take(struct tool *tool)
     if (store != NULL && strlen(store) < sizeof c->store && world > 0 && world <= UINT16_MAX) {
         snprintf(c->store, sizeof c->store, "%s", store);
         c->world = world;
+        directory_take(c, saved);
         error = OK;
     } else {
         snprintf(tool->why, sizeof tool->why,

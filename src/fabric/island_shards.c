@@ -40,6 +40,19 @@ island_shards_put(struct island_shards *shards, uint32_t island, uint16_t shard)
     return OK;
 }
 
+void
+island_shards_remove(struct island_shards *shards, uint32_t island)
+{
+    uint32_t at = place_of(shards, island);
+    if (at == shards->count || shards->islands[at] != island)
+        return;
+    size_t behind = --shards->count - at;
+    memmove(&shards->islands[at], &shards->islands[at + 1], behind * sizeof(uint32_t));
+    memmove(&shards->shards[at], &shards->shards[at + 1], behind * sizeof(uint16_t));
+    shards->islands[shards->count] = 0; /* two tables that say the same are the same bytes */
+    shards->shards[shards->count] = 0;
+}
+
 enum err
 island_shards_find(const struct island_shards *shards, uint32_t island, uint16_t *shard)
 {

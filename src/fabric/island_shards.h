@@ -22,6 +22,8 @@ enum err island_shards_read(struct slice bytes, struct island_shards *out) MUST_
 size_t island_shards_write(const struct island_shards *shards, uint8_t out[DIRECTORY_VALUE_MAX]);
 /* ERR_FULL. */
 enum err island_shards_put(struct island_shards *shards, uint32_t island, uint16_t shard) MUST_USE;
+/* Nothing is said of the island any more. */
+void island_shards_remove(struct island_shards *shards, uint32_t island);
 /* ERR_NOT_FOUND: nobody was told to take it. */
 enum err island_shards_find(const struct island_shards *shards, uint32_t island,
                             uint16_t *shard) MUST_USE;

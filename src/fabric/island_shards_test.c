@@ -33,6 +33,29 @@ islands_belong_to_one_shard(void **state)
 }
 
 static void
+what_was_said_can_be_taken_back(void **state)
+{
+    (void)state;
+    static struct island_shards shards, empty;
+    uint16_t shard;
+    for (uint32_t island = 1; island <= 4; island++)
+        assert_int_equal(island_shards_put(&shards, island, (uint16_t)(10 + island)), OK);
+    island_shards_remove(&shards, 2);
+    island_shards_remove(&shards, 2);
+    island_shards_remove(&shards, 9);
+    assert_int_equal(shards.count, 3);
+    assert_int_equal(island_shards_find(&shards, 2, &shard), ERR_NOT_FOUND);
+    assert_int_equal(island_shards_find(&shards, 1, &shard), OK);
+    assert_int_equal(shard, 11);
+    assert_int_equal(island_shards_find(&shards, 4, &shard), OK);
+    assert_int_equal(shard, 14);
+    island_shards_remove(&shards, 4);
+    island_shards_remove(&shards, 1);
+    island_shards_remove(&shards, 3);
+    assert_memory_equal(&shards, &empty, sizeof shards);
+}
+
+static void
 damaged_islands_are_refused(void **state)
 {
     (void)state;
@@ -52,6 +75,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(islands_belong_to_one_shard),
+                                       cmocka_unit_test(what_was_said_can_be_taken_back),
                                        cmocka_unit_test(damaged_islands_are_refused)};
     return cmocka_run_group_tests_name("island_shards", tests, NULL, NULL);
 }
