@@ -49,6 +49,12 @@ claim_has_others(const struct world *w)
     return w->claims.others > 0;
 }
 
+bool
+claim_has_homes_anywhere(const struct world *w)
+{
+    return w->claims.others + w->claims.abroad > 0;
+}
+
 /* ---- lists ---- */
 
 static void
@@ -132,11 +138,12 @@ find_homes(struct world *w)
     uint64_t homes[BOOK_NODES_MAX];
     const struct node *self = book_find(book, w->options.node_epoch);
     claims->shard = self != NULL ? self->shard : claims->shard;
-    claims->others = 0;
+    claims->others = claims->abroad = 0;
     for (uint32_t i = 0; i < book->count; i++) {
         const struct node *node = &book->nodes[i];
-        claims->others += node->role == NODE_HOME && node->shard == claims->shard &&
-                          node->epoch != w->options.node_epoch;
+        bool other = node->role == NODE_HOME && node->epoch != w->options.node_epoch;
+        claims->others += other && node->shard == claims->shard;
+        claims->abroad += other && node->shard != claims->shard;
     }
     uint32_t count = list_homes(w, false, homes);
     if (count == 0) {

@@ -81,14 +81,16 @@ struct claims {
     uint32_t homes_count;
     uint16_t shard;
     uint32_t others; /* homes that may write what we know, whatever becomes of them */
+    uint32_t abroad; /* likewise, of other shards: what is a player's, not what lies on land */
     uint64_t dead[CLAIMS_DEAD_MAX]; /* declared so, maybe still in the book; a ring */
     uint32_t dead_next;
 };
 
 void claims_init(struct world *w, uint32_t claims_max);
 void claims_fini(struct world *w);
-bool claim_is_alone(const struct world *w);   /* no book */
-bool claim_has_others(const struct world *w); /* other homes are in the book */
+bool claim_is_alone(const struct world *w);           /* no book */
+bool claim_has_others(const struct world *w);         /* other homes of our shard are in the book */
+bool claim_has_homes_anywhere(const struct world *w); /* or of any shard */
 /* The home that is to be the steward of a block. */
 uint64_t claim_candidate(const struct world *w, topic_id block);
 /* The block is wanted awake. true: it is ours, with *epoch. Else steward_won() follows if and when

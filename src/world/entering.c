@@ -189,9 +189,12 @@ welcome(struct world *w, uint32_t index, uint32_t avatar_index)
                        .player = a->id,
                        .issued_s = (uint32_t)(env_world_ms(w->env) / 1000)};
     ticket_write(&t, w->options.ticket_key, m.as.home.ticket);
-    w->stats.resumes += (e->flags & ENTER_RESUME) != 0;
     if (!home_send(w, e->gate, &m)) {
         avatar_linger(w, avatar_index);
+    }
+    if ((e->flags & ENTER_RESUME) != 0) {
+        w->stats.resumes++;
+        hint_resumed(w, a);
     }
 }
 

@@ -127,15 +127,26 @@ hint_mail(struct world *w, uint64_t player)
     }
 }
 
-/* Where changes can be missed, what stands there now is read, to know later what is new. */
+/* Where changes can be missed, what stands in the inbox is read, and told: whether it came before
+ * the client looked there itself is not known. */
 void
 hint_came(struct world *w, struct avatar *a)
 {
     hint_watch(w, a, true);
     a->known_ms[VERSION_PLAYER] = env_world_ms(w->env); /* it was read on the way in */
-    if (claim_has_others(w)) {
+    if (claim_has_homes_anywhere(w)) {
         a->hinted |= 1U << VERSION_INBOX;
         list(w, a);
+    }
+}
+
+/* The claim has read the player's document: what others wrote there until then is told by nobody
+ * else, as the former home is gone, or gave the session away before it saw it. */
+void
+hint_resumed(struct world *w, const struct avatar *a)
+{
+    if (w->commands != NULL) {
+        mark_changed(w, a->id, VERSION_PLAYER);
     }
 }
 
@@ -178,13 +189,10 @@ compare(struct world *w, uint64_t player, uint32_t n, enum store_result result,
     if (a == NULL) {
         return;
     }
-    bool first = a->known_ms[n] == 0 && claim_has_others(w);
     a->known_ms[n] = env_world_ms(w->env);
     if (doc->version > a->versions[n]) {
         a->versions[n] = doc->version;
-        if (!first) {
-            mark_changed(w, player, n);
-        }
+        mark_changed(w, player, n);
     }
 }
 
@@ -245,7 +253,7 @@ hints_heal(struct world *w)
     uint32_t from = (uint32_t)(made * turn / HEAL_TICKS);
     uint32_t to = (uint32_t)(made * (turn + 1) / HEAL_TICKS);
     int64_t before_ms = env_world_ms(w->env) - HEAL_MS;
-    for (uint32_t index = from; index < to && claim_has_others(w); index++) {
+    for (uint32_t index = from; index < to && claim_has_homes_anywhere(w); index++) {
         if (!pool_in_use(&w->avatars, index)) {
             continue;
         }

@@ -27,15 +27,21 @@ do_for(struct cluster *c, const struct link_home *from, uint64_t seq, char what,
 }
 
 static uint32_t
-changes_told(const struct cluster *c, const struct link_home *who, uint8_t what)
+changes_told_by(const struct cluster *c, uint32_t home, const struct link_home *who, uint8_t what)
 {
     struct link_message m;
     uint32_t count = 0;
-    for (uint32_t n = 0; home_told(&c->homes[1], LINK_SELF, n, &m); n++) {
+    for (uint32_t n = 0; home_told(&c->homes[home], LINK_SELF, n, &m); n++) {
         count += m.as.self.player == who->player && m.as.self.kind == SELF_CHANGED &&
                  m.as.self.look == what;
     }
     return count;
+}
+
+static uint32_t
+changes_told(const struct cluster *c, const struct link_home *who, uint8_t what)
+{
+    return changes_told_by(c, 1, who, what);
 }
 
 static void
@@ -71,6 +77,68 @@ test_without_hints_it_is_healed(void **state)
         assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_BAG), i + 1);
         assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), i + 1);
     }
+}
+
+/* Alone in its shard, a home hears the less of what others write. */
+static void
+test_homes_of_other_shards_write_too(void **state)
+{
+    struct cluster *c = *state;
+    struct node other_shard = *book_find(&c->book, c->homes[1].epoch);
+    assert_true(book_remove(&c->book, other_shard.epoch));
+    other_shard.shard++;
+    assert_int_equal(book_put(&c->book, &other_shard), OK);
+    c->book.revision++;
+    cluster_run(c, 2000);
+    test_without_hints_it_is_healed(state);
+}
+
+/* A client that stays on its line asks for nothing anew: what its former home did not tell any
+ * more, the next one tells. */
+static void
+test_a_session_that_goes_on_misses_nothing(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home one = cluster_enter(c, 0, 5), other = cluster_enter(c, 1, 6);
+    cluster_run(c, 1000);
+    lose_hints(c);
+    do_for(c, &one, 1, 'g', &other);
+    do_for(c, &one, 2, 'm', &other);
+    assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), 0);
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = {.conn = 6,
+                                          .flags = ENTER_DECIDED | ENTER_RESUME,
+                                          .island = other.island,
+                                          .look = other.look,
+                                          .motion = other.motion,
+                                          .session_epoch = other.session_epoch,
+                                          .ticket_bytes = TICKET_BYTES}};
+    memcpy(m.as.enter.ticket, other.ticket, TICKET_BYTES);
+    cluster_hear(c, 0, &m);
+    cluster_run(c, 500);
+    assert_int_equal(changes_told_by(c, 0, &other, SEOM__SHOW_KIND__SHOW_BAG), 1);
+    assert_int_equal(changes_told_by(c, 0, &other, SEOM__SHOW_KIND__SHOW_INBOX), 1);
+}
+
+/* The store is away when what stands in the inbox is looked at first, and mail comes meanwhile. */
+static void
+test_a_first_look_that_comes_late_misses_nothing(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home one = cluster_enter(c, 0, 5);
+    struct link_message m = {.kind = LINK_ENTER, .as.enter = {.conn = 6, .flags = ENTER_DECIDED}};
+    cluster_hear(c, 1, &m);
+    while (!home_told(&c->homes[1], LINK_HOME, 0, &m)) {
+        cluster_run(c, 1);
+    }
+    struct link_home other = m.as.home;
+    assert_int_equal(other.code, SEOM__CODE__FINE);
+    memory_store_set_knobs(c->store, &(struct memory_store_knobs){.unavailable_ppm = 1000000});
+    cluster_run(c, 1000);
+    lose_hints(c);
+    do_for(c, &one, 1, 'm', &other);
+    cluster_run(c, HEALED_MS);
+    assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), 1);
 }
 
 /* Two gets in half a minute for each who does nothing, and none where nobody else could write. */
@@ -204,6 +272,12 @@ main(void)
                                         cluster_close),
         cmocka_unit_test_setup_teardown(test_without_hints_it_is_healed, cluster_open,
                                         cluster_close),
+        cmocka_unit_test_setup_teardown(test_homes_of_other_shards_write_too, cluster_open,
+                                        cluster_close),
+        cmocka_unit_test_setup_teardown(test_a_session_that_goes_on_misses_nothing, cluster_open,
+                                        cluster_close),
+        cmocka_unit_test_setup_teardown(test_a_first_look_that_comes_late_misses_nothing,
+                                        cluster_open, cluster_close),
         cmocka_unit_test_setup_teardown(test_what_healing_costs, cluster_open, cluster_close),
         cmocka_unit_test_setup_teardown(test_a_session_ends_that_another_home_took, cluster_open,
                                         cluster_close),

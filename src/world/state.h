@@ -400,6 +400,7 @@ void hint_done(struct world *w, uint64_t initiator); /* what was written since i
 void hint_written(const struct world *w, uint64_t initiator, uint64_t versions[2]);
 void hint_versions(struct avatar *a, const uint64_t versions[2]); /* and what it wrote elsewhere */
 void hint_came(struct world *w, struct avatar *a);
+void hint_resumed(struct world *w, const struct avatar *a); /* its client has stayed on its line */
 void hint_watch(struct world *w, const struct avatar *a, bool on);
 void hint_heard(void *ctx, struct slice key);
 void hint_mail(struct world *w, uint64_t player); /* another node says so */
