@@ -537,7 +537,7 @@ def all_checks(options):
         Check("page", "tests of the page in node and in a browser", unit("gcc", "--no-suite", "unit")),
         Check("sim-mutants", "each planted bug is caught by the simulator", sim_mutants("world", 13)),
         Check("sim-commit-mutants", "each planted bug of commits and value is caught", sim_mutants("commit", 22)),
-        Check("sim-cluster-mutants", "each planted bug of a cluster is caught", sim_mutants("cluster", 11)),
+        Check("sim-cluster-mutants", "each planted bug of a cluster is caught", sim_mutants("cluster", 16)),
         Check("build-clang", "clang -O0, warnings are errors", build("clang")),
         Check("unit-clang", "unit tests", unit("clang", "--suite", "unit")),
         Check("build-asan", "AddressSanitizer and UBSan", build("asan")),

@@ -14,8 +14,20 @@
 
 #define OWN_MM     300
 #define OVERDUE_US 100000
+#define REST_US    1000000
 
 /* ---- at any time ---- */
+
+static void
+check_island(struct cluster_node *n, uint64_t player, uint32_t island, const char *does)
+{
+    struct cluster_model *m = n->model;
+    cluster_exercised(m, CLUSTER_OWN_ISLAND);
+    if (island < 1 || island > m->knobs.shards || m->shard_of[island] != n->self.shard) {
+        cluster_wrong(m, PROOF_WRONG, CLUSTER_OWN_ISLAND, "%s %s %llx on island %u", n->self.name,
+                      does, (unsigned long long)player, island);
+    }
+}
 
 static void
 check_home(struct cluster_node *n)
@@ -37,11 +49,17 @@ check_home(struct cluster_node *n)
                           (unsigned long long)player.player,
                           (unsigned long long)player.session_epoch);
         }
+        check_island(n, player.player, player.island, "plays");
+    }
+    struct world_ghost ghost;
+    cursor = 0;
+    while (world_next_ghost(n->world, &cursor, &ghost)) {
+        check_island(n, ghost.player, ghost.island, "knows a ghost of");
     }
 }
 
 static void
-check_requests(const struct cluster_node *n)
+check_requests(struct cluster_node *n)
 {
     struct cluster_model *m = n->model;
     const struct requests_stats *s = requests_stats(n->requests);
@@ -50,6 +68,7 @@ check_requests(const struct cluster_node *n)
         cluster_wrong(m, PROOF_WRONG, CLUSTER_TIMELY, "%s lost count of its requests",
                       n->self.name);
     }
+    n->rested_us = s->asking == 0 ? cluster_now_us(m) : n->rested_us;
     int64_t overdue_us = requests_overdue_us(n->requests);
     bool had_time = cluster_now_us(m) - n->went_on_us > OVERDUE_US;
     if (overdue_us > OVERDUE_US && had_time) {
@@ -135,12 +154,14 @@ check_plays(struct cluster_person *p, const struct standing *s, bool stands)
     }
 }
 
+/* INT32_MAX: on another island, or nowhere. */
 static int32_t
-chunks_apart(struct place a, struct place b)
+chunks_apart(const struct standing *a, const struct standing *b)
 {
-    int32_t dx = abs(chunk_of(a.x_mm) - chunk_of(b.x_mm));
-    int32_t dy = abs(chunk_of(a.y_mm) - chunk_of(b.y_mm));
-    return dx > dy ? dx : dy;
+    int32_t dx = abs(chunk_of(a->at.x_mm) - chunk_of(b->at.x_mm));
+    int32_t dy = abs(chunk_of(a->at.y_mm) - chunk_of(b->at.y_mm));
+    bool same = a->home != NULL && b->home != NULL && a->player.island == b->player.island;
+    return !same ? INT32_MAX : dx > dy ? dx : dy;
 }
 
 static void
@@ -149,7 +170,7 @@ check_sight(struct cluster_person *p, const struct standing *own, uint64_t other
 {
     struct cluster_model *m = p->model;
     const struct seom_entity *seen = seom_client_find(p->client, other);
-    int32_t apart = there->home == NULL ? INT32_MAX : chunks_apart(own->at, there->at);
+    int32_t apart = chunks_apart(own, there);
     cluster_exercised(m, CLUSTER_VISIBLE);
     cluster_exercised(m, CLUSTER_NO_GHOST);
     if (apart <= 1 && seen == NULL) {
@@ -161,9 +182,8 @@ check_sight(struct cluster_person *p, const struct standing *own, uint64_t other
         return;
     }
     struct place shown = motion_at(&seen->motion, cluster_now_us(m) / 1000);
-    bool elsewhere =
-        there->home != NULL && apart <= 1 &&
-        (abs(shown.x_mm - there->at.x_mm) > OWN_MM || abs(shown.y_mm - there->at.y_mm) > OWN_MM);
+    bool elsewhere = apart <= 1 && (abs(shown.x_mm - there->at.x_mm) > OWN_MM ||
+                                    abs(shown.y_mm - there->at.y_mm) > OWN_MM);
     if (apart > 3 || elsewhere) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_NO_GHOST, "person %u of %s sees %llx where it is not",
                       p->index, own->home->self.name, (unsigned long long)other);
@@ -177,7 +197,8 @@ check_things(struct cluster_person *p, const struct standing *own, int32_t cx, i
     struct cluster_model *m = p->model;
     struct scratch scratch;
     uint32_t known = 0, listed = 0;
-    struct key key = chunk_key(CLUSTER_WORLD, chunk_id(1, (uint16_t)cx, (uint16_t)cy));
+    uint32_t island = own->player.island;
+    struct key key = chunk_key(CLUSTER_WORLD, chunk_id(island, (uint16_t)cx, (uint16_t)cy));
     struct store_doc doc = memory_store_look(m->store, key_slice(&key));
     scratch_init(&scratch);
     const Seom__ChunkDocument *d =
@@ -255,6 +276,9 @@ check_digests(struct cluster_model *m)
     for (uint32_t h = 0; h < m->knobs.homes && !m->over; h++) {
         for (uint32_t g = 0; g < m->knobs.gates && !m->over; g++) {
             struct cluster_node *home = &m->nodes[h], *gate = cluster_gate(m, g);
+            if (home->self.shard != gate->self.shard) {
+                continue;
+            }
             uint32_t peer = mesh_peer_of(home->mesh, gate->self.epoch);
             cluster_exercised(m, CLUSTER_DIGEST);
             if (peer == PEERS_MAX) {
@@ -274,24 +298,71 @@ check_digests(struct cluster_model *m)
     }
 }
 
+/* Homes and relays of all shards, and gates register nowhere. */
 static void
 check_books(struct cluster_model *m)
 {
-    for (uint32_t h = 0; h < m->knobs.homes && !m->over; h++) {
-        const struct book *book = directory_book(m->nodes[h].directory);
-        uint32_t homes = 0;
-        cluster_exercised(m, CLUSTER_BOOK);
-        for (uint32_t k = 0; k < m->knobs.homes; k++) {
-            homes += book_find(book, m->nodes[k].self.epoch) != NULL;
+    uint32_t all = m->knobs.homes + m->knobs.relays;
+    for (uint32_t i = 0; i < m->count && !m->over; i++) {
+        if (cluster_node_is_gate(&m->nodes[i])) {
+            continue;
         }
-        if (homes != m->knobs.homes || book->count != homes) {
+        const struct book *book = directory_book(m->nodes[i].directory);
+        uint32_t there = 0;
+        cluster_exercised(m, CLUSTER_BOOK);
+        for (uint32_t k = 0; k < m->count; k++) {
+            there += book_find(book, m->nodes[k].self.epoch) != NULL;
+        }
+        if (there != all || book->count != all) {
             cluster_wrong(m, PROOF_STUCK, CLUSTER_BOOK, "the book of %s has %u nodes, %u of %u",
-                          m->nodes[h].self.name, book->count, homes, m->knobs.homes);
+                          m->nodes[i].self.name, book->count, there, all);
         }
     }
 }
 
-/* Nobody has moved for long, so nobody waits for an answer. */
+/* ---- links ---- */
+
+static uint32_t
+pairs(uint32_t k)
+{
+    return k * (k - 1) / 2;
+}
+
+/* As docs/shards.md counts them. */
+static uint32_t
+links_to_be(const struct cluster_model *m)
+{
+    uint32_t links = pairs(m->knobs.relays);
+    for (uint16_t shard = 1; shard <= m->knobs.shards; shard++) {
+        uint32_t count[NODE_ROLES] = {0};
+        for (uint32_t i = 0; i < m->count; i++) {
+            count[m->nodes[i].self.role] += m->nodes[i].self.shard == shard;
+        }
+        uint32_t homes = count[NODE_HOME];
+        links += pairs(homes) + homes * (count[NODE_GATE] + count[NODE_RELAY]);
+    }
+    return links;
+}
+
+/* Each node knows its own, and no line is open that is none of them. */
+static void
+check_links(struct cluster_model *m)
+{
+    uint32_t to_be = links_to_be(m), ends = 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        ends += mesh_stats(m->nodes[i].mesh)->peers;
+    }
+    uint32_t open = sim_lines_stats(m->lines)->open;
+    cluster_exercised(m, CLUSTER_LINKS);
+    if (ends != 2 * to_be || open != to_be) {
+        cluster_wrong(m, PROOF_STUCK, CLUSTER_LINKS,
+                      "there are %u lines and %u ends of links, not %u and %u", open, ends, to_be,
+                      2 * to_be);
+    }
+}
+
+/* Nobody has moved for long, so nobody waits for an answer, but of who was told a moment ago where
+ * the gates are. */
 static void
 check_nothing_asked(struct cluster_model *m)
 {
@@ -299,7 +370,7 @@ check_nothing_asked(struct cluster_model *m)
         const struct cluster_node *n = &m->nodes[i];
         const struct requests_stats *s = requests_stats(n->requests);
         cluster_exercised(m, CLUSTER_TIMELY);
-        if (s->asking != 0) {
+        if (cluster_now_us(m) - n->rested_us > REST_US) {
             cluster_wrong(m, PROOF_STUCK, CLUSTER_TIMELY, "%s still waits for %u answers",
                           n->self.name, s->asking);
         }
@@ -356,7 +427,13 @@ cluster_check_end(struct cluster_model *m)
         check_books(m);
     }
     if (!m->over) {
+        check_links(m);
+    }
+    if (!m->over) {
         check_people(m);
+    }
+    if (!m->over) {
+        cluster_lines_check(m);
     }
     if (!m->over) {
         check_nothing_asked(m);

@@ -45,6 +45,31 @@ claimed(struct cluster_model *m, uint64_t id, uint64_t epoch, uint64_t node,
     c->node = node;
 }
 
+void
+cluster_named(struct cluster_model *m, uint64_t epoch, uint16_t shard)
+{
+    CHECK(m->names_count < CLUSTER_NAMES_MAX);
+    m->names[m->names_count++] = (struct cluster_name){.epoch = epoch, .shard = shard};
+}
+
+/* Whoever is home to somebody, or steward of something, on that island, is of its shard. */
+static void
+check_island(struct cluster_model *m, uint64_t id, uint64_t node, uint32_t island)
+{
+    uint16_t shard = 0;
+    for (uint32_t i = m->names_count; i > 0 && shard == 0; i--) {
+        shard = m->names[i - 1].epoch == node ? m->names[i - 1].shard : 0;
+    }
+    CHECK(island >= 1 && island <= m->knobs.shards);
+    cluster_exercised(m, CLUSTER_OWN_ISLAND);
+    if (node != 0 && shard != m->shard_of[island]) {
+        cluster_wrong(m, PROOF_WRONG, CLUSTER_OWN_ISLAND,
+                      "node %llu of shard %u claims %llx on island %u of shard %u",
+                      (unsigned long long)node, shard, (unsigned long long)id, island,
+                      m->shard_of[island]);
+    }
+}
+
 static uint64_t
 last_seq_of(const struct store_doc *doc)
 {
@@ -71,6 +96,9 @@ player_changed(struct cluster_model *m, uint64_t id, const struct store_doc *bef
         return;
     }
     claimed(m, id, d->session_epoch, d->home_node, CLUSTER_ONE_HOME);
+    if (d->stood != NULL) {
+        check_island(m, id, d->home_node, d->stood->island);
+    }
     cluster_exercised(m, CLUSTER_FENCED);
     if (d->last_seq < last_seq_of(before)) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_FENCED, "command %llu of %llx was taken back",
@@ -87,6 +115,7 @@ steward_changed(struct cluster_model *m, uint64_t block, const struct store_doc 
         seom__steward_document__unpack(&scratch.allocator, after->value.bytes, after->value.at);
     if (d != NULL) {
         claimed(m, block, d->steward_epoch, d->steward, CLUSTER_ONE_STEWARD);
+        check_island(m, block, d->steward, topic_island(block));
     }
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "base/rand.h"
+#include "fabric/directory_keys.h"
+#include "fabric/island_shards.h"
 #include "proof/cluster_state.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #define PAUSE_US_MAX  40000000
 #define LINE_BYTES    (1U << 20)
 #define IMPATIENT_PPM 300000 /* of who waits to be let in, per s */
+#define NODES_FOR_TWO 6      /* shards: a home, a gate and a relay in each */
 
 int64_t
 cluster_now_us(const struct cluster_model *m)
@@ -175,8 +178,13 @@ start_again(void *arg, uint64_t n)
 static void
 kill_one(struct cluster_model *m, struct cluster_node *n)
 {
-    bool home = cluster_node_is_home(n);
-    cluster_sometimes(m, home ? CLUSTER_SOMETIMES_HOME_KILLED : CLUSTER_SOMETIMES_GATE_KILLED);
+    static const enum cluster_sometimes killed[NODE_ROLES] = {
+        [NODE_HOME] = CLUSTER_SOMETIMES_HOME_KILLED,
+        [NODE_GATE] = CLUSTER_SOMETIMES_GATE_KILLED,
+        [NODE_RELAY] = CLUSTER_SOMETIMES_RELAY_KILLED,
+    };
+
+    cluster_sometimes(m, killed[n->self.role]);
     if (m->directory_back_us > cluster_now_us(m)) {
         cluster_sometimes(m, CLUSTER_SOMETIMES_DIRECTORY_AWAY);
     }
@@ -211,20 +219,35 @@ cut_two(struct cluster_model *m)
     }
 }
 
+/* Nobody drains the only home of a shard: its people would have nowhere to go. */
+static bool
+may_drain(const struct cluster_node *n)
+{
+    const struct cluster_model *m = n->model;
+    uint32_t homes = 0;
+    for (uint32_t i = 0; i < m->knobs.homes; i++) {
+        homes += m->nodes[i].self.shard == n->self.shard;
+    }
+    bool home = cluster_node_is_home(n);
+    return cluster_node_serves(n) && !cluster_node_is_gate(n) && (!home || homes > 1);
+}
+
 static void
 trouble_node(struct cluster_model *m, struct cluster_node *n)
 {
     const struct cluster_knobs *k = &m->knobs;
-    bool home = cluster_node_is_home(n);
+    bool gate = cluster_node_is_gate(n);
+    uint32_t kill_ppm = gate                       ? k->gate_kill_ppm
+                        : cluster_node_is_relay(n) ? k->relay_kill_ppm
+                                                   : k->kill_ppm;
     int64_t now_us = cluster_now_us(m);
-    if (n->life == LIFE_RUNS && !n->paused &&
-        cluster_chance(m, home ? k->kill_ppm : k->gate_kill_ppm)) {
+    if (n->life == LIFE_RUNS && !n->paused && cluster_chance(m, kill_ppm)) {
         kill_one(m, n);
-    } else if (home && cluster_node_serves(n) && cluster_chance(m, k->pause_ppm)) {
+    } else if (!gate && cluster_node_serves(n) && cluster_chance(m, k->pause_ppm)) {
         int64_t until_us =
             now_us + 500000 + cluster_below(m, cluster_below(m, 2) == 0 ? 3000000 : PAUSE_US_MAX);
         cluster_node_pause(n, until_us < m->faults_end_us ? until_us : m->faults_end_us);
-    } else if (home && cluster_node_serves(n) && cluster_chance(m, k->drain_ppm)) {
+    } else if (may_drain(n) && cluster_chance(m, k->drain_ppm)) {
         cluster_node_drain(n);
     }
     if (cluster_chance(m, k->clog_ppm)) {
@@ -315,6 +338,8 @@ faults(void *arg, uint64_t n)
         uint32_t ppm = !m->persons[i].plays && k->person_ppm != 0 ? IMPATIENT_PPM : k->person_ppm;
         if (sim_net_is_open(m->net, i) && cluster_chance(m, ppm)) {
             trouble_person(m, &m->persons[i]);
+        } else if (m->persons[i].plays && cluster_chance(m, m->knobs.go_ppm)) {
+            cluster_person_go(&m->persons[i]);
         }
     }
     cluster_at(m, cluster_now_us(m) + FAULT_US, faults, m, n);
@@ -348,13 +373,31 @@ maybe(struct cluster_model *m, uint32_t ppm)
     return cluster_below(m, 2) == 0 ? 0 : 1 + cluster_below(m, ppm);
 }
 
+static uint32_t
+lower(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A home and a gate at least; in each of two shards, where there are enough for that, and with one
+ * relay or two. */
+static void
+draw_nodes(struct cluster_model *m)
+{
+    struct cluster_knobs *k = &m->knobs;
+    uint32_t nodes = m->options.nodes != 0 ? m->options.nodes : 3 + cluster_below(m, 10);
+    k->shards = nodes >= NODES_FOR_TWO && cluster_below(m, 3) != 0 ? CLUSTER_SHARDS_MAX : 1;
+    k->relays = k->shards == 1 ? 0 : 2 + cluster_below(m, lower(nodes - NODES_FOR_TWO + 1, 3));
+    nodes -= k->relays;
+    k->gates = k->shards + cluster_below(m, lower(nodes / 2 - k->shards + 1, 6));
+    k->homes = nodes - k->gates;
+}
+
 static void
 draw_knobs(struct cluster_model *m)
 {
     struct cluster_knobs *k = &m->knobs;
-    uint32_t nodes = m->options.nodes != 0 ? m->options.nodes : 3 + cluster_below(m, 10);
-    k->gates = 1 + cluster_below(m, nodes / 2 < 6 ? nodes / 2 : 6);
-    k->homes = nodes - k->gates;
+    draw_nodes(m);
     k->persons = 4 + cluster_below(m, 16);
     k->persons = m->options.nodes > 20 ? CLUSTER_PERSONS_MAX : k->persons;
     k->delay_us_max = 1000 + cluster_below(m, 30000);
@@ -372,6 +415,8 @@ draw_knobs(struct cluster_model *m)
     k->compact_ppm = maybe(m, 60000);
     k->store_ppm = maybe(m, 30000);
     k->person_ppm = maybe(m, 30000);
+    k->relay_kill_ppm = maybe(m, 60000);
+    k->go_ppm = k->shards > 1 ? maybe(m, 10000) : 0;
     k->store_faults = cluster_below(m, 2) == 0;
     k->mixed = cluster_below(m, 3) == 0;
     k->nodes_per_chunk = 1 + cluster_below(m, 4);
@@ -421,11 +466,46 @@ finish(void *arg, uint64_t n)
 }
 
 static void
-make_island(struct cluster_model *m)
+table_written(void *ctx, uint64_t token, enum directory_result result, uint64_t revision)
 {
-    CHECK(island_make_plain(1, PLAIN_SIDE_MM, &m->file) == OK);
+    (void)ctx, (void)token, (void)revision;
+    CHECK(result == DIRECTORY_OK);
+}
+
+/* Where the directory says nothing of an island a hash decides, which gives island 1 to shard 1 and
+ * island 2 to shard 2. Half of the time whoever runs this world wrote down the opposite before
+ * anybody played. */
+static void
+deal_islands(struct cluster_model *m)
+{
+    m->shard_of[1] = 1;
+    m->shard_of[m->knobs.shards] = (uint16_t)m->knobs.shards;
+    if (m->knobs.shards == 1 || cluster_below(m, 2) == 0) {
+        return;
+    }
+    struct island_shards table = {0};
+    for (uint32_t island = 1; island <= CLUSTER_SHARDS_MAX; island++) {
+        m->shard_of[island] = (uint16_t)(CLUSTER_SHARDS_MAX + 1 - island);
+        CHECK(island_shards_put(&table, island, m->shard_of[island]) == OK);
+    }
+    uint8_t bytes[DIRECTORY_VALUE_MAX];
+    struct directory_key key = directory_key_of_table(CLUSTER_WORLD, "islands");
+    struct directory_change change = {.key = directory_key_slice(&key), .value = {.at = bytes}};
+    change.value.bytes = island_shards_write(&table, bytes);
+    m->table_writer =
+        memory_directory_connect(m->directory, (struct directory_done){.changed = table_written});
+    struct env_directory port = memory_directory_port(m->table_writer);
+    CHECK(port.change(port.ctx, 1, &change) == OK);
+}
+
+static void
+make_islands(struct cluster_model *m)
+{
     archipelago_init(&m->islands);
-    CHECK(archipelago_add(&m->islands, island_file_slice(&m->file)) == OK);
+    for (uint32_t i = 0; i < m->knobs.shards; i++) {
+        CHECK(island_make_plain(i + 1, PLAIN_SIDE_MM, &m->files[i]) == OK);
+        CHECK(archipelago_add(&m->islands, island_file_slice(&m->files[i])) == OK);
+    }
     struct place harbour = island_harbour(archipelago_find(&m->islands, 1));
     m->meet = (struct place){chunk_of(harbour.x_mm) * CHUNK_MM, chunk_of(harbour.y_mm) * CHUNK_MM};
 }
@@ -465,23 +545,38 @@ make_world_outside(struct cluster_model *m)
         &(struct memory_store_options){.schedule = schedule, .documents_max = DOCUMENTS_MAX});
     memory_store_set_effects(m->store,
                              &(struct memory_effects){.ctx = m, .effect = cluster_effect});
+    deal_islands(m);
     set_engine_faults(m);
+}
+
+/* Homes, then gates, then relays; those of one role take turns in the shards. */
+static void
+make_nodes(struct cluster_model *m)
+{
+    const uint32_t counts[] = {m->knobs.homes, m->knobs.gates, m->knobs.relays};
+
+    static const enum node_role roles[] = {NODE_HOME, NODE_GATE, NODE_RELAY};
+
+    uint32_t number = 0;
+    for (uint32_t r = 0; r < sizeof roles / sizeof roles[0]; r++) {
+        for (uint32_t i = 0; i < counts[r]; i++, number++) {
+            cluster_node_init(m, number, roles[r], i);
+            cluster_at(m, 1000 + cluster_below(m, 1500000), start_again, &m->nodes[number], 0);
+        }
+    }
+    CHECK(number == m->count);
 }
 
 static void
 build(struct cluster_model *m)
 {
     draw_knobs(m);
-    make_island(m);
-    m->count = m->knobs.homes + m->knobs.gates;
+    make_islands(m);
+    m->count = m->knobs.homes + m->knobs.gates + m->knobs.relays;
     CHECK(m->count <= CLUSTER_NODES_MAX && m->knobs.gates < SIM_HOME);
     make_world_outside(m);
     map_init(&m->claim_by_id, CLUSTER_SEEN_MAX, 0);
-    for (uint32_t i = 0; i < m->count; i++) {
-        bool home = i < m->knobs.homes;
-        cluster_node_init(m, i, home ? NODE_HOME : NODE_GATE, home ? i : i - m->knobs.homes);
-        cluster_at(m, 1000 + cluster_below(m, 1500000), start_again, &m->nodes[i], 0);
-    }
+    make_nodes(m);
     for (uint32_t i = 0; i < m->knobs.persons; i++) {
         cluster_person_init(m, i);
     }
@@ -493,6 +588,7 @@ build(struct cluster_model *m)
     cluster_at(m, 10000000, faults, m, 0);
     cluster_at(m, m->faults_end_us, faults_end, m, 0);
     cluster_at(m, m->end_us, finish, m, 0);
+    cluster_lines_begin(m);
 }
 
 static void
@@ -512,7 +608,9 @@ fini(struct cluster_model *m)
     memory_directory_free(&m->directory);
     memory_store_free(&m->store);
     archipelago_fini(&m->islands);
-    island_file_free(&m->file);
+    for (uint32_t i = 0; i < m->knobs.shards; i++) {
+        island_file_free(&m->files[i]);
+    }
     map_fini(&m->claim_by_id);
     events_fini(&m->events);
     free(m);

@@ -1,7 +1,8 @@
-/* The model of a cluster that the simulator runs: homes and gates with their meshes, a directory as
- * forgetful as etcd, one store, and people with the client library; the very objects of the server,
- * on virtual time with one seed. The seed draws everything: how many nodes, of which version, who
- * dies, stands still, is cut off, drains, and what directory and store do wrong.
+/* The model of a cluster that the simulator runs: homes, gates and relays of one shard or two with
+ * their meshes, a directory as forgetful as etcd, one store, and people with the client library;
+ * the very objects of the server, on virtual time with one seed. The seed draws everything: how
+ * many nodes, of which version, who dies, stands still, is cut off, drains, and what directory and
+ * store do wrong.
  *
  * A run has three phases. In the first, faults fall, and only what may never happen is wrong
  * (cluster_check.c). Then they stop and people go on for CLUSTER_HEAL_S; then everybody stands
@@ -39,7 +40,16 @@
     X(THINGS, "and what lies around is what the documents say")                        \
     X(DIGEST, "gates and homes agree on the subscriptions")                            \
     X(BOOK, "everybody's book has exactly the nodes that are there")                   \
-    X(BALANCED, "the audit balances")
+    X(BALANCED, "the audit balances")                                                  \
+    X(OWN_ISLAND, "nobody is played, shown or claimed by a home of another shard")     \
+    X(NOTES_ONLY, "a relay is told, and tells, notes and nothing else")                \
+    X(NOTE_ONCE, "a note comes to a home once, and not to the shard it began in")      \
+    X(LINE_ONCE, "nobody hears a line twice while it plays, or what nobody said")      \
+    X(LED, "who is led to other gates is led to those of its island")                  \
+    X(LINE_ALL, "when the faults are over a line is heard by everybody, in order")     \
+    X(MAIL, "and who gets mail is told so")                                            \
+    X(GATES, "and homes know where the gates of the other shards are")                 \
+    X(LINKS, "and who is to have a link has one, and nobody else")
 
 #define CLUSTER_ENUM(id, what) CLUSTER_##id,
 
@@ -64,7 +74,14 @@ enum cluster_property { CLUSTER_PROPERTIES(CLUSTER_ENUM) CLUSTER_PROPERTIES_COUN
     X(FORWARD_LATE, "and its answer did not come")                            \
     X(CLAIM_LOST, "a steward found that another had taken its block")         \
     X(COMMANDS, "a command was done")                                         \
-    X(MIXED, "nodes of two versions ran together")
+    X(MIXED, "nodes of two versions ran together")                            \
+    X(RELAY_KILLED, "a relay was killed")                                     \
+    X(LINE_CROSSED, "a line was heard in another shard")                      \
+    X(NOTE_TWICE, "a note came by two ways")                                  \
+    X(NOTE_LOST, "a note was lost")                                           \
+    X(MAIL_CROSSED, "who plays in another shard was told of mail by a note")  \
+    X(WAS_LED, "somebody was led to the gates of another shard")              \
+    X(WENT, "somebody went to the other island as somebody new")
 
 #define CLUSTER_ENUM(id, what) CLUSTER_SOMETIMES_##id,
 

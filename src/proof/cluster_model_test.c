@@ -51,6 +51,8 @@ test_what_is_counted_was_looked_at(void **state)
     assert_true(sum.sometimes[CLUSTER_SOMETIMES_HOME_KILLED] > 0);
     assert_true(sum.sometimes[CLUSTER_SOMETIMES_RESUMED] > 0);
     assert_true(sum.sometimes[CLUSTER_SOMETIMES_COMMANDS] > 0);
+    assert_true(sum.sometimes[CLUSTER_SOMETIMES_LINE_CROSSED] > 0);
+    assert_true(sum.sometimes[CLUSTER_SOMETIMES_WAS_LED] > 0);
 }
 
 static void
@@ -79,7 +81,8 @@ static void
 test_mutants_are_caught(void **state)
 {
     (void)state;
-    static const char *const soon[] = {"gate-steward-ignored", "watch-trusted", "lease-as-lock"};
+    static const char *const soon[] = {"gate-steward-ignored", "watch-trusted", "lease-as-lock",
+                                       "shard-ignored", "gates-told-once"};
     for (uint32_t i = 0; i < sizeof soon / sizeof *soon; i++) {
         uint64_t seed = 1;
         while (seed <= 24 && play(seed, soon[i]).verdict == PROOF_FINE) {

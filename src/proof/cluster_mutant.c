@@ -28,6 +28,16 @@ static const struct cluster_mutant mutants[] = {
      .directory = DIRECTORY_MUTANT_LEASE_AS_LOCK, .seeds = 50},
     {"foreign-version", "of a commit only the initiator's document is checked",
      .world = WORLD_MUTANT_FOREIGN_VERSION, .seeds = 400},
+    {"shard-ignored", "a home takes in whoever asks, whatever island he is on",
+     .world = WORLD_MUTANT_SHARD_IGNORED, .seeds = 50},
+    {"note-goes-back", "a relay passes a note on to the shard, too, that it began in",
+     .notes = NOTES_MUTANT_BACK, .seeds = 50},
+    {"gates-told-once", "where the gates are is told when it changes, and never again",
+     .notes = NOTES_MUTANT_GATES_ONCE, .seeds = 50},
+    {"lines-again", "a gate tells a line by each way that it comes",
+     .gate = GATE_MUTANT_LINES_AGAIN, .seeds = 50},
+    {"hints-trusted", "a home does not look at what no hint told of",
+     .world = WORLD_MUTANT_HINTS_TRUSTED, .seeds = 50},
 };
 
 const struct cluster_mutant *

@@ -5,6 +5,7 @@
 
 #include "fabric/directory.h"
 #include "fabric/mesh.h"
+#include "fabric/notes.h"
 #include "fabric/requests.h"
 #include "view/gate.h"
 #include "world/world.h"
@@ -14,6 +15,7 @@ struct cluster_mutant {
     enum world_mutant world;
     enum gate_mutant gate;
     enum mesh_mutant mesh;
+    enum notes_mutant notes;
     enum requests_mutant requests;
     enum directory_mutant directory;
     uint32_t seeds; /* it is found within so many */

@@ -1,12 +1,14 @@
-/* A process of the cluster: the objects of a home or a gate, and the glue between them, in the same
- * order as in app/home_node.c and app/gate_node.c.
+/* A process of the cluster: the objects of a home, a gate or a relay, and the glue between them, in
+ * the same order as in app/home_node.c, app/gate_node.c and app/relay_node.c.
  *
- *   home: DOWN -> CLAIMING (an epoch from the directory) -> RUNS -> DRAINS -> LEAVES -> DOWN
- *   gate: DOWN -> RUNS -> DOWN
+ *   home:  DOWN -> CLAIMING (an epoch from the directory) -> RUNS -> DRAINS -> LEAVES -> DOWN
+ *   relay: likewise; it has nothing to drain
+ *   gate:  DOWN -> RUNS -> DOWN
  */
 #include "base/check.h"
 #include "proof/cluster_state.h"
 #include "rules/registry.h"
+#include "wire/limits.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +40,18 @@ cluster_node_is_home(const struct cluster_node *n)
 }
 
 bool
+cluster_node_is_gate(const struct cluster_node *n)
+{
+    return n->self.role == NODE_GATE;
+}
+
+bool
+cluster_node_is_relay(const struct cluster_node *n)
+{
+    return n->self.role == NODE_RELAY;
+}
+
+bool
 cluster_node_serves(const struct cluster_node *n)
 {
     return n->life == LIFE_RUNS && !n->paused;
@@ -47,6 +61,17 @@ struct cluster_node *
 cluster_gate(struct cluster_model *m, uint32_t gate)
 {
     return &m->nodes[m->knobs.homes + gate];
+}
+
+struct cluster_node *
+cluster_gate_at(struct cluster_model *m, const char *address)
+{
+    for (uint32_t gate = 0; gate < m->knobs.gates; gate++) {
+        if (strcmp(cluster_gate(m, gate)->self.play, address) == 0) {
+            return cluster_gate(m, gate);
+        }
+    }
+    return NULL;
 }
 
 static void
@@ -113,10 +138,13 @@ gone(void *arg, uint64_t unused)
 static void
 leave_when_drained(struct cluster_node *n)
 {
-    if (n->life == LIFE_DRAINS && world_drained(n->world)) {
+    bool home = cluster_node_is_home(n);
+    if (n->life == LIFE_DRAINS && (!home || world_drained(n->world))) {
         life_move(n, LIFE_LEAVES);
-        cluster_sometimes(n->model, CLUSTER_SOMETIMES_DRAINED);
-        world_stop(n->world, 1000);
+        if (home) {
+            cluster_sometimes(n->model, CLUSTER_SOMETIMES_DRAINED);
+            world_stop(n->world, 1000);
+        }
         mesh_leave(n->mesh);
         directory_leave(n->directory);
         cluster_at(n->model, cluster_now_us(n->model) + LEAVE_US, gone, n, 0);
@@ -124,13 +152,14 @@ leave_when_drained(struct cluster_node *n)
 }
 
 static int64_t
-turn_home(struct cluster_node *n)
+turn_registered(struct cluster_node *n)
 {
     int64_t next_us = directory_turn(n->directory);
     if (n->world != NULL) {
         next_us = sooner(next_us, world_turn(n->world));
-        leave_when_drained(n);
+        next_us = sooner(next_us, home_shards_turn(&n->shards));
     }
+    leave_when_drained(n);
     return next_us;
 }
 
@@ -143,7 +172,7 @@ turn(void *arg, uint64_t generation)
         return;
     }
     n->planned_us = 0;
-    int64_t next_us = cluster_node_is_home(n) ? turn_home(n) : gate_turn(n->gate_object);
+    int64_t next_us = cluster_node_is_gate(n) ? gate_turn(n->gate_object) : turn_registered(n);
     if (n->mesh != NULL) {
         next_us = sooner(next_us, requests_turn(n->requests));
         next_us = sooner(next_us, mesh_turn(n->mesh));
@@ -158,16 +187,21 @@ static void
 home_up(void *ctx, uint32_t peer, const struct node *node)
 {
     struct cluster_node *n = ctx;
-    world_peer_up(n->world, peer, node);
+    notes_peer_up(n->shards.notes, peer, node);
+    if (node->role != NODE_RELAY) {
+        world_peer_up(n->world, peer, node);
+    }
 }
 
 static void
 home_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
 {
     struct cluster_node *n = ctx;
-    (void)node;
+    notes_peer_down(n->shards.notes, peer);
     requests_peer_down(n->requests, peer);
-    world_peer_down(n->world, peer, dead);
+    if (node->role != NODE_RELAY) {
+        world_peer_down(n->world, peer, dead);
+    }
 }
 
 static void
@@ -181,13 +215,30 @@ static void
 home_message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
 {
     struct cluster_node *n = ctx;
-    if (!requests_message(n->requests, peer, bytes, count)) {
-        world_message(n->world, peer, bytes, count);
+    if (requests_message(n->requests, peer, bytes, count)) {
+        return;
     }
+    const struct node *from = mesh_peer(n->mesh, peer);
+    CHECK(from != NULL);
+    cluster_exercised(n->model, CLUSTER_NOTES_ONLY);
+    if (from->role == NODE_RELAY) {
+        cluster_wrong(n->model, PROOF_WRONG, CLUSTER_NOTES_ONLY, "%s is told %u by %s",
+                      n->self.name, bytes[0], from->name);
+        return;
+    }
+    world_message(n->world, peer, bytes, count);
 }
 
 static void
-home_dead_self(void *ctx)
+home_hears(void *ctx, const struct note *note)
+{
+    struct cluster_node *n = ctx;
+    cluster_note_heard(n, note);
+    world_note(n->world, note);
+}
+
+static void
+dead_self(void *ctx)
 {
     struct cluster_node *n = ctx;
     cluster_sometimes(n->model, CLUSTER_SOMETIMES_DEAD_SELF);
@@ -195,6 +246,41 @@ home_dead_self(void *ctx)
     n->taken_for_dead = true;
     directory_rejoin(n->directory);
 }
+
+/* ---- and relays ---- */
+
+static void
+relay_up(void *ctx, uint32_t peer, const struct node *node)
+{
+    relay_peer_up(&((struct cluster_node *)ctx)->relay, peer, node);
+}
+
+static void
+relay_down(void *ctx, uint32_t peer, const struct node *node, bool dead)
+{
+    (void)node, (void)dead;
+    relay_peer_down(&((struct cluster_node *)ctx)->relay, peer);
+}
+
+static void
+relay_died(void *ctx, const struct node *node)
+{
+    (void)ctx, (void)node;
+}
+
+static void
+relay_hears(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
+{
+    struct cluster_node *n = ctx;
+    relay_message(&n->relay, peer, bytes, count);
+    cluster_exercised(n->model, CLUSTER_NOTES_ONLY);
+    if (count > 0 && n->relay.refused[bytes[0]] > 0) {
+        cluster_wrong(n->model, PROOF_WRONG, CLUSTER_NOTES_ONLY, "%s is told %u", n->self.name,
+                      bytes[0]);
+    }
+}
+
+/* ---- joining ---- */
 
 static void
 join(struct cluster_node *n, const struct mesh_events *events)
@@ -204,7 +290,7 @@ join(struct cluster_node *n, const struct mesh_events *events)
                                    .book =
                                        n->directory != NULL ? directory_book(n->directory) : NULL,
                                    .seeds = n->seed_list,
-                                   .seeds_count = cluster_node_is_home(n) ? 0 : 3,
+                                   .seeds_count = cluster_node_is_gate(n) ? 3 : 0,
                                    .events = *events};
     const struct cluster_mutant *mutant = n->model->options.mutant;
     options.mutant = mutant != NULL ? mutant->mesh : MESH_MUTANT_NONE;
@@ -231,6 +317,8 @@ open_world(struct cluster_node *n)
                                   .book = directory_book(n->directory),
                                   .requests = n->requests,
                                   .nodes_per_chunk = m->knobs.nodes_per_chunk,
+                                  .notes = n->shards.notes,
+                                  .shards = &n->shards.shards,
                                   .mutant = mutant != NULL ? mutant->world : WORLD_MUTANT_NONE};
     CHECK(world_alloc(&world, &n->env, &n->world) == OK);
     n->connection = memory_store_connect(m->store, world_store_done(n->world));
@@ -240,16 +328,63 @@ open_world(struct cluster_node *n)
 /* ---- what the directory tells ---- */
 
 static void
+open_home(struct cluster_node *n)
+{
+    struct mesh_events events = {.ctx = n,
+                                 .up = home_up,
+                                 .down = home_down,
+                                 .died = home_died,
+                                 .message = home_message,
+                                 .dead_self = dead_self};
+    const struct cluster_mutant *mutant = n->model->options.mutant;
+    join(n, &events);
+    struct home_shards_options shards = {.self = n->self,
+                                         .mesh = n->mesh,
+                                         .requests = n->requests,
+                                         .env = &n->env,
+                                         .heard = home_hears,
+                                         .ctx = n,
+                                         .mutant =
+                                             mutant != NULL ? mutant->notes : NOTES_MUTANT_NONE};
+    n->notes_count = 0;
+    home_shards_open(&n->shards, &shards);
+    open_world(n);
+}
+
+static void
+open_relay(struct cluster_node *n)
+{
+    struct mesh_events events = {.ctx = n,
+                                 .up = relay_up,
+                                 .down = relay_down,
+                                 .died = relay_died,
+                                 .message = relay_hears,
+                                 .dead_self = dead_self};
+    const struct cluster_mutant *mutant = n->model->options.mutant;
+    join(n, &events);
+    relay_open(&n->relay, &n->self, n->requests, &n->env,
+               mutant != NULL ? mutant->notes : NOTES_MUTANT_NONE);
+}
+
+/* It was dead to the others, this is its new name. */
+static void
+rename_node(struct cluster_node *n)
+{
+    if (cluster_node_is_relay(n)) {
+        relay_renamed(&n->relay, n->self.epoch);
+    } else {
+        world_renamed(n->world, n->self.epoch);
+        home_shards_renamed(&n->shards, n->self.epoch);
+    }
+    mesh_self(n->mesh, &n->self);
+}
+
+static void
 claimed(void *ctx, uint64_t epoch)
 {
     struct cluster_node *n = ctx;
-    static const struct mesh_events events = {.up = home_up,
-                                              .down = home_down,
-                                              .died = home_died,
-                                              .message = home_message,
-                                              .dead_self = home_dead_self};
     cluster_exercised(n->model, CLUSTER_KEEPS_NAME);
-    if (n->world != NULL && !n->taken_for_dead) {
+    if (n->mesh != NULL && !n->taken_for_dead) {
         cluster_wrong(n->model, PROOF_WRONG, CLUSTER_KEEPS_NAME,
                       "%s lives, and gave up epoch %llu for %llu", n->self.name,
                       (unsigned long long)n->self.epoch, (unsigned long long)epoch);
@@ -257,17 +392,16 @@ claimed(void *ctx, uint64_t epoch)
     n->taken_for_dead = false;
     n->self.epoch = epoch;
     cluster_trace(n->model, "%s has epoch %llu", n->self.name, (unsigned long long)epoch);
-    if (n->world == NULL) {
-        struct mesh_events mine = events;
-        mine.ctx = n;
-        join(n, &mine);
-        open_world(n);
+    if (cluster_node_is_home(n)) {
+        cluster_named(n->model, epoch, n->self.shard);
+    }
+    if (n->mesh == NULL) {
+        (cluster_node_is_home(n) ? open_home : open_relay)(n);
         struct transport_events lines = mesh_transport_events(n->mesh);
         sim_lines_start(n->model->lines, n->number, &lines);
         life_move(n, LIFE_RUNS);
     } else {
-        world_renamed(n->world, epoch);
-        mesh_self(n->mesh, &n->self);
+        rename_node(n);
     }
     mesh_book_changed(n->mesh);
     cluster_node_soon(n);
@@ -297,10 +431,22 @@ static void
 book_changed(void *ctx)
 {
     struct cluster_node *n = ctx;
+    if (n->mesh == NULL) {
+        return;
+    }
+    mesh_book_changed(n->mesh);
     if (n->world != NULL) {
-        mesh_book_changed(n->mesh);
         world_book_changed(n->world);
-        cluster_node_soon(n);
+    }
+    cluster_node_soon(n);
+}
+
+static void
+table_changed(void *ctx, enum directory_table table)
+{
+    struct cluster_node *n = ctx;
+    if (table == DIRECTORY_ISLANDS && cluster_node_is_home(n)) {
+        CHECK(home_shards_table(&n->shards, n->directory) == OK);
     }
 }
 
@@ -341,10 +487,22 @@ gate_hears(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
     }
 }
 
+/* Where clients may go when this gate is gone. */
 static void
 gate_book_changed(void *ctx)
 {
-    (void)ctx; /* clients of the model try all gates anyway */
+    struct cluster_node *n = ctx;
+    const struct book *book = mesh_book(n->mesh);
+    const char *gates[GATES_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < book->count && count < GATES_MAX; i++) {
+        const struct node *node = &book->nodes[i];
+        if (node->role == NODE_GATE && node->shard == n->self.shard && !node->draining &&
+            node->play[0] != '\0' && node->epoch != n->self.epoch) {
+            gates[count++] = node->play;
+        }
+    }
+    gate_set_gates(n->gate_object, gates, count);
 }
 
 static void
@@ -366,6 +524,8 @@ start_gate(struct cluster_node *n)
                                 .topics_max = 1024,
                                 .chunks_max = 4096,
                                 .subscribe_epoch_seed = rand_next(&m->rand),
+                                .gates = n->play,
+                                .gates_count = 1,
                                 .mutant = mutant != NULL ? mutant->gate : GATE_MUTANT_NONE};
     struct mesh_events events = {.ctx = n,
                                  .up = gate_up,
@@ -377,8 +537,11 @@ start_gate(struct cluster_node *n)
     n->env.conns = sim_net_conns(m->net, n->gate);
     CHECK(gate_alloc(&gate, &n->env, &n->gate_object) == OK);
     n->self.epoch = rand_next(&m->rand) >> 1 | 1;
-    for (uint32_t i = 0; i < 3; i++) {
-        sim_lines_address(cluster_below(m, m->knobs.homes), n->seeds[i]);
+    for (uint32_t i = 0; i < 3; i++) { /* homes take turns in their shards */
+        uint32_t of_shard = (m->knobs.homes - n->self.shard) / m->knobs.shards + 1;
+        uint32_t home = n->self.shard - 1U + cluster_below(m, of_shard) * m->knobs.shards;
+        CHECK(m->nodes[home].self.shard == n->self.shard && home < m->knobs.homes);
+        sim_lines_address(home, n->seeds[i]);
         n->seed_list[i] = n->seeds[i];
     }
     join(n, &events);
@@ -393,19 +556,24 @@ void
 cluster_node_init(struct cluster_model *m, uint32_t number, enum node_role role, uint32_t index)
 {
     struct cluster_node *n = &m->nodes[number];
+    uint32_t shard = 1 + index % m->knobs.shards, in_shard = 1 + index / m->knobs.shards;
     *n = (struct cluster_node){.model = m, .number = number, .gate = index};
     n->installation = rand_next(&m->rand) | 1;
     n->self = (struct node){.role = role,
-                            .shard = 1,
-                            .index = (uint16_t)(index + 1),
+                            .shard = (uint16_t)shard,
+                            .index = (uint16_t)in_shard,
                             .protocol_min = LINK_PROTOCOL_MIN,
                             .protocol_max = LINK_PROTOCOL_MAX};
     if (m->knobs.mixed && cluster_below(m, 2) == 0) {
         n->self.protocol_max++;
         cluster_sometimes(m, CLUSTER_SOMETIMES_MIXED);
     }
-    snprintf(n->self.name, sizeof n->self.name, "%s-%u", node_role_name(role), index + 1);
+    node_name(role, shard, in_shard, n->self.name);
     sim_lines_address(number, n->self.address);
+    if (role == NODE_GATE) {
+        snprintf(n->self.play, sizeof n->self.play, "play-%u:1", index);
+        n->play[0] = n->self.play;
+    }
 }
 
 void
@@ -420,11 +588,12 @@ cluster_node_start(struct cluster_node *n)
     n->self.epoch = 0;
     n->env = (struct env){.clock = events_clock(&m->events), .log_ctx = n, .log = log_line};
     n->transport = sim_lines_port(m->lines, n->number);
-    if (!cluster_node_is_home(n)) {
+    if (cluster_node_is_gate(n)) {
         start_gate(n);
         cluster_node_soon(n);
         return;
     }
+    home_shards_init(&n->shards, n->self.shard, (uint16_t)m->knobs.shards);
     const struct cluster_mutant *mutant = m->options.mutant;
     struct directory_options options = {.world = CLUSTER_WORLD,
                                         .node = n->self,
@@ -436,7 +605,8 @@ cluster_node_start(struct cluster_node *n)
                                                    .refused = refused,
                                                    .lost = lost,
                                                    .left = left,
-                                                   .book_changed = book_changed}};
+                                                   .book_changed = book_changed,
+                                                   .table_changed = table_changed}};
     n->directory = directory_alloc(&options, &n->env);
     n->client = memory_directory_connect(m->directory, directory_done(n->directory));
     struct env_directory port = memory_directory_port(n->client);
@@ -478,6 +648,8 @@ cluster_node_kill(struct cluster_node *n, enum sim_death death)
     if (n->gate_object != NULL) {
         gate_free(&n->gate_object);
     }
+    home_shards_close(&n->shards);
+    relay_close(&n->relay);
     if (n->requests != NULL) {
         requests_free(&n->requests);
         mesh_free(&n->mesh);
@@ -489,7 +661,7 @@ cluster_node_kill(struct cluster_node *n, enum sim_death death)
     n->paused = false;
     n->generation++;
     n->planned_us = 0;
-    if (!cluster_node_is_home(n)) {
+    if (cluster_node_is_gate(n)) {
         break_clients(n);
     }
 }
@@ -515,16 +687,18 @@ void
 cluster_node_pause(struct cluster_node *n, int64_t until_us)
 {
     struct cluster_model *m = n->model;
-    CHECK(n->life == LIFE_RUNS && cluster_node_is_home(n) && !n->paused);
+    CHECK(n->life == LIFE_RUNS && !cluster_node_is_gate(n) && !n->paused);
     int64_t now_us = cluster_now_us(m);
     cluster_trace(m, "%s stands still for %lld ms", n->self.name,
                   (long long)(until_us - now_us) / 1000);
-    if (until_us - now_us > DIRECTORY_TTL_S * INT64_C(1000000)) {
+    if (cluster_node_is_home(n) && until_us - now_us > DIRECTORY_TTL_S * INT64_C(1000000)) {
         cluster_sometimes(m, CLUSTER_SOMETIMES_PAUSED_LONG);
     }
     n->paused = true;
     n->generation++;
-    memory_connection_stall(n->connection, until_us - now_us);
+    if (n->connection != NULL) {
+        memory_connection_stall(n->connection, until_us - now_us);
+    }
     memory_directory_cut(n->client, true);
     sim_lines_pause(m->lines, n->number, true);
     cluster_at(m, until_us, go_on, n, n->generation);
@@ -533,12 +707,14 @@ cluster_node_pause(struct cluster_node *n, int64_t until_us)
 void
 cluster_node_drain(struct cluster_node *n)
 {
-    CHECK(n->life == LIFE_RUNS && cluster_node_is_home(n));
+    CHECK(n->life == LIFE_RUNS && !cluster_node_is_gate(n));
     cluster_trace(n->model, "%s drains", n->self.name);
     life_move(n, LIFE_DRAINS);
     n->self.draining = true;
     directory_update(n->directory, &n->self);
     mesh_self(n->mesh, &n->self);
-    world_drain(n->world);
+    if (n->world != NULL) {
+        world_drain(n->world);
+    }
     cluster_node_soon(n);
 }

@@ -13,6 +13,8 @@
 #define MEET_MM  90000
 #define REACH_MM 3000
 #define BODY_MAX 64
+/* Before the end nobody talks, so that what is said then is within what a player may say. */
+#define LINES_REST_US 6000000
 
 static bool
 is_quiet(const struct cluster_model *m)
@@ -21,6 +23,28 @@ is_quiet(const struct cluster_model *m)
 }
 
 /* ---- the line ---- */
+
+/* Other gates than those of the shard where it was are those of its island. */
+static void
+look_where_led(struct cluster_person *p)
+{
+    struct cluster_model *m = p->model;
+    uint16_t here = cluster_gate(m, p->gate)->self.shard;
+    const char *address;
+    for (uint32_t i = 0; (address = seom_client_gate(p->client, i)) != NULL; i++) {
+        const struct cluster_node *to = cluster_gate_at(m, address);
+        CHECK(to != NULL);
+        if (to->self.shard == here) {
+            continue;
+        }
+        cluster_sometimes(m, CLUSTER_SOMETIMES_WAS_LED);
+        cluster_exercised(m, CLUSTER_LED);
+        if (to->self.shard != m->shard_of[p->island]) {
+            cluster_wrong(m, PROOF_WRONG, CLUSTER_LED, "person %u of island %u is led to %s",
+                          p->index, p->island, to->self.name);
+        }
+    }
+}
 
 static void
 ended(void *ctx, uint32_t code, uint32_t retry_after_ms)
@@ -32,8 +56,13 @@ ended(void *ctx, uint32_t code, uint32_t retry_after_ms)
     bool was_cut = code == 0 && p->line_lost_us == cluster_now_us(m);
     /* Who is on the way in may be asked to come back. */
     bool later = code == SEOM__CODE__RETRY_AFTER && !p->plays;
+    bool went = code == SEOM__CODE__LEFT && p->goes;
     p->plays = false;
-    if (!was_cut && !later) {
+    if (later) {
+        look_where_led(p);
+    }
+    p->tries = code != 0; /* after a good-bye the gates that it named come first */
+    if (!was_cut && !later && !went) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_HELD_LINE, "person %u lost its line: code %u",
                       p->index, code);
     }
@@ -44,6 +73,13 @@ welcome(void *ctx, struct seom_client *c)
 {
     struct cluster_person *p = ctx;
     p->plays = true;
+    p->tries = 0;
+    p->welcome_us = p->mail_told_us = cluster_now_us(p->model);
+    p->welcomes++;
+    if (seom_client_island(p->client) != p->island) {
+        cluster_wrong(p->model, PROOF_WRONG, CLUSTER_LED, "person %u of island %u is on %u",
+                      p->index, p->island, seom_client_island(p->client));
+    }
     cluster_trace(p->model, "person %u is %llx, at gate-%u", p->index,
                   (unsigned long long)seom_client_player(c), p->gate + 1);
 }
@@ -55,9 +91,43 @@ result(void *ctx, uint64_t seq, uint32_t code, struct slice body)
     (void)seq;
     (void)body;
     p->results++;
+    cluster_mail_result(p, code == SEOM__CODE__FINE);
     if (code == SEOM__CODE__FINE) {
         cluster_sometimes(p->model, CLUSTER_SOMETIMES_COMMANDS);
     }
+}
+
+static void
+line(void *ctx, uint32_t channel, uint64_t player, struct slice name, struct slice text)
+{
+    (void)name;
+    cluster_line_heard(ctx, channel, player, text);
+}
+
+static void
+changed(void *ctx, uint32_t what)
+{
+    if (what == SEOM__SHOW_KIND__SHOW_INBOX) {
+        cluster_mail_told(ctx);
+    }
+}
+
+/* As client/posix.c does: whoever it knows of old, which here are all gates in turn, then each gate
+ * that the server told. */
+static uint32_t
+next_gate(struct cluster_person *p)
+{
+    struct cluster_model *m = p->model;
+    uint32_t told = 0;
+    while (seom_client_gate(p->client, told) != NULL) {
+        told++;
+    }
+    uint32_t n = p->tries++ % (told + 1);
+    if (n > 0) {
+        return cluster_gate_at(m, seom_client_gate(p->client, n - 1))->gate;
+    }
+    p->first = (p->first + 1) % m->knobs.gates;
+    return p->first;
 }
 
 static void
@@ -70,12 +140,26 @@ connect_now(void *arg, uint64_t n)
         sim_net_is_open(m->net, p->index)) {
         return;
     }
-    p->gate = (p->gate + 1) % m->knobs.gates;
+    p->gate = next_gate(p);
     if (cluster_gate(m, p->gate)->life == LIFE_RUNS) {
         sim_net_connect(m->net, p->index, p->gate);
     } else { /* nobody listens there */
         cluster_at(m, cluster_now_us(m) + 100000, connect_now, p, 0);
     }
+}
+
+static void
+open_client(struct cluster_person *p)
+{
+    struct seom_options options = {
+        .replica = true, .island = p->island, .seed = rand_next(&p->model->rand)};
+    struct seom_events events = {.ctx = p,
+                                 .welcome = welcome,
+                                 .ended = ended,
+                                 .result = result,
+                                 .line = line,
+                                 .changed = changed};
+    CHECK(seom_client_open(&options, &events, &p->client) == OK);
 }
 
 void
@@ -84,6 +168,17 @@ cluster_person_broke(struct cluster_person *p)
     struct cluster_model *m = p->model;
     int64_t now_us = cluster_now_us(m);
     seom_client_broke(p->client, now_us);
+    if (p->goes && seom_client_state(p->client) == SEOM_ENDED) {
+        p->goes = false;
+        p->island = CLUSTER_SHARDS_MAX + 1 - p->island;
+        p->mails = 0;
+        p->mail_us = 0;
+        seom_client_close(&p->client);
+        open_client(p);
+        cluster_sometimes(m, CLUSTER_SOMETIMES_WENT);
+        cluster_at(m, now_us + 1 + cluster_below(m, 1000000), connect_now, p, 0);
+        return;
+    }
     int64_t retry_us = seom_client_retry_us(p->client);
     if (retry_us == INT64_MAX) {
         cluster_wrong(m, PROOF_WRONG, CLUSTER_HELD_LINE, "person %u may not come back", p->index);
@@ -131,6 +226,16 @@ cluster_person_arrived(struct cluster_person *p, const uint8_t *bytes, size_t n)
     cluster_person_flush(p);
 }
 
+void
+cluster_person_go(struct cluster_person *p)
+{
+    if (seom_client_goodbye(p->client) == OK) {
+        cluster_trace(p->model, "person %u goes to the other island", p->index);
+        p->goes = true;
+        cluster_person_flush(p);
+    }
+}
+
 /* ---- walking ---- */
 
 static struct motion
@@ -169,6 +274,10 @@ walk(struct cluster_person *p, int64_t now_us)
         e = seom_client_say(p->client, (struct slice){(const uint8_t *)"hello", 5}, &number);
     }
     CHECK(e == OK || e == ERR_FULL || e == ERR_RANGE);
+    if (e == OK && cluster_below(m, m->knobs.persons) == 0 &&
+        now_us < m->quiet_us - LINES_REST_US) {
+        cluster_line_say(p);
+    }
 }
 
 /* ---- things of value ---- */
@@ -215,6 +324,7 @@ draw_deed(struct cluster_person *p, int64_t now_us, uint8_t body[BODY_MAX])
     Seom__Buy buy = SEOM__BUY__INIT;
     Seom__Send send = SEOM__SEND__INIT;
     char text[] = "for you";
+    p->mails = 0;
     uint32_t what = cluster_below(m, 10);
     if (what < 2) {
         buy.kind = GOODS_FRUIT;
@@ -235,7 +345,8 @@ draw_deed(struct cluster_person *p, int64_t now_us, uint8_t body[BODY_MAX])
         deed.what_case = SEOM__DEED__WHAT_PICK;
         deed.pick = &pick;
     } else {
-        send.to = some_player(p);
+        send.to = p->mails = some_player(p);
+        p->mails_us = now_us;
         send.text = text;
         send.coins = 1;
         deed.what_case = SEOM__DEED__WHAT_SEND;
@@ -255,8 +366,14 @@ deal(struct cluster_person *p, int64_t now_us)
     p->commands_us = now_us + 200000 + cluster_below(m, 3000000);
     uint8_t body[BODY_MAX];
     uint64_t seq;
+    uint64_t mails = p->mails;
+    int64_t mails_us = p->mails_us;
     size_t bytes = draw_deed(p, now_us, body);
     enum err e = seom_client_command(p->client, (struct slice){body, bytes}, &seq);
+    if (e != OK) { /* the last one goes on */
+        p->mails = mails;
+        p->mails_us = mails_us;
+    }
     CHECK(e == OK || e == ERR_CONFLICT || e == ERR_FULL || e == ERR_UNAVAILABLE);
 }
 
@@ -287,10 +404,9 @@ cluster_person_init(struct cluster_model *m, uint32_t index)
 {
     struct cluster_person *p = &m->persons[index];
     *p = (struct cluster_person){
-        .model = m, .index = index, .gate = cluster_below(m, m->knobs.gates), .line_lost_us = -1};
-    struct seom_options options = {.replica = true, .island = 1, .seed = rand_next(&m->rand)};
-    struct seom_events events = {.ctx = p, .welcome = welcome, .ended = ended, .result = result};
-    CHECK(seom_client_open(&options, &events, &p->client) == OK);
+        .model = m, .index = index, .first = cluster_below(m, m->knobs.gates), .line_lost_us = -1};
+    p->island = 1 + cluster_below(m, m->knobs.shards);
+    open_client(p);
     int64_t at_us = 2000000 + cluster_below(m, 5000000);
     cluster_at(m, at_us, connect_now, p, 0);
     cluster_at(m, at_us, turn, p, 0);

@@ -42,6 +42,7 @@ enum gate_mutant {
     GATE_MUTANT_GONE_LOST,         /* the end of a session is told once, refused or not */
     GATE_MUTANT_EPOCH_IGNORED,     /* session_epochs are not compared: whoever speaks is believed */
     GATE_MUTANT_STEWARD_IGNORED,   /* steward_epochs are not compared */
+    GATE_MUTANT_LINES_AGAIN,       /* a line is told by each way that it comes */
     GATE_MUTANT_SUBSCRIBE_DROPPED, /* a change of the set that a link refused is forgotten, and so
                                       is what homes answer */
 };

@@ -34,7 +34,7 @@ void
 lines_said(struct gate *g, const struct link_said *said)
 {
     struct world_lines *lines = &g->lines;
-    if (!once_take(&lines->known, said->id)) {
+    if (!once_take(&lines->known, said->id) && g->options.mutant != GATE_MUTANT_LINES_AGAIN) {
         g->stats.lines_again++;
         return;
     }

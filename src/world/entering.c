@@ -162,7 +162,8 @@ lead(struct world *w, uint32_t gate, uint64_t conn, uint16_t shard)
 static bool
 may_claim(const struct world *w, struct entering *e)
 {
-    e->shard = other_shard(w, e->stand.island);
+    bool ignored = w->options.mutant == WORLD_MUTANT_SHARD_IGNORED;
+    e->shard = ignored ? 0 : other_shard(w, e->stand.island);
     return e->shard == 0;
 }
 

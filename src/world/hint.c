@@ -253,7 +253,8 @@ hints_heal(struct world *w)
     uint32_t from = (uint32_t)(made * turn / HEAL_TICKS);
     uint32_t to = (uint32_t)(made * (turn + 1) / HEAL_TICKS);
     int64_t before_ms = env_world_ms(w->env) - HEAL_MS;
-    for (uint32_t index = from; index < to && claim_has_homes_anywhere(w); index++) {
+    bool heals = claim_has_homes_anywhere(w) && w->options.mutant != WORLD_MUTANT_HINTS_TRUSTED;
+    for (uint32_t index = from; index < to && heals; index++) {
         if (!pool_in_use(&w->avatars, index)) {
             continue;
         }

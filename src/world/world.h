@@ -43,6 +43,8 @@ enum world_mutant {
     WORLD_MUTANT_FOREIGN_VERSION, /* of a commit only the initiator's document is checked */
     WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
     WORLD_MUTANT_LOGIN_UNASKED,   /* whoever is heard of last counts as the newer login */
+    WORLD_MUTANT_SHARD_IGNORED,   /* whoever asks is taken in, whatever island he is on */
+    WORLD_MUTANT_HINTS_TRUSTED,   /* what no hint told of is not looked at */
 };
 
 struct world_options {
