@@ -8,7 +8,7 @@
  * A session whose home died is resumed: the ENTER tells what the gate knows, its ticket, its
  * session_epoch, where it was last seen; the HOME that answers it has a higher session_epoch, which
  * is how everybody knows whose word counts. A link that broke is not a death: that home is asked
- * again when it is back, another one only when it was forgotten. After GO for a player, from a home
+ * again when it is back, another one only when it was given up. After GO for a player, from a home
  * that drains, the node it names is asked.
  *
  * No home is flooded: a session looks for its way in the slot of the tick that is also its client's
@@ -407,7 +407,7 @@ enter_home_down(struct gate *g, uint8_t home, bool dead)
 
 /* It is cut off from this gate, but perhaps alive: whoever is asked now is to decide. */
 void
-enter_home_forgotten(struct gate *g, uint8_t home)
+enter_home_given_up(struct gate *g, uint8_t home)
 {
     for (uint32_t i = 0; i < g->conns_high; i++) {
         struct conn *c = &g->conns[i];

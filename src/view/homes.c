@@ -6,6 +6,10 @@
  *          /    v   v      v
  *      FREE      DEAD ---> FREE
  *
+ * Whose link broke is usually back after one dial. If it is not back when a dial would have been
+ * answered, the sessions of this gate do not wait for it any longer: if it lives and is only cut
+ * off from here, their claims elsewhere tell it so. What it told stays longer.
+ *
  * The people of a home that is gone stay for a while, standing still or walking to their motions'
  * ends, so that whoever goes on elsewhere does not flicker. Then they are reaped and the slot is
  * free.
@@ -16,7 +20,8 @@
 
 #define DEAD_KEEP_US 2000000
 #define DOWN_KEEP_US 5000000
-#define KEPT_MAX     32 /* that are gone; of more the oldest is reaped before its time */
+#define DOWN_WAIT_US 600000 /* above what the mesh waits for a hello (fabric/mesh_inside.h) */
+#define KEPT_MAX     32     /* that are gone; of more the oldest is reaped before its time */
 
 static const uint8_t home_moves[HOME_STATES] = {
     [HOME_FREE] = 1 << HOME_UP,
@@ -100,7 +105,7 @@ forget(struct gate *g, uint8_t slot)
     struct gate_home *h = &g->homes[slot];
     while (!replica_reap(g, slot, &h->reap_at)) {
     }
-    enter_home_forgotten(g, slot);
+    enter_home_given_up(g, slot);
     move_state(g, slot, HOME_FREE);
     *h = (struct gate_home){.state = HOME_FREE, .open_topic = POOL_NONE};
 }
@@ -155,7 +160,7 @@ gate_home_up(struct gate *g, uint32_t peer, uint64_t node)
     move_state(g, slot, HOME_UP);
     h->peer = peer;
     h->node = node;
-    h->draining = false;
+    h->draining = h->given_up = false;
     h->players = h->sent = h->reap_at = 0;
     h->open_topic = POOL_NONE;
     memset(h->sets, 0, sizeof h->sets);
@@ -237,6 +242,11 @@ gate_homes_turn(struct gate *g)
     uint8_t hurries = g->stats.homes_down > KEPT_MAX ? oldest_gone(g) : HOME_NONE;
     for (uint8_t slot = 0; slot < g->homes_high && g->stats.homes_down > 0; slot++) {
         struct gate_home *h = &g->homes[slot];
+        if (h->state == HOME_DOWN && !h->given_up &&
+            now_us >= h->forget_us - DOWN_KEEP_US + DOWN_WAIT_US) {
+            h->given_up = true;
+            enter_home_given_up(g, slot);
+        }
         bool is_due = now_us >= h->forget_us || slot == hurries;
         if ((h->state == HOME_DOWN || h->state == HOME_DEAD) && is_due &&
             replica_reap(g, slot, &h->reap_at)) {

@@ -279,6 +279,7 @@ struct gate_home {
     uint32_t peer;
     uint64_t node;
     bool draining;
+    bool given_up;          /* down: nobody waits for it any more */
     uint32_t players, sent; /* as its last heart-beat said, and whom we sent there since */
     int64_t forget_us;      /* down: when what it published is reaped */
     uint32_t reap_at;       /* entity up to which that is done */
@@ -434,8 +435,8 @@ bool enter_doubts_end(struct gate *g, uint32_t conn);
 void enter_turn_away(struct gate *g, uint32_t conn, uint32_t code, uint32_t retry_after_ms);
 void enter_home_up(struct gate *g, uint8_t home);
 void enter_home_down(struct gate *g, uint8_t home, bool dead);
-void enter_home_forgotten(struct gate *g, uint8_t home); /* nobody waits for it any longer */
-void enter_slot(struct gate *g, uint32_t slot);          /* of the tick: whose turn it is to ask */
+void enter_home_given_up(struct gate *g, uint8_t home); /* nobody waits for it any longer */
+void enter_slot(struct gate *g, uint32_t slot);         /* of the tick: whose turn it is to ask */
 
 /* session.c */
 void session_frame(struct gate *g, uint32_t conn, struct slice frame);
