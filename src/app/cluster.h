@@ -26,6 +26,7 @@
 #define CLUSTER_NODES_MAX   64
 #define CLUSTER_BOTS_EACH   10000   /* of one process of bots */
 #define CLUSTER_STATUS_US   1000000 /* between two questions to a node */
+#define CLUSTER_IDLE_US     5000000 /* the same for figures, while nobody reads them */
 #define CLUSTER_SILENT_US   2500000 /* without an answer so long: said so */
 #define CLUSTER_OWN_PROGRAM "/proc/self/exe"
 #define CLUSTER_PEOPLE_MAX  5000 /* of one home, on the map */
@@ -41,7 +42,8 @@ enum cluster_kind {
     CLUSTER_KINDS
 };
 
-/* What a node is asked, once a second each; people only while somebody looks at them. */
+/* What a node is asked, once a second each; figures more seldom while nobody reads them, as they
+ * are long, and people only while somebody looks at them. */
 enum cluster_question { ASK_STATUS, ASK_METRICS, ASK_PEOPLE, CLUSTER_QUESTIONS };
 
 struct cluster_member {
@@ -65,8 +67,8 @@ struct cluster_member {
 struct cluster_page {
     pthread_mutex_t lock;
     char *nodes, *people, *status, *metrics, *config; /* owned; NULL: not yet */
-    bool people_wanted;
-    int64_t people_wanted_us;
+    bool people_wanted, metrics_wanted;
+    int64_t people_wanted_us, metrics_wanted_us;
 };
 
 enum cluster_phase { CLUSTER_STARTING, CLUSTER_RUNNING, CLUSTER_STOPPING };
@@ -95,8 +97,9 @@ struct cluster {
     uint32_t members_count;
     struct cluster_member members[SUPERVISE_MEMBERS_MAX];
     struct cluster_page page;
-    bool changed; /* cluster.json is to be written */
-    int up_fd;    /* who waits for a detached cluster; -1: nobody */
+    int64_t metrics_us; /* when the page of figures was made */
+    bool changed;       /* cluster.json is to be written */
+    int up_fd;          /* who waits for a detached cluster; -1: nobody */
 };
 
 /* ---- cluster_plan.c: which members there are ---- */

@@ -307,7 +307,8 @@ ask(struct cluster_member *m, enum cluster_question question, int64_t now_us)
 }
 
 static void
-member_ask(struct cluster *c, uint32_t i, bool people, int64_t now_us)
+member_ask(struct cluster *c, uint32_t i, const int64_t pauses_us[CLUSTER_QUESTIONS],
+           int64_t now_us)
 {
     struct cluster_member *m = &c->members[i];
     const struct member *process = supervise_member(c->supervisor, i);
@@ -326,10 +327,10 @@ member_ask(struct cluster *c, uint32_t i, bool people, int64_t now_us)
     if (control_client_waits(m->client))
         return;
     bool settled = process->state == MEMBER_UP && c->phase != CLUSTER_STARTING;
-    int64_t pause_us = settled ? CLUSTER_STATUS_US : ASK_EAGERLY_US;
     for (enum cluster_question q = ASK_STATUS; q < CLUSTER_QUESTIONS; q++) {
-        bool wanted = q != ASK_PEOPLE || (people && m->kind == CLUSTER_HOME);
-        if (wanted && now_us - m->asked_us[q] >= (q == ASK_STATUS ? pause_us : CLUSTER_STATUS_US)) {
+        int64_t pause_us = q == ASK_STATUS && !settled ? ASK_EAGERLY_US : pauses_us[q];
+        bool has_it = q != ASK_PEOPLE || m->kind == CLUSTER_HOME;
+        if (has_it && now_us - m->asked_us[q] >= pause_us) {
             ask(m, q, now_us);
             return;
         }
@@ -340,11 +341,14 @@ void
 cluster_ask_members(struct cluster *c, int64_t now_us)
 {
     CHECK(pthread_mutex_lock(&c->page.lock) == 0);
-    bool people = c->page.people_wanted;
+    int64_t pauses_us[CLUSTER_QUESTIONS] = {
+        [ASK_STATUS] = CLUSTER_STATUS_US,
+        [ASK_METRICS] = c->page.metrics_wanted ? CLUSTER_STATUS_US : CLUSTER_IDLE_US,
+        [ASK_PEOPLE] = c->page.people_wanted ? CLUSTER_STATUS_US : INT64_MAX};
     CHECK(pthread_mutex_unlock(&c->page.lock) == 0);
     for (uint32_t i = 0; i < c->members_count; i++) {
         if (cluster_kind_is_node(c->members[i].kind))
-            member_ask(c, i, people, now_us);
+            member_ask(c, i, pauses_us, now_us);
     }
 }
 

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GHOSTS_US 6000000 /* people of a home that is gone are shown so long */
+#define GHOSTS_US         6000000  /* people of a home that is gone are shown so long */
+#define METRICS_WANTED_US 60000000 /* after they were read last */
 
 /* ---- the HTTP thread ---- */
 
@@ -55,6 +56,18 @@ hand_out_people(struct cluster_page *page, struct http_body *out)
     return out->bytes == NULL ? 503 : 200;
 }
 
+/* Whoever reads figures now and then finds those of the last second from the second time on. */
+static int
+hand_out_metrics(struct cluster_page *page, struct http_body *out)
+{
+    CHECK(pthread_mutex_lock(&page->lock) == 0);
+    page->metrics_wanted = true;
+    page->metrics_wanted_us = process_mono_us();
+    CHECK(pthread_mutex_unlock(&page->lock) == 0);
+    out->mime = "text/plain; version=0.0.4; charset=utf-8";
+    return hand_out(page, &page->metrics, out);
+}
+
 static int
 answer(void *ctx, const char *path, struct http_body *out)
 {
@@ -70,10 +83,8 @@ answer(void *ctx, const char *path, struct http_body *out)
         return hand_out(page, &page->config, out);
     if (strcmp(path, "/islands.json") == 0)
         return hand_out_islands(c, out);
-    if (strcmp(path, "/metrics") == 0) {
-        out->mime = "text/plain; version=0.0.4; charset=utf-8";
-        return hand_out(page, &page->metrics, out);
-    }
+    if (strcmp(path, "/metrics") == 0)
+        return hand_out_metrics(page, out);
     return 404;
 }
 
@@ -254,6 +265,21 @@ put_people(struct cluster *c, int64_t now_us)
         put_json(page, &page->people, people_json(c, now_us));
 }
 
+static void
+put_metrics(struct cluster *c, int64_t now_us)
+{
+    struct cluster_page *page = &c->page;
+    CHECK(pthread_mutex_lock(&page->lock) == 0);
+    page->metrics_wanted =
+        page->metrics_wanted && now_us - page->metrics_wanted_us <= METRICS_WANTED_US;
+    bool wanted = page->metrics_wanted;
+    CHECK(pthread_mutex_unlock(&page->lock) == 0);
+    if (!wanted && c->metrics_us != 0 && now_us - c->metrics_us < CLUSTER_IDLE_US)
+        return;
+    put(page, &page->metrics, metrics_text(c));
+    c->metrics_us = now_us;
+}
+
 void
 cluster_page_write(struct cluster *c, int64_t now_us)
 {
@@ -262,7 +288,7 @@ cluster_page_write(struct cluster *c, int64_t now_us)
     put_people(c, now_us);
     put_json(page, &page->config, config_json(c));
     put_json(page, &page->status, status_json_all(c, now_us));
-    put(page, &page->metrics, metrics_text(c));
+    put_metrics(c, now_us);
     c->page_us = now_us;
 }
 
@@ -273,6 +299,8 @@ cluster_page_open(struct cluster *c, char why[CLUSTER_WHY_MAX])
 {
     const struct config *config = &c->input.config;
     const struct sea *sea = &c->sea;
+    c->page.metrics_wanted = true; /* whoever starts it may look at it before long */
+    c->page.metrics_wanted_us = process_mono_us();
     CHECK(chart_json((const struct island *const *)sea->islands.islands, sea->islands.count,
                      &c->islands, &c->islands_bytes) == OK);
     /* Gates come and go, each on a port of its own, so the page may connect to any. */

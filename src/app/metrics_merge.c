@@ -9,6 +9,7 @@
 
 struct family {
     char name[NAME_MAX_BYTES];
+    size_t name_bytes;
     FILE *out;
     char *text; /* owned; of out */
     size_t bytes;
@@ -17,6 +18,7 @@ struct family {
 
 struct metrics_merge {
     uint32_t count, pages;
+    uint32_t found; /* the last one that was looked for */
     struct family families[METRICS_MERGE_FAMILIES_MAX];
 };
 
@@ -40,19 +42,35 @@ metrics_merge_free(struct metrics_merge **merge)
     *merge = NULL;
 }
 
-/* NULL: no room for another. */
+/* Pages of one program have their families in one order: it is mostly the last one, by its second
+ * line, or the next. */
 static struct family *
 family_find(struct metrics_merge *merge, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < merge->count; i++) {
-        struct family *f = &merge->families[i];
-        if (strlen(f->name) == bytes && memcmp(f->name, name, bytes) == 0)
+        uint32_t at = (merge->found + i) % merge->count;
+        struct family *f = &merge->families[at];
+        if (f->name_bytes == bytes && memcmp(f->name, name, bytes) == 0) {
+            merge->found = at;
             return f;
+        }
     }
+    return NULL;
+}
+
+/* NULL: no room for another. */
+static struct family *
+family_of(struct metrics_merge *merge, const char *name, size_t bytes)
+{
+    struct family *f = family_find(merge, name, bytes);
+    if (f != NULL)
+        return f;
     if (merge->count == METRICS_MERGE_FAMILIES_MAX || bytes >= NAME_MAX_BYTES)
         return NULL;
-    struct family *f = &merge->families[merge->count++];
+    merge->found = merge->count;
+    f = &merge->families[merge->count++];
     memcpy(f->name, name, bytes);
+    f->name_bytes = bytes;
     f->told = merge->pages;
     f->out = open_memstream(&f->text, &f->bytes);
     CHECK(f->out != NULL);
@@ -67,10 +85,10 @@ metrics_merge_add(struct metrics_merge *merge, const char *text)
     for (const char *line = text; *line != 0;) {
         size_t bytes = strcspn(line, "\n");
         if (strncmp(line, "# HELP ", 7) == 0 || strncmp(line, "# TYPE ", 7) == 0)
-            family = family_find(merge, line + 7, strcspn(line + 7, " \n"));
+            family = family_of(merge, line + 7, strcspn(line + 7, " \n"));
         /* What the family is was said by the first page that had it. */
         if (family != NULL && (line[0] != '#' || family->told == merge->pages))
-            fprintf(family->out, "%.*s\n", (int)bytes, line);
+            CHECK(fwrite(line, 1, bytes, family->out) == bytes && fputc('\n', family->out) == '\n');
         line += bytes + (line[bytes] == '\n');
     }
 }
