@@ -681,7 +681,8 @@ herd_open(struct herd *h, char why[HERD_WHY_MAX])
         snprintf(why, HERD_WHY_MAX, "no event loop: %s", err_text(error));
         return error;
     }
-    loop_pace(h->loop, many ? PACE_MANY_US : 0);
+    uint32_t gap_us = many ? PACE_MANY_US : 0;
+    loop_pace(h->loop, gap_us, gap_us);
     return OK;
 }
 

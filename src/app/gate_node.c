@@ -25,9 +25,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIGURES_US        1000000
-#define PACE_US           2000 /* one wake-up for whatever came in 2 ms */
-#define PATIENCE_US       5000000
+#define FIGURES_US  1000000
+#define PATIENCE_US 5000000
+/* What may wait for one home: 3,500 moves. A home that cannot keep up is told the newest move of
+ * each player later, instead of all of them later and later. */
+#define INPUT_BYTES_MAX   (256U << 10)
 #define LEAVE_US          1000000 /* for good-byes to be read, at the end */
 #define LATECOMERS_US     250000  /* for the first word of whoever was accepted last */
 #define QUEUE_SAMPLES     64
@@ -383,6 +385,7 @@ join_mesh(struct gate_node *g)
                                 .world = (uint16_t)g->input.config.world,
                                 .seeds = g->seeds,
                                 .seeds_count = g->seeds_count,
+                                .data_bytes = INPUT_BYTES_MAX,
                                 .events = {.ctx = g,
                                            .up = peer_up,
                                            .down = peer_down,
@@ -407,7 +410,6 @@ open_all(struct gate_node *g, char *why)
     if (e != OK) {
         return e;
     }
-    loop_pace(g->node.loop, PACE_US);
     g->own_address = g->node.self.play;
     struct gate_options options = gate_options_of(g);
     e = gate_alloc(&options, &g->node.env, &g->gate);

@@ -152,7 +152,7 @@ gate_thread_start(const struct gate_thread_options *options, struct gate_thread 
     t->options = *options;
     pthread_mutex_init(&t->lock, NULL);
     CHECK(loop_open(&t->loop) == OK);
-    loop_pace(t->loop, PACE_US);
+    loop_pace(t->loop, PACE_US, PACE_US);
     t->rings = rings_alloc(t->loop);
     rings_connect(options->logic, options->number, t->rings, HOME_PEER, options->ring_bytes,
                   options->ring_bytes);

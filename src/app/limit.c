@@ -96,7 +96,7 @@ server_open(struct server *s)
     if (conns_open(&options, &s->conns) != OK)
         server_fail(s, ERR_IO, "cannot accept connections");
     s->port = conns_port(s->conns);
-    loop_pace(s->loop, o->gap_us);
+    loop_pace(s->loop, o->gap_us, o->gap_us);
 }
 
 /* Turns the loop until then, at least once, and looks after the peer. */

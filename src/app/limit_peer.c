@@ -125,7 +125,7 @@ limit_peer_run(void *shared)
         peer_fail(&p, error);
     /* A reader that sleeps in the kernel would have to be woken by each send, and the sender would
      * pay for it: bots in one process are busy, people's machines are elsewhere. */
-    loop_pace(p.loop, SLOT_US);
+    loop_pace(p.loop, SLOT_US, SLOT_US);
     for (;;) {
         uint32_t phase = atomic_load(&p.shared->phase);
         if (phase == LIMIT_CONNECT)

@@ -16,6 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Whoever has little to do answers at once; who has much reads it together. */
+#define PACE_LEAST_US 200
+#define PACE_MOST_US  5000
+
 static void
 asked(void *ctx, int signal_number)
 {
@@ -174,6 +178,7 @@ node_open(struct node_process *n, const struct config *config, enum node_role ro
     log_init(&n->log, STDERR_FILENO, config_log_level(config), time_source_linux());
     trace_init(&n->trace, "logic");
     CHECK(loop_open(&n->loop) == OK);
+    loop_pace(n->loop, PACE_LEAST_US, PACE_MOST_US);
     CHECK(signals_open(&n->signals, n->loop, n, asked) == OK);
     n->started_us = process_mono_us();
     node_set_clock(n, 1, 0);

@@ -340,7 +340,7 @@ server_open(const struct server_options *options, struct server **out, char why[
     log_init(&s->log, STDERR_FILENO, options->log_level, time_source_linux());
     trace_init(&s->trace, "logic");
     CHECK(loop_open(&s->loop) == OK);
-    loop_pace(s->loop, PACE_US);
+    loop_pace(s->loop, PACE_US, PACE_US);
     CHECK(signals_open(&s->signals, s->loop, s, asked) == OK);
     s->rings = rings_alloc(s->loop);
     struct origin origin;

@@ -150,12 +150,14 @@ dial_ready(struct line *line)
     lines->events.dialled(lines->events.ctx, line_index(line));
 }
 
-/* Reads what is there; false when the line is gone afterwards, by whomever. */
+/* Reads what is there, all of it unless that is very much: what peers say grows old in the kernel,
+ * and a busy loop has no time to come back for it soon. false when the line is gone afterwards, by
+ * whomever. */
 static bool
 line_read(struct line *line, bool to_the_end)
 {
     struct lines *lines = line->lines;
-    for (;;) {
+    for (size_t all = 0;;) {
         ssize_t n = recv(line->fd, lines->buffer, sizeof lines->buffer, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
@@ -168,11 +170,12 @@ line_read(struct line *line, bool to_the_end)
         lines->events.received(lines->events.ctx, line_index(line), lines->buffer, (size_t)n);
         if (line->state != LINE_OPEN) /* closed, and perhaps dialled anew */
             return false;
-        if (n == LINES_READ_BYTES) {
+        all += (size_t)n;
+        if (all >= LINES_TURN_BYTES) {
             line_rearm(line);
             return true;
         }
-        if (!to_the_end)
+        if (n < LINES_READ_BYTES && !to_the_end)
             return true;
     }
 }
@@ -435,8 +438,8 @@ lines_open(const struct lines_options *options, struct lines **out, char why[LIN
     lines->free_head = NONE;
     for (uint32_t i = LINES_MAX; i-- > 0;) {
         struct line *line = &lines->table[i];
-        *line =
-            (struct line){.watch = {.ready = line_ready, .ctx = line}, .lines = lines, .fd = -1};
+        *line = (struct line){
+            .watch = {.ready = line_ready, .ctx = line, .first = true}, .lines = lines, .fd = -1};
         line_free(line);
     }
     enum err error = options->listen == NULL ? OK : listener_open(lines, options->listen, why);

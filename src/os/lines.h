@@ -18,8 +18,9 @@
 #include "os/loop.h"
 
 #define LINES_READ_BYTES   (256U << 10) /* a call-back */
-#define LINES_BUFFER_BYTES (1U << 20)
-#define LINES_ACCEPT_BURST 64 /* per turn */
+#define LINES_BUFFER_BYTES (256U << 10) /* more would be bytes that grow old in it */
+#define LINES_TURN_BYTES   (4U << 20)   /* read of one line before others have their turn */
+#define LINES_ACCEPT_BURST 64           /* per turn */
 #define LINES_PAUSE_US     100000
 #define LINES_WHY_MAX      160
 

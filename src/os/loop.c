@@ -2,16 +2,26 @@
 #include "base/check.h"
 #include "os/os_err.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#define WATCHES_AHEAD 4 /* of the event being handled: brought into the cache */
+
 struct loop {
     int epoll, wake;
-    int64_t gap_us, handled_us;           /* handled_us: when the last turn began to call back */
-    uint32_t next, count;                 /* of batch: the event being handled is next - 1 */
-    struct epoll_event batch[LOOP_BATCH]; /* data.ptr NULL: loop_wake(), or removed meanwhile */
+    int64_t least_us, most_us;  /* bounds of the gap */
+    int64_t gap_us, handled_us; /* handled_us: when the last turn began to call back */
+    int64_t worked_us;          /* a turn, lately */
+    bool working;               /* the present turn found something */
+    int first;            /* those that come first: an epoll of their own, watched by the other */
+    uint32_t next, count; /* of batch: the event being handled is next - 1 */
+    /* What comes first up to LOOP_FIRST, the others from there on. data.ptr NULL: loop_wake(), or
+     * removed meanwhile. */
+    struct epoll_event batch[LOOP_FIRST + LOOP_BATCH];
     struct loop_stats stats;
 };
 
@@ -29,14 +39,29 @@ timespec_of_us(int64_t us)
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 }
 
-/* Fetches events into the batch; 0 after a time-out or a signal, -1 with errno. */
+static int
+fetch(int epoll, struct epoll_event *events, int most, const struct timespec *wait)
+{
+    int count = epoll_pwait2(epoll, events, most, wait, NULL);
+    return count < 0 && errno == EINTR ? 0 : count;
+}
+
+/* Fetches events into the batch; how many: 0 after a time-out or a signal, -1 with errno. */
 static int
 batch_fetch(struct loop *loop, int64_t wait_us)
 {
+    static const struct timespec no_wait = {0};
     struct timespec wait = timespec_of_us(wait_us);
-    int count = epoll_pwait2(loop->epoll, loop->batch, LOOP_BATCH,
-                             wait_us == LOOP_FOREVER ? NULL : &wait, NULL);
-    return count < 0 && errno == EINTR ? 0 : count;
+    int others = fetch(loop->epoll, loop->batch + LOOP_FIRST, LOOP_BATCH,
+                       wait_us == LOOP_FOREVER ? NULL : &wait);
+    int first = others > 0 ? fetch(loop->first, loop->batch, LOOP_FIRST, &no_wait) : 0;
+    if (others < 0 || first < 0)
+        return -1;
+    uint32_t begin = LOOP_FIRST - (uint32_t)first;
+    memmove(loop->batch + begin, loop->batch, (size_t)first * sizeof *loop->batch);
+    loop->next = begin;
+    loop->count = LOOP_FIRST + (uint32_t)others;
+    return first + others;
 }
 
 enum err
@@ -45,11 +70,15 @@ loop_open(struct loop **out)
     struct loop *loop = calloc(1, sizeof(*loop));
     CHECK(loop);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->first = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Edge-triggered: every write is an edge, so the counter never needs to be read. */
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    if (loop->epoll < 0 || loop->wake < 0 ||
-        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) < 0 || batch_fetch(loop, 0) < 0) {
+    struct epoll_event first = {.events = EPOLLIN, .data.ptr = NULL};
+    if (loop->epoll < 0 || loop->first < 0 || loop->wake < 0 ||
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) < 0 ||
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->first, &first) < 0 ||
+        batch_fetch(loop, 0) < 0) {
         enum err error = os_err(errno);
         loop_close(&loop);
         return error;
@@ -65,10 +94,18 @@ loop_close(struct loop **loop)
         return;
     if ((*loop)->epoll >= 0)
         close((*loop)->epoll);
+    if ((*loop)->first >= 0)
+        close((*loop)->first);
     if ((*loop)->wake >= 0)
         close((*loop)->wake);
     free(*loop);
     *loop = NULL;
+}
+
+static int
+epoll_of(const struct loop *loop, const struct loop_watch *watch)
+{
+    return watch->first ? loop->first : loop->epoll;
 }
 
 enum err
@@ -76,20 +113,20 @@ loop_add(struct loop *loop, int fd, uint32_t events, struct loop_watch *watch)
 {
     CHECK(watch != NULL && watch->ready != NULL);
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? OK : os_err(errno);
+    return epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_ADD, fd, &event) == 0 ? OK : os_err(errno);
 }
 
 void
 loop_change(struct loop *loop, int fd, uint32_t events, struct loop_watch *watch)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0);
+    CHECK(epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 void
 loop_remove(struct loop *loop, int fd, struct loop_watch *watch)
 {
-    CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL) == 0);
+    CHECK(epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_DEL, fd, NULL) == 0);
     for (uint32_t i = loop->next; i < loop->count; i++)
         if (loop->batch[i].data.ptr == watch)
             loop->batch[i].data.ptr = NULL;
@@ -97,9 +134,8 @@ loop_remove(struct loop *loop, int fd, struct loop_watch *watch)
 
 /* Sleeps out the rest of the gap, but never longer than wait_us; returns what is left of it. */
 static int64_t
-gap_sleep(const struct loop *loop, int64_t wait_us)
+gap_sleep(const struct loop *loop, int64_t before_us, int64_t wait_us)
 {
-    int64_t before_us = now_us();
     int64_t sleep_us = loop->handled_us + loop->gap_us - before_us;
     if (sleep_us <= 0)
         return wait_us;
@@ -111,23 +147,41 @@ gap_sleep(const struct loop *loop, int64_t wait_us)
     return wait_us == LOOP_FOREVER ? wait_us : wait_us - sleep_us;
 }
 
+/* The turn that found something is over: the next one begins when its gap is. */
+static int64_t
+paced(struct loop *loop, int64_t wait_us)
+{
+    int64_t before_us = now_us();
+    if (loop->working) {
+        loop->working = false;
+        loop->worked_us += (before_us - loop->handled_us - loop->worked_us) / 4;
+        int64_t gap_us = loop->worked_us * LOOP_PACE_WORK;
+        gap_us = gap_us > loop->least_us ? gap_us : loop->least_us;
+        loop->gap_us = gap_us < loop->most_us ? gap_us : loop->most_us;
+    }
+    return wait_us > 0 ? gap_sleep(loop, before_us, wait_us) : 0;
+}
+
 uint32_t
 loop_turn(struct loop *loop, int64_t wait_us)
 {
     CHECK(wait_us >= 0);
     CHECK(loop->next == loop->count); /* not from within a call-back */
-    if (loop->gap_us > 0 && wait_us > 0)
-        wait_us = gap_sleep(loop, wait_us);
+    if (loop->most_us > 0)
+        wait_us = paced(loop, wait_us);
     int count = batch_fetch(loop, wait_us);
     CHECK(count >= 0);
     loop->stats.turns++;
-    if (loop->gap_us > 0 && count > 0)
+    if (loop->most_us > 0 && count > 0) {
         loop->handled_us = now_us();
+        loop->working = true;
+    }
 
     uint32_t called = 0;
-    loop->count = (uint32_t)count;
-    for (loop->next = 0; loop->next < loop->count;) {
+    while (loop->next < loop->count) {
         const struct epoll_event *event = &loop->batch[loop->next++];
+        if (loop->next + WATCHES_AHEAD < loop->count)
+            __builtin_prefetch(loop->batch[loop->next + WATCHES_AHEAD].data.ptr);
         struct loop_watch *watch = event->data.ptr;
         if (watch == NULL)
             continue;
@@ -147,10 +201,11 @@ loop_wake(struct loop *loop)
 }
 
 void
-loop_pace(struct loop *loop, uint32_t gap_us)
+loop_pace(struct loop *loop, uint32_t least_us, uint32_t most_us)
 {
-    CHECK(gap_us < 1000000);
-    loop->gap_us = gap_us;
+    CHECK(least_us <= most_us && most_us < 1000000);
+    loop->least_us = loop->gap_us = least_us;
+    loop->most_us = most_us;
 }
 
 struct loop_stats

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -150,7 +151,7 @@ test_pace(void **state)
     assert_int_equal(loop_open(&loop), OK);
     pair_open(&p, loop, EPOLLIN); /* always ready once written */
     pair_write(&p);
-    loop_pace(loop, 3000);
+    loop_pace(loop, 3000, 3000);
     int64_t before_us = process_mono_us();
     for (int i = 0; i < 4; i++)
         assert_int_equal(loop_turn(loop, LOOP_FOREVER), 1);
@@ -166,13 +167,105 @@ test_pace(void **state)
     loop_close(&loop);
 }
 
+static int64_t
+turns_take_us(struct loop *loop, uint32_t turns, int64_t work_us)
+{
+    int64_t before_us = process_mono_us();
+    for (uint32_t i = 0; i < turns; i++) {
+        assert_int_equal(loop_turn(loop, LOOP_FOREVER), 1);
+        for (int64_t end_us = process_mono_us() + work_us; process_mono_us() < end_us;) {
+        }
+    }
+    return process_mono_us() - before_us;
+}
+
+/* Who works longer rests longer, but never beyond the bound. */
+static void
+test_pace_grows_with_the_work(void **state)
+{
+    (void)state;
+    struct loop *loop;
+    struct pair p;
+    assert_int_equal(loop_open(&loop), OK);
+    pair_open(&p, loop, EPOLLIN);
+    pair_write(&p);
+    loop_pace(loop, 100, 20000);
+    turns_take_us(loop, 16, 500); /* until it knows */
+    assert_true(turns_take_us(loop, 8, 500) >= 7 * 500 * LOOP_PACE_WORK);
+    loop_pace(loop, 100, 1000);
+    turns_take_us(loop, 2, 500);
+    int64_t bounded_us = INT64_MAX; /* of the quickest of several: others may work meanwhile */
+    for (uint32_t i = 0; i < 20; i++) {
+        int64_t us = turns_take_us(loop, 4, 500);
+        bounded_us = us < bounded_us ? us : bounded_us;
+    }
+    assert_true(bounded_us >= 3 * 1000 && bounded_us < 3 * 500 * LOOP_PACE_WORK);
+    pair_close(&p);
+    loop_close(&loop);
+}
+
+struct order {
+    uint32_t others_before, others_since; /* calls before and after the first of the first */
+    uint32_t firsts;
+};
+
+static void
+other_ready(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct order *order = ctx;
+    *(order->firsts == 0 ? &order->others_before : &order->others_since) += 1;
+}
+
+static void
+first_ready(void *ctx, uint32_t events)
+{
+    (void)events;
+    ((struct order *)ctx)->firsts++;
+}
+
+/* However many are ready, those that come first are called back in the same turn, and before. */
+static void
+test_some_come_first(void **state)
+{
+    (void)state;
+
+    enum { MANY = 2 * LOOP_BATCH, FIRSTS = LOOP_FIRST + 3 };
+    struct loop *loop;
+    struct order order = {0};
+    struct loop_watch other = {.ready = other_ready, .ctx = &order};
+    struct loop_watch first = {.ready = first_ready, .ctx = &order, .first = true};
+    int fds[MANY + FIRSTS];
+    assert_int_equal(loop_open(&loop), OK);
+    for (int i = 0; i < MANY + FIRSTS; i++) {
+        fds[i] = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        assert_true(fds[i] >= 0);
+        assert_int_equal(loop_add(loop, fds[i], EPOLLIN, i < MANY ? &other : &first), OK);
+    }
+    uint32_t called = loop_turn(loop, 0);
+    assert_int_equal(order.others_before, 0);
+    assert_int_equal(order.firsts, LOOP_FIRST);
+    assert_in_range(order.others_since, LOOP_BATCH - 2, LOOP_BATCH);
+    assert_int_equal(called, order.firsts + order.others_since);
+    for (int i = 0; i < MANY + FIRSTS; i++) {
+        loop_remove(loop, fds[i], i < MANY ? &other : &first);
+        close(fds[i]);
+    }
+    assert_int_equal(loop_turn(loop, 0), 0);
+    loop_close(&loop);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_level_and_edge), cmocka_unit_test(test_removed_is_never_called),
-        cmocka_unit_test(test_wake),           cmocka_unit_test(test_waits_as_long_as_told),
+        cmocka_unit_test(test_level_and_edge),
+        cmocka_unit_test(test_removed_is_never_called),
+        cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_waits_as_long_as_told),
         cmocka_unit_test(test_pace),
+        cmocka_unit_test(test_pace_grows_with_the_work),
+        cmocka_unit_test(test_some_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

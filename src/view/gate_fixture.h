@@ -44,8 +44,9 @@ struct scene_topic {
 struct scene_home {
     bool up;
     uint64_t node;
-    bool full; /* its link takes nothing */
-    bool deaf; /* it publishes nothing by itself */
+    bool full;      /* its link takes nothing, */
+    uint32_t takes; /* but for so many messages */
+    bool deaf;      /* it publishes nothing by itself */
     uint32_t enters, inputs, subscribes, wholes;
     uint32_t version[2], epoch;
     struct scene_topic topics[SCENE_TOPICS];
@@ -220,9 +221,10 @@ scene_tell_home(void *ctx, uint32_t peer, const struct slice *pieces, uint32_t c
     uint8_t bytes[LINK_HEAD_MAX + 32768];
     size_t n = 0;
     assert_true(peer < SCENE_HOMES && s->homes[peer].up); /* nobody else is spoken to */
-    if (s->homes[peer].full) {
+    if (s->homes[peer].full && s->homes[peer].takes == 0) {
         return ERR_FULL;
     }
+    s->homes[peer].takes -= s->homes[peer].takes > 0;
     for (uint32_t i = 0; i < count; i++) {
         assert_true(n + pieces[i].bytes <= sizeof bytes);
         if (pieces[i].bytes > 0) {

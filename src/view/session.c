@@ -126,12 +126,15 @@ send_command(struct gate *g, const struct conn *c)
     return gate_tell(g, c->home, &m);
 }
 
-/* What a home refuses once it would refuse again: its others wait for the next turn. */
+/* What a home refuses once it would refuse again: its others wait for the next turn, which goes on
+ * behind the last one that was told, so that nobody waits for ever. */
 static void
 send_owed_inputs(struct gate *g)
 {
     bool full[HOMES_MAX] = {false};
-    for (uint32_t i = 0; i < g->conns_high && g->inputs_owed > 0; i++) {
+    uint32_t from = g->owed_from < g->conns_high ? g->owed_from : 0;
+    for (uint32_t n = 0; n < g->conns_high && g->inputs_owed > 0; n++) {
+        uint32_t i = from + n < g->conns_high ? from + n : from + n - g->conns_high;
         struct conn *c = &g->conns[i];
         if (!g->hot[i].owed || g->hot[i].state != CONN_PLAYING) {
             continue;
@@ -149,6 +152,7 @@ send_owed_inputs(struct gate *g)
             g->inputs_owed--;
         }
         full[c->home] = g->hot[i].owed = c->move_owed || c->command_owed;
+        g->owed_from = full[c->home] ? g->owed_from : i + 1;
     }
 }
 

@@ -412,6 +412,39 @@ test_a_farewell_is_told_when_there_is_room(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_open, scene_close)
 
+/* A home that takes one input a turn while everybody moves in every turn hears of each in turn, and
+ * only the newest. */
+static void
+test_a_slow_home_hears_of_everybody(void **state)
+{
+    struct scene *s = *state;
+
+    enum { PEOPLE = 4, ROUNDS = 3 };
+
+    uint32_t told[PEOPLE + 1] = {0};
+    for (uint32_t i = 0; i < PEOPLE; i++) {
+        scene_play(s, i, i + 1, scene_in(s, 5, 5));
+    }
+    s->homes[0].full = true;
+    for (uint32_t turn = 1; turn <= ROUNDS * PEOPLE; turn++) {
+        for (uint32_t i = 0; i < PEOPLE; i++) {
+            struct message_move move = {.move_no = turn, .motion = scene_in(s, 5, 5)};
+            uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
+            scene_send_frame(s, i, frame, message_write_move(&move, frame, sizeof frame));
+        }
+        uint32_t inputs = s->inputs;
+        s->homes[0].takes = 1;
+        gate_turn(s->gate);
+        assert_int_equal(s->inputs, inputs + 1);
+        assert_int_equal(s->input.number, turn);
+        told[s->input.player]++;
+    }
+    for (uint32_t player = 1; player <= PEOPLE; player++) {
+        assert_int_equal(told[player], ROUNDS);
+    }
+    s->homes[0].full = false;
+}
+
 int
 main(void)
 {
@@ -432,6 +465,7 @@ main(void)
         TEST(test_spectators_only_look),
         TEST(test_a_farewell_is_told_when_there_is_room),
         TEST(test_the_newest_move_is_told_when_there_is_room),
+        TEST(test_a_slow_home_hears_of_everybody),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

@@ -367,6 +367,7 @@ struct gate {
     struct farewell *farewells; /* owned, conns_max */
     uint32_t farewells_owed;
     uint32_t inputs_owed; /* moves and commands of those who play */
+    uint32_t owed_from;   /* where telling them goes on */
     uint32_t entering;    /* connections that wait for their first home */
     struct bucket resumes;
     struct gate_home homes[HOMES_MAX];
