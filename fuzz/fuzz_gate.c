@@ -333,6 +333,9 @@ tell(struct scene *s, const struct link_message *m)
     if (tail.bytes > 0) {
         memcpy(bytes + n, tail.at, tail.bytes);
     }
+    for (uint32_t step = 0; step < MESH_AHEAD_STEPS; step++) {
+        gate_ahead(s->gate, step, bytes, n + tail.bytes);
+    }
     gate_message(s->gate, s->speaker, bytes, n + tail.bytes);
 }
 
@@ -643,6 +646,9 @@ operate(struct scene *s, struct reader *in)
     case GATE_OP_LINK: link_message_of_home(s, in); break;
     case GATE_OP_LINK_RAW: {
         struct slice bytes = extreme_bytes(in, RAW_MAX);
+        for (uint32_t step = 0; step < MESH_AHEAD_STEPS; step++) {
+            gate_ahead(s->gate, step, bytes.at, bytes.bytes);
+        }
         gate_message(s->gate, s->speaker, bytes.at, bytes.bytes);
         break;
     }

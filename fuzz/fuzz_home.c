@@ -218,6 +218,9 @@ tell(struct home *h, uint32_t gate, const struct link_message *m)
         memcpy(bytes + n, tail.at, tail.bytes);
     }
     if (h->up[gate]) {
+        for (uint32_t step = 0; step < MESH_AHEAD_STEPS; step++) {
+            world_ahead(h->world, step, bytes, n + tail.bytes);
+        }
         world_message(h->world, gate, bytes, n + tail.bytes);
     }
 }
@@ -507,6 +510,9 @@ raw(struct home *h, struct reader *in)
     uint32_t gate = extreme_below(in, PEERS);
     struct slice bytes = extreme_bytes(in, RAW_MAX);
     if (h->up[gate]) {
+        for (uint32_t step = 0; step < MESH_AHEAD_STEPS; step++) {
+            world_ahead(h->world, step, bytes.at, bytes.bytes);
+        }
         world_message(h->world, gate, bytes.at, bytes.bytes);
     }
 }

@@ -261,6 +261,13 @@ message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
     }
 }
 
+static void
+ahead(void *ctx, uint32_t step, const uint8_t *bytes, size_t n)
+{
+    const struct gate_node *g = ctx;
+    gate_ahead(g->gate, step, bytes, n);
+}
+
 /* Where clients may go when this gate is gone. */
 static void
 book_changed(void *ctx)
@@ -391,6 +398,7 @@ join_mesh(struct gate_node *g)
                                            .down = peer_down,
                                            .died = node_died,
                                            .message = message,
+                                           .ahead = ahead,
                                            .book_changed = book_changed,
                                            .dead_self = dead_self}};
     node_join(&g->node, &mesh);

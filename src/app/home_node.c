@@ -140,6 +140,15 @@ message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
     }
 }
 
+static void
+ahead(void *ctx, uint32_t step, const uint8_t *bytes, size_t n)
+{
+    const struct home_node *h = ctx;
+    if (h->world != NULL) {
+        world_ahead(h->world, step, bytes, n);
+    }
+}
+
 /* The others took this process for dead, so its people have other homes by now: what it still
  * believes is worth nothing, and it comes back as somebody new. */
 static void
@@ -192,6 +201,7 @@ join_mesh(struct home_node *h)
                                               .down = peer_down,
                                               .died = node_died,
                                               .message = message,
+                                              .ahead = ahead,
                                               .dead_self = dead_self}};
     node_join(&h->node, &options);
 }

@@ -62,6 +62,13 @@ map_get(const struct map *m, uint64_t key)
     return slot->key == key ? slot->value : MAP_NONE;
 }
 
+void
+map_prefetch(const struct map *m, uint64_t key)
+{
+    if (m->count > 0)
+        __builtin_prefetch(&m->slots[slot_home(m, key)]);
+}
+
 enum err
 map_put(struct map *m, uint64_t key, uint32_t value)
 {

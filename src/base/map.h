@@ -26,6 +26,8 @@ void map_init(struct map *m, uint32_t limit, uint64_t seed);
 void map_fini(struct map *m);
 uint32_t map_get(const struct map *m,
                  uint64_t key); /* MAP_NONE when absent, which key 0 always is */
+/* Has what map_get(m, key) will look at brought into the cache, without waiting for it. */
+void map_prefetch(const struct map *m, uint64_t key);
 enum err map_put(struct map *m, uint64_t key, uint32_t value); /* replaces; ERR_FULL at the limit */
 uint32_t map_remove(struct map *m, uint64_t key); /* what stood there, MAP_NONE when absent */
 /* Walks all entries in slot order: start with *cursor = 0; false at the end. Do not change

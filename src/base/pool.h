@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_NONE UINT32_MAX
+#define POOL_NONE        UINT32_MAX
+#define CACHE_LINE_BYTES 64
 
 struct pool {
     uint8_t **blocks;      /* owned */
@@ -47,6 +48,20 @@ pool_at(const struct pool *p, uint32_t index)
     CHECK(pool_in_use(p, index));
     uint32_t within = index & ((1U << p->block_shift) - 1);
     return p->blocks[index >> p->block_shift] + within * p->item_bytes;
+}
+
+/* Has the item, all its cache lines up to `bytes`, brought into the cache without waiting for it.
+ * Any index may be asked for: this is a hint, and nothing is looked at. */
+static inline void
+pool_prefetch(const struct pool *p, uint32_t index, size_t bytes)
+{
+    if (index >= p->made)
+        return;
+    __builtin_prefetch(&p->generations[index]);
+    uint32_t within = index & ((1U << p->block_shift) - 1);
+    const uint8_t *item = p->blocks[index >> p->block_shift] + within * p->item_bytes;
+    for (size_t at = 0; at < bytes; at += CACHE_LINE_BYTES)
+        __builtin_prefetch(item + at, 1);
 }
 
 #endif

@@ -32,6 +32,7 @@
 #define MESH_DATA_BYTES    (4U << 20)
 #define MESH_CONTROL_BYTES (4U << 20)
 #define MESH_MESSAGE_MAX   (64U << 10) /* one message, head and tail */
+#define MESH_AHEAD_STEPS   4
 #define MESH_BEAT_US       1000000
 #define MESH_BEATS_MISSED  3
 
@@ -51,6 +52,11 @@ struct mesh_events {
     /* The others have declared this process dead: its epoch is worth nothing any more. */
     void (*dead_self)(void *ctx);
     void (*book_changed)(void *ctx); /* at gates */
+    /* The messages that came together, before the first of them is given to message(): all of them
+     * at step 0, then all of them at step 1, and so on below MESH_AHEAD_STEPS; so what one step
+     * asks the memory for is there at the next. A hint: to be used for prefetching only, as
+     * message() may never follow. May be NULL. */
+    void (*ahead)(void *ctx, uint32_t step, const uint8_t *bytes, size_t n);
 };
 
 /* Ways to be wrong on purpose; the simulator must catch each of them. */

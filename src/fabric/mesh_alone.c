@@ -150,6 +150,17 @@ on_message(void *ctx, uint32_t peer, const uint8_t *bytes, size_t n)
     alone->messages++;
 }
 
+/* The steps come in order, and all of a message's before it. */
+static void
+on_ahead(void *ctx, uint32_t step, const uint8_t *bytes, size_t n)
+{
+    struct alone *alone = ctx;
+    CHECK(step < MESH_AHEAD_STEPS && bytes != NULL && n > 0);
+    CHECK(step == 0 || alone->announced[step] < alone->announced[step - 1]);
+
+    alone->announced[step]++;
+}
+
 static void
 on_dead_self(void *ctx)
 {
@@ -192,7 +203,7 @@ alone_open(struct alone *alone, enum node_role role)
         .book = role == NODE_GATE ? NULL : &alone->book,
         .seeds = seeds,
         .seeds_count = role == NODE_GATE,
-        .events = {alone, on_up, on_down, on_died, on_message, on_dead_self, on_book},
+        .events = {alone, on_up, on_down, on_died, on_message, on_dead_self, on_book, on_ahead},
     };
     struct env_transport port = {alone, port_dial, port_send, port_want_writable, port_close};
     enum err error = mesh_alloc(&options, &alone->env, &port, &alone->mesh);

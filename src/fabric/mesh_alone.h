@@ -30,6 +30,7 @@ struct alone {
     struct alone_line lines[ALONE_LINES];
     bool up[PEERS_MAX];
     uint32_t ups, downs, died, dead_selfs, messages, dials, closes;
+    uint32_t announced[MESH_AHEAD_STEPS]; /* messages */
     bool renames; /* takes a new epoch when told that it is dead */
 };
 

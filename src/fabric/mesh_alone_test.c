@@ -658,6 +658,43 @@ the_lane_follows_from_the_kind(void **state)
     assert_int_equal(mesh_lane((struct slice){(const uint8_t[]){64}, 1}), MESH_LANE_REQUEST);
 }
 
+/* Messages that came together are announced in steps before the first of them is told; one that
+ * came alone, or in pieces, need not be. */
+static void
+what_comes_together_is_announced(void **state)
+{
+    (void)state;
+    static struct alone a;
+    uint8_t stream[1024];
+    struct writer w = writer_over(stream, sizeof stream);
+    struct node node = alone_node(NODE_GATE, 1, 2000);
+
+    enum { COUNT = 24 };
+
+    alone_open(&a, NODE_HOME);
+    uint32_t line = alone_link(&a, &node);
+    for (uint8_t i = 0; i < COUNT; i++) {
+        write_u32(&w, 3);
+        write_u8(&w, i % 2 == 0 ? MESH_FRAME_DATA : MESH_FRAME_CONTROL);
+        write_u8(&w, LINK_SUBSCRIBED);
+        write_u8(&w, i);
+    }
+    alone_bytes(&a, line, stream, writer_used(&w));
+    assert_int_equal(a.messages, COUNT);
+    for (uint32_t step = 0; step < MESH_AHEAD_STEPS; step++) {
+        assert_int_equal(a.announced[step], COUNT);
+    }
+    alone_bytes(&a, line, stream, 7);
+    assert_int_equal(a.messages, COUNT + 1);
+    assert_int_equal(a.announced[0], COUNT);
+    for (uint32_t i = 0; i < 7; i++) {
+        alone_bytes(&a, line, stream + i, 1);
+    }
+    assert_int_equal(a.messages, COUNT + 2);
+    assert_int_equal(a.announced[0], COUNT);
+    alone_close(&a);
+}
+
 int
 main(void)
 {
@@ -671,6 +708,7 @@ main(void)
         cmocka_unit_test(the_newer_line_of_a_node_wins),
         cmocka_unit_test(nobody_speaks_before_the_greeting),
         cmocka_unit_test(frames_come_in_any_pieces),
+        cmocka_unit_test(what_comes_together_is_announced),
         cmocka_unit_test(impossible_lengths_close_the_link),
         cmocka_unit_test(silent_strangers_are_bounded),
         cmocka_unit_test(handshakes_are_paced),

@@ -2,6 +2,8 @@
 #include "fabric/mesh_inside.h"
 #include <string.h>
 
+#define AHEAD_MAX 8 /* messages: as many misses as a core has under way at a time */
+
 /* The moves of a line. */
 static void
 line_move(struct mesh_line *line, enum line_state to)
@@ -496,6 +498,28 @@ fill(struct mesh *mesh, uint32_t n, const uint8_t *bytes, size_t count)
     return part;
 }
 
+/* Announces the whole messages at the start of what came; returns up to where. */
+static const uint8_t *
+look_ahead(struct mesh *mesh, const struct mesh_line *line, const uint8_t *bytes, size_t count)
+{
+    const struct mesh_events *events = &mesh->options.events;
+    struct slice messages[AHEAD_MAX];
+    uint32_t found = 0;
+    size_t size;
+    while (found < AHEAD_MAX && count >= LANE_HEAD_BYTES &&
+           (size = frame_size(line, bytes)) > LANE_HEAD_BYTES && size <= count) {
+        messages[found++] = (struct slice){bytes + LANE_HEAD_BYTES, size - LANE_HEAD_BYTES};
+        bytes += size;
+        count -= size;
+    }
+    for (uint32_t step = 0; found > 1 && step < MESH_AHEAD_STEPS; step++) {
+        for (uint32_t i = 0; i < found; i++) {
+            events->ahead(events->ctx, step, messages[i].at, messages[i].bytes);
+        }
+    }
+    return bytes;
+}
+
 static void
 on_received(void *ctx, uint32_t n, const uint8_t *bytes, size_t count)
 {
@@ -507,7 +531,12 @@ on_received(void *ctx, uint32_t n, const uint8_t *bytes, size_t count)
         mesh_count_at(mesh, line->peer)->bytes_in += count;
         mesh_peer_heard(mesh, line->peer);
     }
+    const uint8_t *announced = bytes;
     while (count > 0 && line_listens(line)) {
+        bool looks = line->state == LINE_UP && mesh->options.events.ahead != NULL;
+        if (looks && bytes >= announced && line->rx_used == 0) {
+            announced = look_ahead(mesh, line, bytes, count);
+        }
         size_t size = count >= LANE_HEAD_BYTES ? frame_size(line, bytes) : 0;
         if (line->rx_used > 0 || size == 0 || size > count) {
             size = fill(mesh, n, bytes, count);

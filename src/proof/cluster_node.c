@@ -238,6 +238,13 @@ home_hears(void *ctx, const struct note *note)
 }
 
 static void
+home_ahead(void *ctx, uint32_t step, const uint8_t *bytes, size_t count)
+{
+    const struct cluster_node *n = ctx;
+    world_ahead(n->world, step, bytes, count);
+}
+
+static void
 dead_self(void *ctx)
 {
     struct cluster_node *n = ctx;
@@ -335,6 +342,7 @@ open_home(struct cluster_node *n)
                                  .down = home_down,
                                  .died = home_died,
                                  .message = home_message,
+                                 .ahead = home_ahead,
                                  .dead_self = dead_self};
     const struct cluster_mutant *mutant = n->model->options.mutant;
     join(n, &events);
@@ -489,6 +497,13 @@ gate_hears(void *ctx, uint32_t peer, const uint8_t *bytes, size_t count)
 
 /* Where clients may go when this gate is gone. */
 static void
+gate_looks_ahead(void *ctx, uint32_t step, const uint8_t *bytes, size_t count)
+{
+    const struct cluster_node *n = ctx;
+    gate_ahead(n->gate_object, step, bytes, count);
+}
+
+static void
 gate_book_changed(void *ctx)
 {
     struct cluster_node *n = ctx;
@@ -532,6 +547,7 @@ start_gate(struct cluster_node *n)
                                  .down = gate_down,
                                  .died = gate_died,
                                  .message = gate_hears,
+                                 .ahead = gate_looks_ahead,
                                  .dead_self = gate_dead_self,
                                  .book_changed = gate_book_changed};
     n->env.conns = sim_net_conns(m->net, n->gate);

@@ -3,6 +3,7 @@
 #include "store/clock.h"
 #include "store/ids.h"
 #include "store/keys.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -402,6 +403,17 @@ place_set(struct places *places, const struct place_slot *slot, const struct sta
     else
         places->stats.refused++;
     return error;
+}
+
+void
+places_prefetch(const struct places *places, const struct place_slot *slot)
+{
+    uint32_t index = map_get(&places->by_number, slot->page + 1);
+    if (index != MAP_NONE) {
+        pool_prefetch(&places->pages, index, offsetof(struct page, bytes));
+        __builtin_prefetch(page_at(places, index)->bytes + (size_t)slot->slot * PLACE_SLOT_BYTES,
+                           1);
+    }
 }
 
 static enum err

@@ -78,6 +78,8 @@ void places_free(struct places **places);
  * another world; ERR_FULL: no room for the page, nothing was remembered (all pages are unsaved or
  * being read). */
 enum err place_set(struct places *places, const struct place_slot *slot, const struct stand *stand);
+/* It will be set soon: into the cache with it. Changes nothing. */
+void places_prefetch(const struct places *places, const struct place_slot *slot);
 /* From such a page. Exactly one call-back when it answers OK; when the page is in memory, it comes
  * before this returns. ERR_FULL as above. */
 enum err place_get(struct places *places, const struct place_slot *slot, uint64_t player,

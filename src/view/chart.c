@@ -225,7 +225,7 @@ tell_island(struct gate *g, struct chart_place *place)
         struct conn *c = &g->conns[i];
         if (g->hot[i].state == CONN_SPECTATOR &&
             (c->camera.island == 0 || c->camera.island == place->island)) {
-            c->camera.chart_left = chart->count;
+            c->chart_left = chart->count;
             g->hot[i].urgent = true;
         }
     }
@@ -282,11 +282,10 @@ chart_pieces(struct gate *g, struct conn *c, struct slice *pieces, uint32_t max,
     uint32_t count = 0;
     size_t told = 0;
     if (g->chart.count == 0) {
-        c->camera.chart_left = 0; /* the only record of this second found no room */
+        c->chart_left = 0; /* the only record of this second found no room */
     }
-    for (; c->camera.chart_left > 0; c->camera.chart_left--, c->camera.chart_next++) {
-        const struct chart_island *island =
-            &g->chart.islands[c->camera.chart_next % g->chart.count];
+    for (; c->chart_left > 0; c->chart_left--, c->chart_next++) {
+        const struct chart_island *island = &g->chart.islands[c->chart_next % g->chart.count];
         if (c->camera.island != 0 && c->camera.island != island->island) {
             continue;
         }

@@ -12,6 +12,7 @@
 #include "view/state.h"
 
 #define PIECES_MAX     192
+#define FEED_TOGETHER  8  /* clients that are looked at ahead */
 #define NEXT_CELLS     4  /* of the near ones: told whole when they come near */
 #define NEAR_PERCENT   40 /* of the budget: beyond it near cells leave the rotation its share */
 #define ROTATION_TICKS 10 /* nobody goes round more often than once a second */
@@ -324,29 +325,53 @@ feed_conn(struct gate *g, uint32_t conn)
         }
         g->stats.crowd_served++;
     }
-    if (f.c->camera.chart_left > 0 && f.budget > 0) {
+    if (f.c->chart_left > 0 && f.budget > 0) {
         f.count += chart_pieces(g, f.c, &f.pieces[f.count], PIECES_MAX - f.count, &f.bytes);
     }
     CHECK(writer_ok(&f.own));
-    f.hot->urgent = f.more || f.c->camera.chart_left > 0;
+    f.hot->urgent = f.more || f.c->chart_left > 0;
     if (told(&f) > 0) {
         send_feed(&f);
+    }
+}
+
+static bool
+is_due(const struct gate *g, uint32_t conn)
+{
+    const struct conn_hot *hot = &g->hot[conn];
+    return (hot->dirty != 0 || hot->urgent || hot->crowd) &&
+           (conn_plays(hot->state) || hot->state == CONN_SPECTATOR);
+}
+
+static void
+feed_some(struct gate *g, const uint32_t *conns, uint32_t count)
+{
+    for (uint32_t step = 0; step < AHEAD_STEPS; step++) {
+        for (uint32_t i = 0; i < count; i++) {
+            feed_ahead(g, step, conns[i]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (g->hot[conns[i]].out_pending && g->options.mutant != GATE_MUTANT_QUEUE_UNBOUNDED) {
+            g->stats.skipped++;
+        } else if (is_due(g, conns[i])) { /* still: feeding may end a session */
+            feed_conn(g, conns[i]);
+        }
     }
 }
 
 void
 feed_slot(struct gate *g, uint32_t slot)
 {
+    uint32_t due[FEED_TOGETHER], count = 0;
     for (uint32_t i = slot; i < g->conns_high; i += GATE_SLOTS) {
-        const struct conn_hot *hot = &g->hot[i];
-        if ((hot->dirty == 0 && !hot->urgent && !hot->crowd) ||
-            (!conn_plays(hot->state) && hot->state != CONN_SPECTATOR)) {
-            continue;
+        if (is_due(g, i)) {
+            due[count++] = i;
         }
-        if (hot->out_pending && g->options.mutant != GATE_MUTANT_QUEUE_UNBOUNDED) {
-            g->stats.skipped++;
-            continue;
+        if (count == FEED_TOGETHER) {
+            feed_some(g, due, count);
+            count = 0;
         }
-        feed_conn(g, i);
     }
+    feed_some(g, due, count);
 }

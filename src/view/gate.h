@@ -118,6 +118,8 @@ void gate_home_died(struct gate *g, uint64_t node);
 /* As its heart-beats tell: whom to ask first. */
 void gate_home_state(struct gate *g, uint32_t peer, bool draining, uint32_t players);
 void gate_message(struct gate *g, uint32_t peer, const uint8_t *bytes, size_t n);
+/* A message that will come soon: see mesh_events.ahead. Changes nothing. */
+void gate_ahead(const struct gate *g, uint32_t step, const uint8_t *bytes, size_t n);
 /* The other gates of the shard: copied, at most GATES_MAX of at most GATE_BYTES_MAX each. */
 void gate_set_gates(struct gate *g, const char *const *addresses, uint32_t count);
 /* Returns the mono time (us) of the next turn it wants. */

@@ -307,12 +307,11 @@ new_entity(struct gate *g, const struct told *by, const struct record *r)
     return index;
 }
 
-/* Takes a known entity out of the chunk in which it was; false: the record is not news. */
+/* Of a known entity: may be said, and is not known already. */
 static bool
-unplace(struct gate *g, uint32_t index, const struct told *by, const struct record *r,
+is_news(struct gate *g, struct seen_entity *e, const struct told *by, const struct record *r,
         uint32_t chunk)
 {
-    struct seen_entity *e = pool_at(&g->entities, index);
     if (!speaks_of(g, e, by)) {
         return false;
     }
@@ -320,12 +319,16 @@ unplace(struct gate *g, uint32_t index, const struct told *by, const struct reco
     if (r->kind == RECORD_MOTION && r->as.motion.motion.since_ms < e->since_ms) {
         return false; /* topics are not ordered against each other: this is what it did before */
     }
-    if (by->snapshot && e->chunk == chunk && e->bytes == r->whole.bytes &&
-        memcmp(e->record, r->whole.at, r->whole.bytes) == 0) {
-        return false;
-    }
+    return !(by->snapshot && e->chunk == chunk && e->bytes == r->whole.bytes &&
+             memcmp(e->record, r->whole.at, r->whole.bytes) == 0);
+}
+
+/* Takes a known entity out of the chunk in which it was. */
+static void
+unplace(struct gate *g, uint32_t index, const struct told *by, uint32_t chunk)
+{
+    struct seen_entity *e = pool_at(&g->entities, index);
     uint32_t left = e->chunk;
-    e->left_cell = e->cell;
     unlink_entity(g, index);
     if (left != chunk) {
         const struct seen_chunk *c = pool_at(&g->chunks, left);
@@ -336,7 +339,15 @@ unplace(struct gate *g, uint32_t index, const struct told *by, const struct reco
         }
         crowd_check(g, left);
     }
-    return true;
+}
+
+/* Nothing that a chunk's list is ordered or counted by has changed: so its neighbours there, whom
+ * to touch costs more than all the rest, are left alone. */
+static bool
+stays_linked(const struct gate *g, const struct seen_entity *e, uint32_t chunk, bool moves)
+{
+    return e->chunk == chunk && e->moves == moves &&
+           ((const struct seen_chunk *)pool_at(&g->chunks, chunk))->crowd == POOL_NONE;
 }
 
 /* MOTION and THING: the entity is known from now on, in the chunk of its place. */
@@ -357,16 +368,22 @@ apply_state(struct gate *g, const struct told *by, const struct record *r)
     }
     uint32_t index = map_get(&g->entity_by_id, r->entity);
     uint8_t cell_before = cell_of(at.x_mm, at.y_mm);
+    bool stays = false;
     if (index == MAP_NONE) {
         index = new_entity(g, by, r);
         if (index == POOL_NONE) {
             return;
         }
     } else {
-        const struct seen_entity *known = pool_at(&g->entities, index);
-        cell_before = known->chunk == chunk ? known->cell : cell_before;
-        if (!unplace(g, index, by, r, chunk)) {
+        struct seen_entity *known = pool_at(&g->entities, index);
+        if (!is_news(g, known, by, r, chunk)) {
             return;
+        }
+        cell_before = known->chunk == chunk ? known->cell : cell_before;
+        known->left_cell = known->cell;
+        stays = stays_linked(g, known, chunk, moves);
+        if (!stays) {
+            unplace(g, index, by, chunk);
         }
     }
     struct seen_entity *e = pool_at(&g->entities, index);
@@ -378,7 +395,9 @@ apply_state(struct gate *g, const struct told *by, const struct record *r)
     e->bytes = (uint8_t)r->whole.bytes;
     e->cell = cell_of(at.x_mm, at.y_mm);
     memcpy(e->record, r->whole.at, r->whole.bytes);
-    link_entity(g, index, chunk);
+    if (!stays) {
+        link_entity(g, index, chunk);
+    }
     tell(g, chunk, index, cell_before, r->whole, false);
     crowd_check(g, chunk);
 }

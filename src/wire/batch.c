@@ -418,6 +418,15 @@ read_range(const uint8_t *at, size_t left, int64_t near_ms, struct record *out)
     return (size_t)(p - at);
 }
 
+uint64_t
+batch_subject(struct slice records)
+{
+    static const uint32_t of_one = 1U << RECORD_MOTION | 1U << RECORD_LEAVE | 1U << RECORD_SAY |
+                                   1U << RECORD_THING | 1U << RECORD_OWNED;
+    bool is_one = records.bytes >= 9 && records.at[0] < 32 && (of_one >> records.at[0] & 1) != 0;
+    return is_one ? load_u64(records.at + 1) : 0;
+}
+
 enum err
 batch_next(struct reader *r, int64_t near_ms, struct record *out)
 {

@@ -155,6 +155,8 @@ void range_end(struct range_writer *rw, uint64_t last);
 
 /* Reads the next record. near_ms: the reader's world time, to complete `since`. ERR_FORMAT names
  * nothing more: whoever sent it is cut. At the end of the batch reader_left() is 0. */
+/* The entity of the first record, unchecked; 0: there is none, or it is not of one entity. */
+uint64_t batch_subject(struct slice records);
 enum err batch_next(struct reader *r, int64_t near_ms, struct record *out);
 
 struct range_reader {

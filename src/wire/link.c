@@ -19,6 +19,23 @@
 #define HOME_GATES_MAX     (GATES_MAX * (GATE_BYTES_MAX + 1))
 #define TOPIC_BYTES        8
 
+struct link_subject
+link_subject(const uint8_t *bytes, size_t n)
+{
+    struct link_subject of = {0};
+    if (n < 9) {
+        return of;
+    }
+    of.kind = (enum link_kind)bytes[0];
+    if (of.kind == LINK_INPUT || of.kind == LINK_SELF || of.kind == LINK_BATCH) {
+        of.key = load_u64(bytes + 1);
+    }
+    if (of.kind == LINK_BATCH && n >= BATCH_HEAD_BYTES) {
+        of.entity = batch_subject((struct slice){bytes + BATCH_HEAD_BYTES, n - BATCH_HEAD_BYTES});
+    }
+    return of;
+}
+
 static bool
 island_is_sound(uint32_t island)
 {

@@ -210,6 +210,15 @@ struct link_message {
  * length. */
 size_t link_head(const struct link_message *m, uint8_t out[LINK_HEAD_MAX]);
 struct slice link_tail(const struct link_message *m); /* the variable part, may be empty */
+
+/* Whom a message is about, read from its fixed places without looking at anything else; for those
+ * who want to have it at hand when the message's turn comes. Nothing of it is checked. */
+struct link_subject {
+    enum link_kind kind; /* INPUT and SELF: key is the player. BATCH: the topic; others: 0 */
+    uint64_t key;
+    uint64_t entity; /* of the first record of a BATCH; 0: it has none, or not of one entity */
+};
+struct link_subject link_subject(const uint8_t *bytes, size_t n);
 /* Slices point into the bytes. Malformed input from a peer is an ordinary error. */
 enum err link_read(const uint8_t *bytes, size_t n, struct link_message *out) MUST_USE;
 

@@ -414,6 +414,39 @@ test_what_concerns_other_shards(void **state)
     assert_int_equal(link_read(bytes, n, &out), ERR_RANGE);
 }
 
+static void
+test_subjects(void **state)
+{
+    (void)state;
+    uint8_t bytes[512], record[RECORD_MOTION_BYTES + 8];
+    struct writer out = writer_over(record, sizeof record);
+    batch_put_motion(&out, &(struct record_motion){.entity = 77, .motion = {.since_ms = 5}});
+    struct link_message batch = {
+        .kind = LINK_BATCH,
+        .as.batch = {.topic = topic_make(3, 4, 5), .records = {record, writer_used(&out)}}};
+    size_t n = serialise(&batch, bytes);
+    struct link_subject of = link_subject(bytes, n);
+    assert_int_equal(of.kind, LINK_BATCH);
+    assert_int_equal(of.key, topic_make(3, 4, 5));
+    assert_int_equal(of.entity, 77);
+    for (size_t part = 0; part <= n; part++) { /* whatever is not there is 0 */
+        of = link_subject(bytes, part);
+        assert_true(of.entity == 0 || (of.entity == 77 && part + RECORD_MOTION_BYTES >= n + 9));
+    }
+    batch.as.batch.records.bytes = 0;
+    assert_int_equal(link_subject(bytes, serialise(&batch, bytes)).entity, 0);
+
+    struct link_message input = {.kind = LINK_INPUT,
+                                 .as.input = {.player = 9, .kind = INPUT_MOVE, .session_epoch = 1}};
+    of = link_subject(bytes, serialise(&input, bytes));
+    assert_int_equal(of.kind, LINK_INPUT);
+    assert_int_equal(of.key, 9);
+    struct link_message self = {.kind = LINK_SELF, .as.self = {.player = 8, .kind = SELF_MOTION}};
+    assert_int_equal(link_subject(bytes, serialise(&self, bytes)).key, 8);
+    struct link_message said = {.kind = LINK_SUBSCRIBED, .as.subscribed = {.epoch = 6}};
+    assert_int_equal(link_subject(bytes, serialise(&said, bytes)).key, 0);
+}
+
 int
 main(void)
 {
@@ -426,6 +459,7 @@ main(void)
         cmocka_unit_test(test_topics),
         cmocka_unit_test(test_players_are_somewhere),
         cmocka_unit_test(test_what_concerns_other_shards),
+        cmocka_unit_test(test_subjects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

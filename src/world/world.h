@@ -132,6 +132,8 @@ void world_book_changed(struct world *w);
 
 /* One message of a peer that is up. Malformed ones are counted and ignored. */
 void world_message(struct world *w, uint32_t peer, const uint8_t *bytes, size_t n);
+/* A message that will come soon: see mesh_events.ahead. Changes nothing. */
+void world_ahead(const struct world *w, uint32_t step, const uint8_t *bytes, size_t n);
 /* Hand these to the engine behind env->store. */
 struct store_done world_store_done(struct world *w);
 /* Does what is due; returns the mono time (us) of the next turn it wants, unless a message comes
