@@ -31,7 +31,7 @@ struct alone {
     bool up[PEERS_MAX];
     uint32_t ups, downs, died, dead_selfs, messages, dials, closes;
     uint32_t announced[MESH_AHEAD_STEPS]; /* messages */
-    bool renames; /* takes a new epoch when told that it is dead */
+    bool renames;                         /* takes a new epoch when told that it is dead */
 };
 
 void alone_open(struct alone *alone, enum node_role role);

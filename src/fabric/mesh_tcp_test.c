@@ -118,7 +118,7 @@ member_start(struct trio *t, uint16_t index, uint64_t epoch)
     struct mesh_options options = {
         .self = m->self,
         .book = &t->book,
-        .events = {m, on_up, on_down, on_died, on_message, nothing, nothing}};
+        .events = {m, on_up, on_down, on_died, on_message, nothing, nothing, NULL}};
     struct env_transport port = lines_port(m->lines);
     assert_int_equal(mesh_alloc(&options, &m->env, &port, &m->mesh), OK);
     struct transport_events events = mesh_transport_events(m->mesh);

@@ -185,7 +185,7 @@ meshes_start(struct meshes *meshes, uint32_t n)
         .book = is_gate ? NULL : &meshes->book,
         .seeds = node->seeds,
         .seeds_count = is_gate,
-        .events = {node, on_up, on_down, on_died, on_message, on_dead_self, on_book},
+        .events = {node, on_up, on_down, on_died, on_message, on_dead_self, on_book, NULL},
         .data_bytes = meshes->options.data_bytes,
         .control_bytes = meshes->options.control_bytes,
         .mutant = meshes->options.mutant,
