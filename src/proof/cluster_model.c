@@ -17,7 +17,8 @@
 #define PAUSE_US_MAX  40000000
 #define LINE_BYTES    (1U << 20)
 #define IMPATIENT_PPM 300000 /* of who waits to be let in, per s */
-#define NODES_FOR_TWO 6      /* shards: a home, a gate and a relay in each */
+#define DEAF_US_MIN   (NOTE_WAIT_US + 300000)
+#define NODES_FOR_TWO 6 /* shards: a home, a gate and a relay in each */
 
 int64_t
 cluster_now_us(const struct cluster_model *m)
@@ -219,6 +220,20 @@ cut_two(struct cluster_model *m)
     }
 }
 
+/* What it says gets through, what it is told comes late: so it asks another after the first has
+ * done as it was asked. */
+static void
+deafen(struct cluster_model *m, const struct cluster_node *relay)
+{
+    int64_t until_us = cluster_now_us(m) + DEAF_US_MIN + cluster_below(m, DEAF_US_MIN);
+    cluster_trace(m, "%s is deaf for a while", relay->self.name);
+    for (uint32_t i = 0; i < m->count; i++) {
+        if (i != relay->number) {
+            sim_lines_clog(m->lines, i, relay->number, until_us);
+        }
+    }
+}
+
 /* Nobody drains the only home of a shard: its people would have nowhere to go. */
 static bool
 may_drain(const struct cluster_node *n)
@@ -249,6 +264,8 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
         cluster_node_pause(n, until_us < m->faults_end_us ? until_us : m->faults_end_us);
     } else if (may_drain(n) && cluster_chance(m, k->drain_ppm)) {
         cluster_node_drain(n);
+    } else if (cluster_node_is_relay(n) && cluster_chance(m, k->deaf_ppm)) {
+        deafen(m, n);
     }
     if (cluster_chance(m, k->clog_ppm)) {
         uint32_t to = any_node(m)->number;
@@ -416,6 +433,7 @@ draw_knobs(struct cluster_model *m)
     k->store_ppm = maybe(m, 30000);
     k->person_ppm = maybe(m, 30000);
     k->relay_kill_ppm = maybe(m, 60000);
+    k->deaf_ppm = maybe(m, 150000);
     k->go_ppm = k->shards > 1 ? maybe(m, 10000) : 0;
     k->store_faults = cluster_below(m, 2) == 0;
     k->mixed = cluster_below(m, 3) == 0;

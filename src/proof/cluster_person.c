@@ -9,10 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-#define TURN_US  100000
-#define MEET_MM  90000
-#define REACH_MM 3000
-#define BODY_MAX 64
+#define TURN_US        100000
+#define MEET_MM        90000
+#define REACH_MM       3000
+#define BODY_MAX       64
+#define LINES_PER_WALK 2 /* of all together, a second or so apart */
 /* Before the end nobody talks, so that what is said then is within what a player may say. */
 #define LINES_REST_US 6000000
 
@@ -274,7 +275,7 @@ walk(struct cluster_person *p, int64_t now_us)
         e = seom_client_say(p->client, (struct slice){(const uint8_t *)"hello", 5}, &number);
     }
     CHECK(e == OK || e == ERR_FULL || e == ERR_RANGE);
-    if (e == OK && cluster_below(m, m->knobs.persons) == 0 &&
+    if (e == OK && cluster_below(m, m->knobs.persons) < LINES_PER_WALK &&
         now_us < m->quiet_us - LINES_REST_US) {
         cluster_line_say(p);
     }

@@ -107,7 +107,7 @@ struct cluster_knobs {
     uint32_t kill_ppm, gate_kill_ppm, pause_ppm, cut_ppm, clog_ppm, break_ppm,
         drain_ppm; /* per s */
     uint32_t directory_ppm, lease_ppm, compact_ppm, store_ppm;
-    uint32_t relay_kill_ppm;
+    uint32_t relay_kill_ppm, deaf_ppm;
     uint32_t person_ppm; /* its line breaks, per s */
     uint32_t go_ppm;     /* it goes to the other island, per s */
     bool mixed, store_faults, crowd;
