@@ -140,13 +140,18 @@ hint_came(struct world *w, struct avatar *a)
     }
 }
 
-/* The claim has read the player's document: what others wrote there until then is told by nobody
- * else, as the former home is gone, or gave the session away before it saw it. */
+/* What others wrote into the player's document until the claim has read it, is told by nobody else,
+ * as the former home is gone, or gave the session away before it saw it; what this home told was
+ * perhaps lost with the link to the gate. Rather once too often. */
 void
 hint_resumed(struct world *w, const struct avatar *a)
 {
-    if (w->commands != NULL) {
-        mark_changed(w, a->id, VERSION_PLAYER);
+    if (w->commands == NULL) {
+        return;
+    }
+    mark_changed(w, a->id, VERSION_PLAYER);
+    if (a->versions[VERSION_INBOX] > 0) { /* else it will be read, and told then */
+        mark_changed(w, a->id, VERSION_INBOX);
     }
 }
 

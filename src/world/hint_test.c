@@ -93,6 +93,22 @@ test_homes_of_other_shards_write_too(void **state)
     test_without_hints_it_is_healed(state);
 }
 
+static void
+resume(struct cluster *c, uint32_t home, const struct link_home *who, uint64_t conn)
+{
+    struct link_message m = {.kind = LINK_ENTER,
+                             .as.enter = {.conn = conn,
+                                          .flags = ENTER_DECIDED | ENTER_RESUME,
+                                          .island = who->island,
+                                          .look = who->look,
+                                          .motion = who->motion,
+                                          .session_epoch = who->session_epoch,
+                                          .ticket_bytes = TICKET_BYTES}};
+    memcpy(m.as.enter.ticket, who->ticket, TICKET_BYTES);
+    cluster_hear(c, home, &m);
+    cluster_run(c, 500);
+}
+
 /* A client that stays on its line asks for nothing anew: what its former home did not tell any
  * more, the next one tells. */
 static void
@@ -105,19 +121,24 @@ test_a_session_that_goes_on_misses_nothing(void **state)
     do_for(c, &one, 1, 'g', &other);
     do_for(c, &one, 2, 'm', &other);
     assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), 0);
-    struct link_message m = {.kind = LINK_ENTER,
-                             .as.enter = {.conn = 6,
-                                          .flags = ENTER_DECIDED | ENTER_RESUME,
-                                          .island = other.island,
-                                          .look = other.look,
-                                          .motion = other.motion,
-                                          .session_epoch = other.session_epoch,
-                                          .ticket_bytes = TICKET_BYTES}};
-    memcpy(m.as.enter.ticket, other.ticket, TICKET_BYTES);
-    cluster_hear(c, 0, &m);
-    cluster_run(c, 500);
+    resume(c, 0, &other, 6);
     assert_int_equal(changes_told_by(c, 0, &other, SEOM__SHOW_KIND__SHOW_BAG), 1);
     assert_int_equal(changes_told_by(c, 0, &other, SEOM__SHOW_KIND__SHOW_INBOX), 1);
+}
+
+/* The link to the gate broke with the word on its way, and the session goes on where it was. */
+static void
+test_what_a_broken_link_lost_is_told_again(void **state)
+{
+    struct cluster *c = *state;
+    struct link_home one = cluster_enter(c, 0, 5), other = cluster_enter(c, 1, 6);
+    cluster_run(c, 1000);
+    do_for(c, &one, 1, 'g', &other);
+    do_for(c, &one, 2, 'm', &other);
+    assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), 1);
+    resume(c, 1, &other, 6);
+    assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_BAG), 2);
+    assert_int_equal(changes_told(c, &other, SEOM__SHOW_KIND__SHOW_INBOX), 2);
 }
 
 /* The store is away when what stands in the inbox is looked at first, and mail comes meanwhile. */
@@ -275,6 +296,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_homes_of_other_shards_write_too, cluster_open,
                                         cluster_close),
         cmocka_unit_test_setup_teardown(test_a_session_that_goes_on_misses_nothing, cluster_open,
+                                        cluster_close),
+        cmocka_unit_test_setup_teardown(test_what_a_broken_link_lost_is_told_again, cluster_open,
                                         cluster_close),
         cmocka_unit_test_setup_teardown(test_a_first_look_that_comes_late_misses_nothing,
                                         cluster_open, cluster_close),
