@@ -468,7 +468,7 @@ def bench_cluster(check):
     report = last_json(text)
     costs = [report.get(f"{part}_cpu_us_per_player_s", 0) for part in ("homes", "gates", "store", "etcd", "bots")]
     if (report.get("lost") != 0 or report.get("never_in") != 0 or report.get("age_samples", 0) < 100
-            or min(costs) <= 0 or not 0 < report.get("machine_busy", 0) <= 1):
+            or min(costs) <= 0 or not 0 < report.get("machine_busy", 0) <= 1 or report.get("ratio_to_limit", 0) <= 0):
         raise Failed(f"{report}")
 
 

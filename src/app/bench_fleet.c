@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -512,4 +513,41 @@ fleet_ticks_between(const struct hist *from, const struct hist *to, struct hist 
         out->buckets[i] -= from->buckets[i];
     }
     out->max = hist_quantile(out, 1.0); /* to's is that of all time */
+}
+
+/* A figure of a page of metrics that has one row; NaN: it is not there. */
+static double
+metric_of(const char *page, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (const char *row = page; row != NULL; row = strchr(row, '\n')) {
+        row += *row == '\n';
+        if (strncmp(row, name, bytes) == 0 && row[bytes] == '{') {
+            const char *value = strstr(row, "} ");
+            return value != NULL ? strtod(value + 2, NULL) : (double)NAN;
+        }
+    }
+    return (double)NAN;
+}
+
+enum err
+fleet_traffic(const struct fleet *f, struct fleet_traffic *out)
+{
+    *out = (struct fleet_traffic){.gates = f->shared->options.gates};
+    for (uint32_t i = 0; i < out->gates; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "gate-%" PRIu32, i + 1);
+        json_t *answer = fleet_ask(f, name, "metrics");
+        const char *page = json_string_value(json_object_get(answer, "metrics"));
+        page = page != NULL ? page : "";
+        out->of[i].up_s = metric_of(page, "seom_uptime_seconds");
+        out->of[i].sends = metric_of(page, "seom_sends_total");
+        out->of[i].receives = metric_of(page, "seom_receives_total");
+        out->of[i].bytes = metric_of(page, "seom_bytes_sent_total");
+        json_decref(answer);
+        if (isnan(out->of[i].up_s + out->of[i].sends + out->of[i].receives + out->of[i].bytes)) {
+            return fail(f, ERR_UNAVAILABLE, "a gate does not tell what it sends");
+        }
+    }
+    return OK;
 }

@@ -105,6 +105,17 @@ void fleet_ticks_between(const struct hist *from, const struct hist *to, struct 
 enum err fleet_homes(struct fleet *f) MUST_USE;
 enum err fleet_cpu(const struct fleet *f, struct fleet_cpu *out) MUST_USE;
 
+/* What the gates have sent to players and read from them, each until a moment of its own. */
+struct fleet_traffic {
+    uint32_t gates;
+
+    struct {
+        double up_s, sends, receives, bytes;
+    } of[HERD_GATES_MAX];
+};
+
+enum err fleet_traffic(const struct fleet *f, struct fleet_traffic *out) MUST_USE;
+
 /* For bench_fleet*.c: each is a process. Returns its exit code. */
 int fleet_seed(void *shared);
 int fleet_look(void *shared);
