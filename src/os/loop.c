@@ -17,8 +17,8 @@ struct loop {
     int64_t gap_us, handled_us; /* handled_us: when the last turn began to call back */
     int64_t worked_us;          /* a turn, lately */
     bool working;               /* the present turn found something */
-    int first;            /* those that come first: an epoll of their own, watched by the other */
-    uint32_t next, count; /* of batch: the event being handled is next - 1 */
+    int first;                  /* once more those that come first, for when too many are ready */
+    uint32_t next, count;       /* of batch: the event being handled is next - 1 */
     /* What comes first up to LOOP_FIRST, the others from there on. data.ptr NULL: loop_wake(), or
      * removed meanwhile. */
     struct epoll_event batch[LOOP_FIRST + LOOP_BATCH];
@@ -46,22 +46,23 @@ fetch(int epoll, struct epoll_event *events, int most, const struct timespec *wa
     return count < 0 && errno == EINTR ? 0 : count;
 }
 
-/* Fetches events into the batch; how many: 0 after a time-out or a signal, -1 with errno. */
+/* Fetches events into the batch; how many: 0 after a time-out or a signal, -1 with errno. Where not
+ * more are ready than a turn handles, all of them are there, and nobody need be asked for first. */
 static int
 batch_fetch(struct loop *loop, int64_t wait_us)
 {
     static const struct timespec no_wait = {0};
     struct timespec wait = timespec_of_us(wait_us);
-    int others = fetch(loop->epoll, loop->batch + LOOP_FIRST, LOOP_BATCH,
-                       wait_us == LOOP_FOREVER ? NULL : &wait);
-    int first = others > 0 ? fetch(loop->first, loop->batch, LOOP_FIRST, &no_wait) : 0;
-    if (others < 0 || first < 0)
+    int all = fetch(loop->epoll, loop->batch + LOOP_FIRST, LOOP_BATCH,
+                    wait_us == LOOP_FOREVER ? NULL : &wait);
+    int first = all == LOOP_BATCH ? fetch(loop->first, loop->batch, LOOP_FIRST, &no_wait) : 0;
+    if (all < 0 || first < 0)
         return -1;
     uint32_t begin = LOOP_FIRST - (uint32_t)first;
     memmove(loop->batch + begin, loop->batch, (size_t)first * sizeof *loop->batch);
     loop->next = begin;
-    loop->count = LOOP_FIRST + (uint32_t)others;
-    return first + others;
+    loop->count = LOOP_FIRST + (uint32_t)all;
+    return first + all;
 }
 
 enum err
@@ -74,11 +75,8 @@ loop_open(struct loop **out)
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Edge-triggered: every write is an edge, so the counter never needs to be read. */
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    struct epoll_event first = {.events = EPOLLIN, .data.ptr = NULL};
     if (loop->epoll < 0 || loop->first < 0 || loop->wake < 0 ||
-        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) < 0 ||
-        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->first, &first) < 0 ||
-        batch_fetch(loop, 0) < 0) {
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &wake) < 0 || batch_fetch(loop, 0) < 0) {
         enum err error = os_err(errno);
         loop_close(&loop);
         return error;
@@ -102,31 +100,36 @@ loop_close(struct loop **loop)
     *loop = NULL;
 }
 
-static int
-epoll_of(const struct loop *loop, const struct loop_watch *watch)
-{
-    return watch->first ? loop->first : loop->epoll;
-}
-
 enum err
 loop_add(struct loop *loop, int fd, uint32_t events, struct loop_watch *watch)
 {
     CHECK(watch != NULL && watch->ready != NULL);
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    return epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_ADD, fd, &event) == 0 ? OK : os_err(errno);
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        return os_err(errno);
+    if (watch->first && epoll_ctl(loop->first, EPOLL_CTL_ADD, fd, &event) != 0) {
+        enum err error = os_err(errno);
+        CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL) == 0);
+        return error;
+    }
+    return OK;
 }
 
 void
 loop_change(struct loop *loop, int fd, uint32_t events, struct loop_watch *watch)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    CHECK(epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_MOD, fd, &event) == 0);
+    CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0);
+    if (watch->first)
+        CHECK(epoll_ctl(loop->first, EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 void
 loop_remove(struct loop *loop, int fd, struct loop_watch *watch)
 {
-    CHECK(epoll_ctl(epoll_of(loop, watch), EPOLL_CTL_DEL, fd, NULL) == 0);
+    CHECK(epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL) == 0);
+    if (watch->first)
+        CHECK(epoll_ctl(loop->first, EPOLL_CTL_DEL, fd, NULL) == 0);
     for (uint32_t i = loop->next; i < loop->count; i++)
         if (loop->batch[i].data.ptr == watch)
             loop->batch[i].data.ptr = NULL;

@@ -25,7 +25,9 @@ struct loop;
 struct loop_watch {
     void (*ready)(void *ctx, uint32_t events); /* events: EPOLLIN, EPOLLOUT, EPOLLHUP, ... */
     void *ctx;
-    bool first; /* called back before others, in every turn, however many of those are ready */
+    /* Called back in every turn, however many others are ready; perhaps once without anything to
+     * read. */
+    bool first;
 };
 
 /* ERR_FULL: no descriptor left. ERR_UNAVAILABLE: a kernel without epoll_pwait2 (Linux 5.11). */
