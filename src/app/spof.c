@@ -90,9 +90,9 @@ spof_find(const json_t *list)
     static const struct {
         const char *role, *what, *dies;
     } engines[] = {
-        {"postgres", "the only PostgreSQL server",
+        {"postgres", "PostgreSQL server",
          "commands of value and logins wait until it is back; who plays walks on"},
-        {"etcd", "the only etcd server",
+        {"etcd", "etcd server",
          "new nodes wait until it is back; who plays, logs in or changes home notices nothing"}};
 
     json_t *alone = json_array();
@@ -115,8 +115,12 @@ spof_find(const json_t *list)
     json_array_foreach(json_object_get(list, "engines"), i, engine)
     {
         for (size_t k = 0; k < sizeof engines / sizeof engines[0]; k++) {
-            if (strcmp(text_of(engine, "role"), engines[k].role) == 0)
-                add(alone, engines[k].what, text_of(engine, "name"), engines[k].dies);
+            char what[64];
+            if (strcmp(text_of(engine, "role"), engines[k].role) != 0)
+                continue;
+            bool up = strcmp(text_of(engine, "state"), "up") == 0;
+            snprintf(what, sizeof what, "the %s %s", up ? "only" : "missing", engines[k].what);
+            add(alone, what, text_of(engine, "name"), engines[k].dies);
         }
     }
     add(alone, "the only machine, and the keeper of all its processes", "seom cluster up",

@@ -56,9 +56,10 @@ one_does_whatever_else_is_there(void **state)
     expect(
         NODE("home-1", "home", "1", "serving") "," NODE("home-2", "home", "1", "silent") "," NODE(
             "gate-1", "gate", "1", "serving") "," NODE("gate-2", "gate", "1", "serving"),
-        "{\"name\":\"postgres\",\"role\":\"postgres\"},{\"name\":\"etcd\",\"role\":\"etcd\"}",
+        "{\"name\":\"postgres\",\"role\":\"postgres\",\"state\":\"up\"},"
+        "{\"name\":\"etcd\",\"role\":\"etcd\",\"state\":\"ended\"}",
         "the only home of shard 1: home-1; the only PostgreSQL server: postgres; "
-        "the only etcd server: etcd; ");
+        "the missing etcd server: etcd; ");
 }
 
 static void
