@@ -8,6 +8,7 @@
 #include "rules/sample.h"
 #include "society/audit.h"
 #include "society/chunk.h"
+#include "store/player.h"
 #include "store/scratch.h"
 #include <stdlib.h>
 #include <string.h>
@@ -413,6 +414,58 @@ check_balance(struct cluster_model *m)
     }
 }
 
+/* ---- pages of places ---- */
+
+static bool
+page_has_owner(const struct cluster_model *m, uint64_t page)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        if (m->nodes[i].world != NULL && world_owns_page(m->nodes[i].world, page)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A page stays as long as a document names it, also for a place that the document knows better. */
+static bool
+page_is_named(const struct cluster_model *m, uint64_t page, const struct store_doc *doc)
+{
+    for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
+        struct stand stand;
+        struct player player;
+        if (place_page_read(doc->value, slot, &stand)) {
+            struct key key = key_make(CLUSTER_WORLD, KEY_CLASS_PLAYER, stand.player);
+            struct store_doc named = memory_store_look(m->store, key_slice(&key));
+            if (player_decode(stand.player, &named, &player) == OK &&
+                player.home.slot.page == page) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+check_pages(struct cluster_model *m)
+{
+    struct slice key;
+    struct store_doc doc;
+    struct key_parts parts;
+    uint32_t cursor = 0;
+    while (memory_store_next(m->store, &cursor, &key, &doc) && !m->over) {
+        if (!doc.exists || key_parse(key, &parts) != OK || !parts.is_id ||
+            !key_has_class(&parts, KEY_CLASS_PLACE)) {
+            continue;
+        }
+        cluster_exercised(m, CLUSTER_PAGES);
+        if (!page_has_owner(m, parts.id) && !page_is_named(m, parts.id, &doc)) {
+            cluster_wrong(m, PROOF_STUCK, CLUSTER_PAGES, "page %llx is nobody's, and is there",
+                          (unsigned long long)parts.id);
+        }
+    }
+}
+
 void
 cluster_check_end(struct cluster_model *m)
 {
@@ -443,5 +496,8 @@ cluster_check_end(struct cluster_model *m)
     }
     if (!m->over) {
         check_balance(m);
+    }
+    if (!m->over) {
+        check_pages(m);
     }
 }

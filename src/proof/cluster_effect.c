@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "documents.pb-c.h"
 #include "proof/cluster_state.h"
+#include "store/player.h"
 #include "store/scratch.h"
 
 const struct cluster_claim *
@@ -119,13 +120,51 @@ steward_changed(struct cluster_model *m, uint64_t block, const struct store_doc 
     }
 }
 
+bool
+cluster_page_is_needed(const struct cluster_model *m, uint64_t page, const struct store_doc *doc)
+{
+    for (uint32_t slot = 0; slot < PLACE_PAGE_SLOTS; slot++) {
+        struct stand stand;
+        struct player player;
+        if (!place_page_read(doc->value, slot, &stand)) {
+            continue;
+        }
+        struct key key = key_make(CLUSTER_WORLD, KEY_CLASS_PLAYER, stand.player);
+        struct store_doc named = memory_store_look(m->store, key_slice(&key));
+        /* What is older than the claim stands in the document itself. */
+        if (player_decode(stand.player, &named, &player) == OK && player.home.slot.page == page &&
+            player.home.slot.slot == slot &&
+            stand.motion.since_ms >= player.home.stood.motion.since_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+page_went(struct cluster_model *m, uint64_t page, const struct store_doc *before)
+{
+    cluster_exercised(m, CLUSTER_PLACE_KEPT);
+    cluster_sometimes(m, CLUSTER_SOMETIMES_SWEPT);
+    if (cluster_page_is_needed(m, page, before)) {
+        cluster_wrong(m, PROOF_WRONG, CLUSTER_PLACE_KEPT, "page %llx went, and is needed",
+                      (unsigned long long)page);
+    }
+}
+
 void
 cluster_effect(void *ctx, struct slice key, const struct store_doc *before,
                const struct store_doc *after)
 {
     struct cluster_model *m = ctx;
     struct key_parts parts;
-    if (!after->exists || key_parse(key, &parts) != OK || !parts.is_id) {
+    if (key_parse(key, &parts) != OK || !parts.is_id) {
+        return;
+    }
+    if (!after->exists) {
+        if (before->exists && key_has_class(&parts, KEY_CLASS_PLACE)) {
+            page_went(m, parts.id, before);
+        }
         return;
     }
     if (key_has_class(&parts, KEY_CLASS_PLAYER)) {

@@ -41,6 +41,8 @@
     X(DIGEST, "gates and homes agree on the subscriptions")                            \
     X(BOOK, "everybody's book has exactly the nodes that are there")                   \
     X(BALANCED, "the audit balances")                                                  \
+    X(PLACE_KEPT, "no page of places goes that a document needs")                      \
+    X(PAGES, "and no page of places is left that nobody needs")                        \
     X(OWN_ISLAND, "nobody is played, shown or claimed by a home of another shard")     \
     X(NOTES_ONLY, "a relay is told, and tells, notes and nothing else")                \
     X(NOTE_ONCE, "a note comes to a home once, and not to the shard it began in")      \
@@ -81,6 +83,7 @@ enum cluster_property { CLUSTER_PROPERTIES(CLUSTER_ENUM) CLUSTER_PROPERTIES_COUN
     X(NOTE_LOST, "a note was lost")                                           \
     X(MAIL_CROSSED, "who plays in another shard was told of mail by a note")  \
     X(WAS_LED, "somebody was led to the gates of another shard")              \
+    X(SWEPT, "a page of places was taken away")                               \
     X(WENT, "somebody went to the other island as somebody new")
 
 #define CLUSTER_ENUM(id, what) CLUSTER_SOMETIMES_##id,

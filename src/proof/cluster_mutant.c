@@ -18,6 +18,8 @@ static const struct cluster_mutant mutants[] = {
      .world = WORLD_MUTANT_CLAIM_UNSEEN, .seeds = 500},
     {"login-unasked", "of two logins the one whose ENTER comes last counts as the newer",
      .world = WORLD_MUTANT_LOGIN_UNASKED, .seeds = 1000},
+    {"sweep-blind", "pages of places are taken away though documents name them",
+     .world = WORLD_MUTANT_SWEEP_BLIND, .seeds = 50},
     {"assert-cancel", "a cancel of nothing stops the process",
      .requests = REQUESTS_MUTANT_ASSERT_CANCEL, .seeds = 50},
     {"deadline-ignored", "an answer is waited for for ever",

@@ -17,6 +17,7 @@
 #define CONNS_MAX    CLUSTER_PERSONS_MAX
 #define LEAVE_US     2000000
 #define RESTART_US   3000000
+#define SWEEP_MS     2000
 
 static const uint8_t life_moves[LIFE_STATES] = {
     [LIFE_DOWN] = 1 << LIFE_CLAIMING | 1 << LIFE_RUNS,
@@ -324,6 +325,7 @@ open_world(struct cluster_node *n)
                                   .book = directory_book(n->directory),
                                   .requests = n->requests,
                                   .nodes_per_chunk = m->knobs.nodes_per_chunk,
+                                  .sweep_rest_ms = SWEEP_MS,
                                   .notes = n->shards.notes,
                                   .shards = &n->shards.shards,
                                   .mutant = mutant != NULL ? mutant->world : WORLD_MUTANT_NONE};

@@ -188,6 +188,10 @@ void cluster_person_go(struct cluster_person *p);
 /* cluster_effect.c */
 void cluster_effect(void *ctx, struct slice key, const struct store_doc *before,
                     const struct store_doc *after);
+/* Whether a place on that page is newer than what the document of its player says, which names it.
+ */
+bool cluster_page_is_needed(const struct cluster_model *m, uint64_t page,
+                            const struct store_doc *doc);
 /* The claim that stands for a player or a block; NULL: nobody ever claimed it. */
 const struct cluster_claim *cluster_claim_of(const struct cluster_model *m, uint64_t id);
 void cluster_named(struct cluster_model *m, uint64_t epoch, uint16_t shard);

@@ -4,7 +4,7 @@
  *
  * A slot belongs to a player from slots_take() until slots_give(), which is called when the
  * player's document names another one; then somebody else gets it. Pages of a process that ended
- * stay in the store as long as documents name them, and are nobody's after that.
+ * stay in the store as long as documents name them; after that sweep.h takes them away.
  *
  * Logic room, one thread, owned by the home. Limit: SLOTS_PAGES_MAX pages of 64.
  */

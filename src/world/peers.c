@@ -112,6 +112,18 @@ peers_sent(struct world *w, uint64_t node)
 }
 
 bool
+peers_are_younger(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->peers_end; i++) {
+        const struct peer *p = &w->peers[i];
+        if (p->up && p->node.role == NODE_HOME && p->node.epoch < w->options.node_epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
 peers_joined(const struct world *w, uint64_t node, int64_t joined_ms)
 {
     for (uint32_t i = 0; i < w->peers_end; i++) {

@@ -22,6 +22,7 @@
 #include "store/player.h"
 #include "store/scratch.h"
 #include "store/slots.h"
+#include "store/sweep.h"
 #include "world/claim.h"
 #include "world/forward.h"
 #include "world/ghosts.h"
@@ -222,7 +223,8 @@ struct world {
     struct players players; /* operations on player/ documents */
     struct ids ids;
     struct slots slots;
-    struct places *places;  /* owned */
+    struct places *places; /* owned */
+    struct sweep sweep;
     struct players leavers; /* operations of those who leave: never many, entering goes first */
     struct pool leaving;    /* struct leaving of home.c */
     bool stopping, draining, closed;
@@ -286,7 +288,9 @@ void channel_mail(struct world *w, uint64_t player); /* who is not here was sent
 /* spawn.c */
 struct stand spawn_stand(const struct world *w, uint32_t wish, uint64_t draw);
 
-/* peers.c: the home that somebody is to have who stands there; 0: nobody takes people. */
+/* peers.c: we are the one of the homes that are here whose epoch is the lowest. */
+bool peers_are_younger(const struct world *w);
+/* The home that somebody is to have who stands there; 0: nobody takes people. */
 uint64_t peers_choose(const struct world *w, const struct stand *stand);
 void peers_sent(struct world *w,
                 uint64_t node); /* somebody, there: until it says how many it has */

@@ -50,6 +50,8 @@ world_alloc(const struct world_options *options, const struct env *env, struct w
     players_init(&w->players, &w->store, w->options.world_id, w->options.entering_max);
     ids_init(&w->ids, &w->store, w->options.world_id, "player");
     slots_init(&w->slots, &w->store, w->options.world_id);
+    sweep_init(&w->sweep, &w->store, w->options.world_id, &w->slots, w->options.sweep_rest_ms);
+    w->sweep.blind = w->options.mutant == WORLD_MUTANT_SWEEP_BLIND;
     home_init(w);
     claims_init(w, topics_max);
     ghosts_init(w, GHOSTS_PER_PLAYER * w->options.players_max, topics_max);
@@ -180,6 +182,9 @@ run_ticks(struct world *w, int64_t now_ms)
     }
     drain_turn(w, now_ms);
     places_turn(w->places, now_ms);
+    if (!w->stopping && !w->draining && peers_are_younger(w)) {
+        sweep_turn(&w->sweep);
+    }
     claims_turn(w, now_ms);
     ghosts_turn(w, now_ms);
     if (w->commands != NULL) {
@@ -262,6 +267,18 @@ struct places_stats
 world_places_stats(const struct world *w)
 {
     return places_stats(w->places);
+}
+
+bool
+world_owns_page(const struct world *w, uint64_t page)
+{
+    return slots_owns(&w->slots, page);
+}
+
+const struct sweep_stats *
+world_sweep_stats(const struct world *w)
+{
+    return &w->sweep.stats;
 }
 
 const struct store_stats *

@@ -17,6 +17,7 @@
 #include "fabric/shards.h"
 #include "store/commands.h"
 #include "store/place.h"
+#include "store/sweep.h"
 #include "wire/code.h"
 #include "wire/link.h"
 #include "wire/ticket.h"
@@ -43,6 +44,7 @@ enum world_mutant {
     WORLD_MUTANT_FOREIGN_VERSION, /* of a commit only the initiator's document is checked */
     WORLD_MUTANT_STEWARD_IGNORED, /* goes on telling of things though another is their steward */
     WORLD_MUTANT_LOGIN_UNASKED,   /* whoever is heard of last counts as the newer login */
+    WORLD_MUTANT_SWEEP_BLIND,     /* pages of places go though documents name them */
     WORLD_MUTANT_SHARD_IGNORED,   /* whoever asks is taken in, whatever island he is on */
     WORLD_MUTANT_HINTS_TRUSTED,   /* what no hint told of is not looked at */
 };
@@ -64,6 +66,7 @@ struct world_options {
     uint32_t nodes_per_chunk;    /* homes that share the people of a region; 0 = 1 */
     struct notes *notes;         /* borrowed; NULL: there are no other shards to tell */
     const struct shards *shards; /* borrowed; NULL: all islands are ours */
+    uint32_t sweep_rest_ms; /* between two rounds of taking pages of places away; 0: as sweep.h */
     enum world_mutant mutant;
 };
 
@@ -156,6 +159,9 @@ bool world_stopped(const struct world *w);
 const struct world_stats *world_stats(const struct world *w);
 void world_stats_reset_histograms(struct world *w);
 struct places_stats world_places_stats(const struct world *w);
+/* Whether this process writes that page of places. */
+bool world_owns_page(const struct world *world, uint64_t page);
+const struct sweep_stats *world_sweep_stats(const struct world *world);
 const struct store_stats *world_store_stats(const struct world *w);
 /* NULL: the game has nothing of value. */
 const struct commands_stats *world_commands_stats(const struct world *w);
