@@ -1,6 +1,7 @@
 /* Tickets in their file, and the seeds that make them. */
 #include "bots/seed.h"
 #include "bots/tickets.h"
+#include "os/files.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,15 +15,16 @@
 #include <cmocka.h>
 
 static int
-directory_make(void **state)
+set_up(void **state)
 {
-    char name[] = "/tmp/seom-tickets-XXXXXX";
-    *state = mkdtemp(name) != NULL ? strdup(name) : NULL;
+    char path[64];
+    *state =
+        directory_make_temporary(NULL, "tickets", path, sizeof path) == OK ? strdup(path) : NULL;
     return *state == NULL;
 }
 
 static int
-directory_remove(void **state)
+tear_down(void **state)
 {
     rmdir(*state);
     free(*state);
@@ -141,9 +143,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(tickets_come_back, directory_make, directory_remove),
-        cmocka_unit_test_setup_teardown(bad_files_are_refused_with_their_line, directory_make,
-                                        directory_remove),
+        cmocka_unit_test_setup_teardown(tickets_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bad_files_are_refused_with_their_line, set_up, tear_down),
         cmocka_unit_test(seeds_are_where_the_plan_begins),
     };
     return cmocka_run_group_tests_name("tickets", tests, NULL, NULL);

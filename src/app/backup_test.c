@@ -1,6 +1,7 @@
 #include "app/commands.h"
 #include "app/tool.h"
 #include "os/data_lock.h"
+#include "os/files.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -67,8 +68,8 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/seom-backup-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(directory_make_temporary(NULL, "backup", f->directory, sizeof f->directory),
+                     OK);
     snprintf(f->copy, sizeof f->copy, "%s.copy", f->directory);
     snprintf(f->tool.config.data, sizeof f->tool.config.data, "%s", f->directory);
     struct lmdb_store *store;

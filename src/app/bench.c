@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -146,9 +145,7 @@ run_limit(struct bench_shared *shared)
 static enum err
 run_all(struct bench_shared *shared)
 {
-    const char *temporary = getenv("TMPDIR");
-    if (scratch_make(temporary != NULL && temporary[0] != 0 ? temporary : "/tmp", shared->data) !=
-        OK) {
+    if (scratch_make(NULL, shared->data) != OK) {
         bench_fail(shared, ERR_IO, "%s: %s", shared->data, strerror(errno));
         return ERR_IO;
     }

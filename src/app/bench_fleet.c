@@ -14,7 +14,6 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -209,14 +208,13 @@ static enum err
 make_data(struct fleet *f)
 {
     struct fleet_shared *shared = f->shared;
-    const char *given = shared->options.data, *temporary = getenv("TMPDIR");
+    const char *given = shared->options.data;
     if (given != NULL) {
         snprintf(shared->data, sizeof shared->data, "%s", given);
         bool made = mkdir(given, 0755) == 0 || errno == EEXIST;
         return strlen(given) < sizeof shared->data && made ? OK : ERR_IO;
     }
-    enum err error =
-        scratch_make(temporary != NULL && temporary[0] != 0 ? temporary : "/tmp", f->base);
+    enum err error = scratch_make(NULL, f->base);
     if (error != OK) {
         f->base[0] = 0;
         return error;

@@ -1,10 +1,10 @@
 #include "app/bench_scratch.h"
 #include "app/output.h"
 #include "base/check.h"
+#include "os/files.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,11 +42,7 @@ scratch_signals_give_back(const struct scratch_signals *before)
 enum err
 scratch_make(const char *parent, char path[SCRATCH_PATH_MAX])
 {
-    if ((size_t)snprintf(path, SCRATCH_PATH_MAX, "%s/seom-bench-XXXXXX", parent) >=
-        SCRATCH_PATH_MAX) {
-        return ERR_TOO_LARGE;
-    }
-    return mkdtemp(path) != NULL ? OK : ERR_IO;
+    return directory_make_temporary(parent, "bench", path, SCRATCH_PATH_MAX);
 }
 
 void

@@ -20,7 +20,7 @@ void scratch_signals_take(struct scratch_signals *before);
 void scratch_signals_give_back(const struct scratch_signals *before);
 bool scratch_stopped(void); /* one of them came */
 
-/* A new directory in parent; ERR_TOO_LARGE: its path, ERR_IO: see errno. */
+/* A new directory in parent; NULL, and errors: as in os/files.h. */
 enum err scratch_make(const char *parent, char path[SCRATCH_PATH_MAX]) MUST_USE;
 /* With the files that lie flat in it. */
 void scratch_remove(const char *path);

@@ -1,5 +1,6 @@
 #include "app/config.h"
 #include "app/config_table.h"
+#include "os/files.h"
 #include "rules/registry.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,8 +27,8 @@ set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     if (fixture == NULL)
         return -1;
-    strcpy(fixture->directory, "/tmp/seom-config-XXXXXX");
-    if (mkdtemp(fixture->directory) == NULL)
+    if (directory_make_temporary(NULL, "config", fixture->directory, sizeof fixture->directory) !=
+        OK)
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/seom.yaml", fixture->directory);
     *state = fixture;

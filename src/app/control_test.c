@@ -1,5 +1,6 @@
 #include "app/control.h"
 #include "app/control_client.h"
+#include "os/files.h"
 #include "os/process.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 struct bench {
     struct loop *loop;
     struct control *control;
-    char directory[32], path[64], why[WHY_MAX];
+    char directory[64], path[96], why[WHY_MAX];
     uint32_t runs;
     size_t answer_bytes; /* of "big" */
 };
@@ -56,8 +57,8 @@ static int
 bench_open(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
-    strcpy(b->directory, "/tmp/seom-control-XXXXXX");
-    if (mkdtemp(b->directory) == NULL || loop_open(&b->loop) != OK)
+    if (directory_make_temporary(NULL, "control", b->directory, sizeof b->directory) != OK ||
+        loop_open(&b->loop) != OK)
         return 1;
     snprintf(b->path, sizeof b->path, "%s/node.sock", b->directory);
     *state = b;
@@ -281,7 +282,7 @@ a_socket_left_behind_is_replaced(void **state)
                      ERR_EXISTS);
     assert_non_null(strstr(b->why, "another process answers"));
 
-    char left[64];
+    char left[96];
     snprintf(left, sizeof left, "%s/left.sock", b->directory);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", left);
@@ -303,7 +304,7 @@ what_cannot_be_asked_is_said(void **state)
 {
     struct bench *b = *state;
     json_t *answer, *request = json_pack("{s:s}", "command", "count");
-    char nowhere[64];
+    char nowhere[96];
     snprintf(nowhere, sizeof nowhere, "%s/nowhere.sock", b->directory);
     assert_int_equal(control_ask(nowhere, request, 1000, &answer, b->why, WHY_MAX), ERR_NOT_FOUND);
     assert_null(answer);

@@ -1,4 +1,5 @@
 #include "app/commands.h"
+#include "os/files.h"
 #include "os/lmdb_store.h"
 #include "store/clock.h"
 #include "store/place.h"
@@ -98,8 +99,8 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/seom-players-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(directory_make_temporary(NULL, "players", f->directory, sizeof f->directory),
+                     OK);
     f->env.clock =
         (struct env_clock){.mono_us = mono_us, .world_ms = world_ms, .random = no_chance};
     char why[LMDB_STORE_WHY_MAX];

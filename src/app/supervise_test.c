@@ -1,4 +1,5 @@
 #include "app/supervise.h"
+#include "os/files.h"
 #include "os/process.h"
 #include "wire/text.h"
 #include <setjmp.h>
@@ -21,7 +22,7 @@ struct bench {
     struct loop *loop;
     struct supervisor *s;
     uint32_t member;
-    char logs[32];
+    char logs[64];
     const char *script;
     bool ready, up;
     uint32_t asked, replaced_by_heir, replaced_by_none;
@@ -71,8 +72,8 @@ bench_open(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
     *b = (struct bench){.ready = true, .up = true, .script = "exec sleep 1000"};
-    strcpy(b->logs, "/tmp/seom-supervise-XXXXXX");
-    if (mkdtemp(b->logs) == NULL || loop_open(&b->loop) != OK)
+    if (directory_make_temporary(NULL, "supervise", b->logs, sizeof b->logs) != OK ||
+        loop_open(&b->loop) != OK)
         return 1;
     const struct supervise_events events = {b, prepare, is_up, told, replaced};
     *state = b;
@@ -86,7 +87,7 @@ static int
 bench_close(void **state)
 {
     struct bench *b = *state;
-    char log[64];
+    char log[96];
     supervisor_close(&b->s);
     loop_close(&b->loop);
     snprintf(log, sizeof log, "%s/one.log", b->logs);
@@ -227,7 +228,7 @@ who_is_to_stay_dead_does(void **state)
 static void
 start_and_hear(struct bench *b, const char *line)
 {
-    char log[64], tail[16] = "";
+    char log[96], tail[16] = "";
     snprintf(log, sizeof log, "%s/one.log", b->logs);
     supervise_start(b->s, b->member);
     int64_t end_us = process_mono_us() + PATIENCE_US;

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "os/crash.h"
+#include "os/files.h"
 #include "os/process.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -180,8 +181,7 @@ static int
 group_begin(void **state)
 {
     (void)state;
-    snprintf(directory, sizeof(directory), "/tmp/seom-crash-XXXXXX");
-    return mkdtemp(directory) != NULL ? 0 : -1;
+    return directory_make_temporary(NULL, "crash", directory, sizeof directory) == OK ? 0 : -1;
 }
 
 static int

@@ -276,3 +276,19 @@ directory_make(const char *path)
     }
     return os_err(error_number);
 }
+
+enum err
+directory_make_temporary(const char *parent, const char *name, char *path, size_t path_bytes)
+{
+    CHECK(name[0] != '\0' && strchr(name, '/') == NULL);
+    if (parent == NULL) {
+        const char *told = getenv("TMPDIR");
+        parent = told != NULL && told[0] != '\0' ? told : "/tmp";
+    }
+    int bytes = snprintf(path, path_bytes, "%s/seom-%s-XXXXXX", parent, name);
+    CHECK(bytes > 0);
+    if ((size_t)bytes >= path_bytes) {
+        return ERR_TOO_LARGE;
+    }
+    return mkdtemp(path) != NULL ? OK : os_err(errno);
+}

@@ -38,5 +38,9 @@ void file_list_free(struct file_list *list);
 
 /* Makes a directory; fine when it is there already. Its parent must be there. */
 enum err directory_make(const char *path) MUST_USE;
+/* A new one, seom-<name>-<six letters>, that only its owner may enter, below parent; NULL: below
+ * $TMPDIR, or else /tmp. ERR_TOO_LARGE: the path, with the 0, is longer than path_bytes. */
+enum err directory_make_temporary(const char *parent, const char *name, char *path,
+                                  size_t path_bytes) MUST_USE;
 
 #endif

@@ -19,9 +19,10 @@ static int
 make_room(void **state)
 {
     struct room *room = calloc(1, sizeof *room);
-    snprintf(room->directory, sizeof room->directory, "/tmp/seom-files-XXXXXX");
     *state = room;
-    return mkdtemp(room->directory) ? 0 : -1;
+    return directory_make_temporary(NULL, "files", room->directory, sizeof room->directory) == OK
+               ? 0
+               : -1;
 }
 
 static int
@@ -147,6 +148,38 @@ test_list(void **state)
     assert_true(directory_make(path_of(room, "island")) != OK); /* a file is in the way */
 }
 
+static void
+temporary_directories_stand_where_they_are_told_to(void **state)
+{
+    const struct room *room = *state;
+    char path[sizeof room->directory + 32], again[sizeof path], *before = getenv("TMPDIR");
+    size_t below = strlen(room->directory) + strlen("/seom-x-");
+    struct stat found;
+    before = before != NULL ? strdup(before) : NULL;
+    assert_int_equal(setenv("TMPDIR", room->directory, 1), 0);
+    assert_int_equal(directory_make_temporary(NULL, "x", path, sizeof path), OK);
+    assert_int_equal(directory_make_temporary(NULL, "x", again, sizeof again), OK);
+    assert_string_not_equal(path, again);
+    assert_memory_equal(path, room->directory, strlen(room->directory));
+    assert_memory_equal(path + below - strlen("/seom-x-"), "/seom-x-", strlen("/seom-x-"));
+    assert_int_equal(strlen(path), below + 6);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 07777, 0700);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(again), 0);
+    assert_int_equal(directory_make_temporary(room->directory, "y", path, below + 6),
+                     ERR_TOO_LARGE);
+    assert_int_equal(directory_make_temporary(room->directory, "y", path, below + 7), OK);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(directory_make_temporary("/nowhere", "x", path, sizeof path), ERR_NOT_FOUND);
+    assert_int_equal(setenv("TMPDIR", "", 1), 0);
+    assert_int_equal(directory_make_temporary(NULL, "x", path, sizeof path), OK);
+    assert_memory_equal(path, "/tmp/seom-x-", strlen("/tmp/seom-x-"));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(before != NULL ? setenv("TMPDIR", before, 1) : unsetenv("TMPDIR"), 0);
+    free(before);
+}
+
 int
 main(void)
 {
@@ -156,6 +189,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_nothing, make_room, drop_room),
         cmocka_unit_test_setup_teardown(test_failed_replace, make_room, drop_room),
         cmocka_unit_test_setup_teardown(test_list, make_room, drop_room),
+        cmocka_unit_test_setup_teardown(temporary_directories_stand_where_they_are_told_to,
+                                        make_room, drop_room),
     };
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
 }

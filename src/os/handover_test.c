@@ -1,3 +1,4 @@
+#include "os/files.h"
 #include "os/handover.h"
 #include "os/listen.h"
 #include <arpa/inet.h>
@@ -48,8 +49,8 @@ static int
 set_up(void **state)
 {
     struct older *o = calloc(1, sizeof *o);
-    strcpy(o->directory, "/tmp/seom-handover-XXXXXX");
-    assert_non_null(mkdtemp(o->directory));
+    assert_int_equal(directory_make_temporary(NULL, "handover", o->directory, sizeof o->directory),
+                     OK);
     snprintf(o->path, sizeof o->path, "%s/gate-1.play.sock", o->directory);
     assert_int_equal(loop_open(&o->loop), OK);
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -2,6 +2,7 @@
  * damage, and a disk that is full or fails. fdatasync and fallocate are defined here, so that they
  * fail and wait on command.
  */
+#include "os/files.h"
 #include "os/lmdb_file.h"
 #include "os/lmdb_store.h"
 #include "os/lmdb_tools.h"
@@ -222,8 +223,8 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/seom-store-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(directory_make_temporary(NULL, "store", f->directory, sizeof f->directory),
+                     OK);
     snprintf(f->path, sizeof f->path, "%s/store.mdb", f->directory);
     f->options = (struct lmdb_store_options){
         .directory = f->directory, .map_bytes = 256 << 10, .log_ctx = f, .log = on_log};

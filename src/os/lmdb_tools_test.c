@@ -3,6 +3,7 @@
  * thread of a test is made, and does what it is told over a socket.
  */
 #include "base/check.h"
+#include "os/files.h"
 #include "os/lmdb_file.h"
 #include "os/lmdb_store.h"
 #include "os/lmdb_tools.h"
@@ -270,8 +271,8 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/seom-tools-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(directory_make_temporary(NULL, "tools", f->directory, sizeof f->directory),
+                     OK);
     snprintf(f->copy, sizeof f->copy, "%s/copy", f->directory);
     f->options =
         (struct lmdb_store_options){.directory = f->directory, .map_bytes = UINT64_C(256) << 10};

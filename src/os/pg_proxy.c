@@ -1,6 +1,7 @@
 #include "os/pg_proxy.h"
 #include "base/check.h"
 #include "base/rand.h"
+#include "os/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -170,8 +171,7 @@ pg_proxy_start(const struct pg_fixture *server)
 {
     struct pg_proxy *p = calloc(1, sizeof *p);
     CHECK(p != NULL);
-    snprintf(p->directory, sizeof p->directory, "/tmp/seom-proxy-XXXXXX");
-    CHECK(mkdtemp(p->directory) != NULL);
+    CHECK(directory_make_temporary(NULL, "proxy", p->directory, sizeof p->directory) == OK);
     snprintf(p->path, sizeof p->path, "%s/.s.PGSQL.5432", p->directory);
     snprintf(p->server_path, sizeof p->server_path, "%s/.s.PGSQL.5432", server->directory);
     snprintf(p->address, sizeof p->address, "postgresql://seom@/postgres?host=%s", p->directory);

@@ -1,6 +1,7 @@
 /* What PostgreSQL's engine does beyond the conformance suite: cut at every byte, refused, not
  * answered, warned, and several engines on one server. */
 #include "base/rand.h"
+#include "os/files.h"
 #include "os/pg_fixture.h"
 #include "os/pg_proxy.h"
 #include "os/pg_store.h"
@@ -357,8 +358,8 @@ static void
 who_waits_for_a_connection_is_answered_all_the_same(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/seom-silent-XXXXXX", address[128];
-    assert_non_null(mkdtemp(directory));
+    char directory[64], address[128];
+    assert_int_equal(directory_make_temporary(NULL, "silent", directory, sizeof directory), OK);
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     snprintf(name.sun_path, sizeof name.sun_path, "%s/.s.PGSQL.5432", directory);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

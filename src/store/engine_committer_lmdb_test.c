@@ -1,6 +1,7 @@
 /* The conformance suite against the committer over LMDB used one key at a time: a real engine under
  * the protocol. Its time is virtual: pauses are over as soon as nothing else is under way. */
 #include "base/rand.h"
+#include "os/files.h"
 #include "os/lmdb_store.h"
 #include "store/committer.h"
 #include "store/conformance.h"
@@ -9,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,12 +109,10 @@ main(void)
 {
     /* In memory if there is such a place: thousands of writes one after the other wait for a disk
      * for a minute, and the suite asks what outlives a close, not a power cut. */
-    struct engine e = {.directory = "/dev/shm/seom-engine-XXXXXX"};
-    if (mkdtemp(e.directory) == NULL) {
-        strcpy(e.directory, "/tmp/seom-engine-XXXXXX");
-        if (mkdtemp(e.directory) == NULL)
-            return 1;
-    }
+    struct engine e = {0};
+    if (directory_make_temporary("/dev/shm", "engine", e.directory, sizeof e.directory) != OK &&
+        directory_make_temporary(NULL, "engine", e.directory, sizeof e.directory) != OK)
+        return 1;
     rand_seed(&e.rand, 1);
     e.env.clock = (struct env_clock){
         .ctx = &e, .mono_us = mono_us, .world_ms = world_ms, .random = random_of};

@@ -1,4 +1,5 @@
 /* The conformance suite against LMDB, in a directory of its own. */
+#include "os/files.h"
 #include "os/lmdb_store.h"
 #include "store/conformance.h"
 #include <setjmp.h>
@@ -6,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -70,8 +70,8 @@ engine_wait(void *ctx)
 int
 main(void)
 {
-    struct lmdb_engine e = {.directory = "/tmp/seom-engine-XXXXXX"};
-    if (mkdtemp(e.directory) == NULL)
+    struct lmdb_engine e = {0};
+    if (directory_make_temporary(NULL, "engine", e.directory, sizeof e.directory) != OK)
         return 1;
     struct conformance_engine engine = {.name = "engine_lmdb",
                                         .ctx = &e,

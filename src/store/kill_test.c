@@ -3,6 +3,7 @@
  * after a restart, pairs are never torn, versions never go back.
  */
 #include "base/rand.h"
+#include "os/files.h"
 #include "os/lmdb_store.h"
 #include "os/lmdb_tools.h"
 #include "store/keys.h"
@@ -16,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -256,8 +256,8 @@ static void
 killed_at_random_moments(void **state)
 {
     (void)state;
-    struct fixture f = {.directory = "/tmp/seom-kill-XXXXXX"};
-    assert_non_null(mkdtemp(f.directory));
+    struct fixture f = {.acks = 0};
+    assert_int_equal(directory_make_temporary(NULL, "kill", f.directory, sizeof f.directory), OK);
     rand_seed(&f.rand, (uint64_t)getpid()); /* the moments are random in any case */
     for (uint32_t i = 0; i < KILLS; i++) {
         kill_after(&f, 1 + rand_below(&f.rand, ACKS_MAX));

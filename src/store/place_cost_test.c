@@ -2,6 +2,7 @@
  * player and second and durable commits per second. The figures are for people; the bounds only
  * catch blunders, as timings on a busy machine say no more.
  */
+#include "os/files.h"
 #include "os/lmdb_store.h"
 #include "store/desk.h"
 #include "store/place.h"
@@ -134,8 +135,7 @@ setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/seom-cost-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(directory_make_temporary(NULL, "cost", f->directory, sizeof f->directory), OK);
     char why[LMDB_STORE_WHY_MAX];
     assert_int_equal(
         lmdb_store_open(&(struct lmdb_store_options){.directory = f->directory}, &f->lmdb, why),
