@@ -1,24 +1,17 @@
 #include "fabric/local_directory.h"
 #include "base/check.h"
-#include "env/directory_entries.h"
+#include "env/directory_calls.h"
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum call_kind { CALL_LIST, CALL_CHANGE, CALL_GRANT, CALL_KEEP, CALL_REVOKE };
-
-struct call {
-    enum call_kind kind;
-    uint64_t token, lease;
-    struct directory_change change; /* points into bytes; of a list: the prefix is its key */
-    uint8_t *bytes;                 /* owned */
-    uint32_t ttl_s;
-};
-
 struct local_directory {
+    struct directory_calls port;
     struct env_clock clock;
     struct directory_done done;
     struct directory_entries *entries; /* owned */
-    struct call calls[LOCAL_DIRECTORY_CALLS_MAX];
+    struct directory_call calls[LOCAL_DIRECTORY_CALLS_MAX];
     uint32_t first, count; /* of calls, a ring */
     bool watching;
     uint8_t prefix[DIRECTORY_KEY_MAX];
@@ -26,10 +19,22 @@ struct local_directory {
     uint64_t next; /* revision of the hint to come */
 };
 
+static_assert(offsetof(struct local_directory, port) == 0, "the port's ctx is both");
+
 static int64_t
 now_us(const struct local_directory *d)
 {
     return d->clock.mono_us(d->clock.ctx);
+}
+
+static enum err
+call_begin(struct directory_calls *calls, const struct directory_call *call)
+{
+    struct local_directory *d = (struct local_directory *)calls;
+    if (d->count == LOCAL_DIRECTORY_CALLS_MAX)
+        return ERR_FULL;
+    d->calls[(d->first + d->count++) % LOCAL_DIRECTORY_CALLS_MAX] = directory_call_keep(call);
+    return OK;
 }
 
 struct local_directory *
@@ -37,6 +42,7 @@ local_directory_alloc(uint64_t revision, struct env_clock clock, struct director
 {
     struct local_directory *d = calloc(1, sizeof *d);
     CHECK(d != NULL);
+    d->port.begin = call_begin;
     d->clock = clock;
     d->done = done;
     d->entries = directory_entries_alloc(revision);
@@ -50,7 +56,7 @@ local_directory_free(struct local_directory **directory)
     if (d == NULL)
         return;
     for (uint32_t i = 0; i < d->count; i++)
-        free(d->calls[(d->first + i) % LOCAL_DIRECTORY_CALLS_MAX].bytes);
+        directory_call_free(&d->calls[(d->first + i) % LOCAL_DIRECTORY_CALLS_MAX]);
     directory_entries_free(&d->entries);
     free(d);
     *directory = NULL;
@@ -69,58 +75,6 @@ local_directory_compact(struct local_directory *d)
 }
 
 /* ---- the port ---- */
-
-static enum err
-call_queue(struct local_directory *d, struct call call)
-{
-    if (d->count == LOCAL_DIRECTORY_CALLS_MAX)
-        return ERR_FULL;
-    size_t key_bytes = call.change.key.bytes, value_bytes = call.change.value.bytes;
-    call.bytes = malloc(key_bytes + value_bytes + 1);
-    CHECK(call.bytes != NULL);
-    if (key_bytes > 0)
-        memcpy(call.bytes, call.change.key.at, key_bytes);
-    if (value_bytes > 0)
-        memcpy(call.bytes + key_bytes, call.change.value.at, value_bytes);
-    call.change.key.at = call.bytes;
-    call.change.value.at = call.bytes + key_bytes;
-    d->calls[(d->first + d->count++) % LOCAL_DIRECTORY_CALLS_MAX] = call;
-    return OK;
-}
-
-static enum err
-port_list(void *ctx, uint64_t token, struct slice prefix)
-{
-    return call_queue(ctx,
-                      (struct call){.kind = CALL_LIST, .token = token, .change = {.key = prefix}});
-}
-
-static enum err
-port_change(void *ctx, uint64_t token, const struct directory_change *change)
-{
-    if (change->key.bytes == 0 || change->key.bytes > DIRECTORY_KEY_MAX ||
-        change->value.bytes > DIRECTORY_VALUE_MAX)
-        return ERR_TOO_LARGE;
-    return call_queue(ctx, (struct call){.kind = CALL_CHANGE, .token = token, .change = *change});
-}
-
-static enum err
-port_grant(void *ctx, uint64_t token, uint32_t ttl_s)
-{
-    return call_queue(ctx, (struct call){.kind = CALL_GRANT, .token = token, .ttl_s = ttl_s});
-}
-
-static enum err
-port_keep(void *ctx, uint64_t token, uint64_t lease)
-{
-    return call_queue(ctx, (struct call){.kind = CALL_KEEP, .token = token, .lease = lease});
-}
-
-static enum err
-port_revoke(void *ctx, uint64_t token, uint64_t lease)
-{
-    return call_queue(ctx, (struct call){.kind = CALL_REVOKE, .token = token, .lease = lease});
-}
 
 static enum err
 port_watch(void *ctx, struct slice prefix, uint64_t from)
@@ -143,20 +97,16 @@ port_unwatch(void *ctx)
 struct env_directory
 local_directory_port(struct local_directory *d)
 {
-    return (struct env_directory){.ctx = d,
-                                  .list = port_list,
-                                  .change = port_change,
-                                  .grant = port_grant,
-                                  .keep = port_keep,
-                                  .revoke = port_revoke,
-                                  .watch = port_watch,
-                                  .unwatch = port_unwatch};
+    struct env_directory port = directory_calls_port(&d->port);
+    port.watch = port_watch;
+    port.unwatch = port_unwatch;
+    return port;
 }
 
 /* ---- the turn ---- */
 
 static void
-list_answer(struct local_directory *d, const struct call *call)
+list_answer(struct local_directory *d, const struct directory_call *call)
 {
     struct directory_entry *list = calloc(DIRECTORY_ENTRIES_MAX, sizeof *list);
     CHECK(list != NULL);
@@ -168,32 +118,20 @@ list_answer(struct local_directory *d, const struct call *call)
 }
 
 static void
-call_answer(struct local_directory *d, const struct call *call)
+call_answer(struct local_directory *d, const struct directory_call *call)
 {
-    uint64_t revision = 0;
-    enum directory_result result;
-    switch (call->kind) {
-    case CALL_LIST: list_answer(d, call); break;
-    case CALL_CHANGE:
-        result = directory_entries_change(d->entries, &call->change, &revision);
-        d->done.changed(d->done.ctx, call->token, result, revision);
-        break;
-    case CALL_GRANT: {
-        uint64_t lease =
-            directory_entries_grant(d->entries, (int64_t)call->ttl_s * 1000000, now_us(d));
-        result = lease != 0 ? DIRECTORY_OK : DIRECTORY_UNAVAILABLE;
-        d->done.granted(d->done.ctx, call->token, result, lease);
-        break;
+    uint64_t number;
+    if (call->kind == DIRECTORY_LIST) {
+        list_answer(d, call);
+        return;
     }
-    case CALL_KEEP:
-        result = directory_entries_keep(d->entries, call->lease, now_us(d));
+    enum directory_result result = directory_call_try(call, d->entries, now_us(d), &number);
+    if (call->kind == DIRECTORY_CHANGE)
+        d->done.changed(d->done.ctx, call->token, result, number);
+    else if (call->kind == DIRECTORY_GRANT)
+        d->done.granted(d->done.ctx, call->token, result, number);
+    else
         d->done.kept(d->done.ctx, call->token, result);
-        break;
-    case CALL_REVOKE:
-        result = directory_entries_revoke(d->entries, call->lease);
-        d->done.kept(d->done.ctx, call->token, result);
-        break;
-    }
 }
 
 static void
@@ -217,11 +155,11 @@ local_directory_turn(struct local_directory *d)
 {
     (void)directory_entries_expire(d->entries, now_us(d));
     for (uint32_t n = d->count; n > 0; n--) { /* what the answers ask for comes next turn */
-        struct call call = d->calls[d->first];
+        struct directory_call call = d->calls[d->first];
         d->first = (d->first + 1) % LOCAL_DIRECTORY_CALLS_MAX;
         d->count--;
         call_answer(d, &call);
-        free(call.bytes);
+        directory_call_free(&call);
     }
     hints_tell(d);
     return d->count > 0 ? 0 : directory_entries_expire(d->entries, now_us(d));

@@ -1,6 +1,9 @@
 #include "sim/memory_directory.h"
 #include "base/check.h"
 #include "base/pool.h"
+#include "env/directory_calls.h"
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +13,6 @@
 #define CALL_US_FAST   200
 #define CALL_US_COMMON 2000
 
-enum call_kind { CALL_LIST, CALL_CHANGE, CALL_GRANT, CALL_KEEP, CALL_REVOKE };
-
 /* What will become of a call, drawn when it is made.
  *
  *   FINE, UNKNOWN_DONE          asked -> effect -> answer     (effect of a list: it reads)
@@ -20,21 +21,19 @@ enum call_kind { CALL_LIST, CALL_CHANGE, CALL_GRANT, CALL_KEEP, CALL_REVOKE };
 enum fate { FATE_FINE, FATE_UNKNOWN_DONE, FATE_UNKNOWN_LOST, FATE_UNKNOWN_LATE, FATE_UNAVAILABLE };
 
 struct call {
-    enum call_kind kind;
+    struct directory_call asked;
     enum fate fate;
     enum directory_result result;
-    uint64_t token;
     uint64_t client; /* handle; stale: the process died, nobody is answered */
     uint8_t moments; /* planned and not yet come; 0: the call is over */
     bool twice;
-    struct directory_change change; /* points into bytes; of a list: the prefix is its key */
-    uint8_t *bytes;                 /* owned */
-    uint64_t lease, revision;       /* asked for, or answered */
-    uint32_t ttl_s, count;
+    uint64_t number; /* the revision or lease of the answer */
+    uint32_t count;
     struct directory_entry *entries; /* owned; what a list read, one block with its bytes */
 };
 
 struct memory_directory_client {
+    struct directory_calls port;
     struct memory_directory *directory; /* borrowed */
     uint64_t handle;                    /* its own */
     struct directory_done done;
@@ -46,6 +45,8 @@ struct memory_directory_client {
     int64_t hint_us;        /* of the last one planned: hints stay in order */
     uint32_t asked;
 };
+
+static_assert(offsetof(struct memory_directory_client, port) == 0, "the port's ctx is both");
 
 struct memory_directory {
     struct sim_schedule schedule;
@@ -184,7 +185,7 @@ call_free(struct memory_directory *d, uint64_t handle)
 {
     struct call *call = pool_find(&d->calls, handle);
     CHECK(call != NULL);
-    free(call->bytes);
+    directory_call_free(&call->asked);
     free(call->entries);
     pool_give(&d->calls, (uint32_t)handle);
 }
@@ -204,7 +205,8 @@ list_read(struct memory_directory *d, struct call *call)
     static const size_t limit = DIRECTORY_ENTRIES_MAX;
     struct directory_entry *found = calloc(limit, sizeof *found);
     CHECK(found != NULL);
-    call->count = directory_entries_list(d->entries, call->change.key, found, (uint32_t)limit);
+    call->count =
+        directory_entries_list(d->entries, call->asked.change.key, found, (uint32_t)limit);
     size_t bytes = call->count * sizeof *found;
     for (uint32_t i = 0; i < call->count; i++)
         bytes += found[i].key.bytes + found[i].value.bytes;
@@ -219,36 +221,22 @@ list_read(struct memory_directory *d, struct call *call)
         at += found[i].value.bytes;
     }
     free(found);
-    call->revision = directory_entries_revision(d->entries);
+    call->number = directory_entries_revision(d->entries);
     call->result = DIRECTORY_OK;
-}
-
-static enum directory_result
-keep_try(struct memory_directory *d, uint64_t lease)
-{
-    if (chance(d, d->knobs.lease_lost_ppm) &&
-        directory_entries_revoke(d->entries, lease) == DIRECTORY_OK)
-        d->stats.leases_lost++;
-    return directory_entries_keep(d->entries, lease, now_us(d));
 }
 
 static void
 call_try(struct memory_directory *d, struct call *call)
 {
+    const struct directory_call *asked = &call->asked;
     (void)directory_entries_expire(d->entries, now_us(d));
-    switch (call->kind) {
-    case CALL_LIST: list_read(d, call); break;
-    case CALL_CHANGE:
-        call->result = directory_entries_change(d->entries, &call->change, &call->revision);
-        break;
-    case CALL_GRANT:
-        call->lease =
-            directory_entries_grant(d->entries, (int64_t)call->ttl_s * 1000000, now_us(d));
-        call->result = call->lease != 0 ? DIRECTORY_OK : DIRECTORY_UNAVAILABLE;
-        break;
-    case CALL_KEEP: call->result = keep_try(d, call->lease); break;
-    case CALL_REVOKE: call->result = directory_entries_revoke(d->entries, call->lease); break;
-    }
+    if (asked->kind == DIRECTORY_KEEP && chance(d, d->knobs.lease_lost_ppm) &&
+        directory_entries_revoke(d->entries, asked->lease) == DIRECTORY_OK)
+        d->stats.leases_lost++;
+    if (asked->kind == DIRECTORY_LIST)
+        list_read(d, call);
+    else
+        call->result = directory_call_try(asked, d->entries, now_us(d), &call->number);
     tell_watches(d);
 }
 
@@ -257,10 +245,10 @@ on_again(void *argument, uint64_t handle)
 {
     struct memory_directory *d = argument;
     struct call *call = pool_find(&d->calls, handle);
-    CHECK(call != NULL && call->kind == CALL_CHANGE);
+    CHECK(call != NULL && call->asked.kind == DIRECTORY_CHANGE);
     uint64_t revision;
     if (!d->away) {
-        (void)directory_entries_change(d->entries, &call->change, &revision);
+        (void)directory_entries_change(d->entries, &call->asked.change, &revision);
         d->stats.twice++;
     }
     tell_watches(d);
@@ -294,16 +282,16 @@ call_tell(struct memory_directory_client *c, const struct call *call)
 {
     struct directory_done done = c->done;
     enum directory_result result = call->result;
-    bool fine = result == DIRECTORY_OK;
-    switch (call->kind) {
-    case CALL_LIST:
-        done.listed(done.ctx, call->token, result, fine ? call->revision : 0, call->entries,
-                    fine ? call->count : 0);
+    uint64_t token = call->asked.token, number = result == DIRECTORY_OK ? call->number : 0;
+    switch (call->asked.kind) {
+    case DIRECTORY_LIST:
+        done.listed(done.ctx, token, result, number, call->entries,
+                    result == DIRECTORY_OK ? call->count : 0);
         break;
-    case CALL_CHANGE: done.changed(done.ctx, call->token, result, fine ? call->revision : 0); break;
-    case CALL_GRANT: done.granted(done.ctx, call->token, result, fine ? call->lease : 0); break;
-    case CALL_KEEP:
-    case CALL_REVOKE: done.kept(done.ctx, call->token, result); break;
+    case DIRECTORY_CHANGE: done.changed(done.ctx, token, result, number); break;
+    case DIRECTORY_GRANT: done.granted(done.ctx, token, result, number); break;
+    case DIRECTORY_KEEP:
+    case DIRECTORY_REVOKE: done.kept(done.ctx, token, result); break;
     }
 }
 
@@ -318,7 +306,8 @@ on_answer(void *argument, uint64_t handle)
     if (call->fate == FATE_UNAVAILABLE)
         call->result = DIRECTORY_UNAVAILABLE;
     else if (call->fate != FATE_FINE || (c != NULL && c->cut))
-        call->result = call->kind == CALL_LIST ? DIRECTORY_UNAVAILABLE : DIRECTORY_UNKNOWN;
+        call->result =
+            call->asked.kind == DIRECTORY_LIST ? DIRECTORY_UNAVAILABLE : DIRECTORY_UNKNOWN;
     if (call->fate == FATE_UNKNOWN_LATE)
         call_plan(d, handle, on_effect, now_us(d) + draw_between(d, 0, (uint32_t)LATE_US));
     if (c != NULL) {
@@ -332,12 +321,12 @@ on_answer(void *argument, uint64_t handle)
 }
 
 static enum fate
-draw_fate(struct memory_directory *d, enum call_kind kind)
+draw_fate(struct memory_directory *d, enum directory_call_kind kind)
 {
     const struct memory_directory_knobs *k = &d->knobs;
     if (chance(d, k->unavailable_ppm))
         return FATE_UNAVAILABLE;
-    if (kind == CALL_LIST)
+    if (kind == DIRECTORY_LIST)
         return FATE_FINE;
     if (chance(d, k->unknown_done_ppm))
         return FATE_UNKNOWN_DONE;
@@ -347,8 +336,9 @@ draw_fate(struct memory_directory *d, enum call_kind kind)
 }
 
 static enum err
-call_begin(struct memory_directory_client *c, struct call call)
+call_begin(struct directory_calls *calls, const struct directory_call *asked)
 {
+    struct memory_directory_client *c = (struct memory_directory_client *)calls;
     struct memory_directory *d = c->directory;
     CHECK(d != NULL);
     if (c->asked == MEMORY_DIRECTORY_CALLS_MAX)
@@ -359,18 +349,9 @@ call_begin(struct memory_directory_client *c, struct call call)
         return error;
     c->asked++;
     d->stats.calls++;
-    call.client = c->handle;
-    call.fate = draw_fate(d, call.kind);
-    call.twice = call.kind == CALL_CHANGE && chance(d, d->knobs.twice_ppm);
-    size_t bytes = call.change.key.bytes + call.change.value.bytes;
-    call.bytes = malloc(bytes + 1);
-    CHECK(call.bytes != NULL);
-    if (call.change.key.bytes > 0)
-        memcpy(call.bytes, call.change.key.at, call.change.key.bytes);
-    if (call.change.value.bytes > 0)
-        memcpy(call.bytes + call.change.key.bytes, call.change.value.at, call.change.value.bytes);
-    call.change.key.at = call.bytes;
-    call.change.value.at = call.bytes + call.change.key.bytes;
+    struct call call = {.asked = directory_call_keep(asked), .client = c->handle};
+    call.fate = draw_fate(d, asked->kind);
+    call.twice = asked->kind == DIRECTORY_CHANGE && chance(d, d->knobs.twice_ppm);
     *(struct call *)pool_at(&d->calls, index) = call;
     uint64_t handle = pool_handle(&d->calls, index);
     uint32_t high = chance(d, d->knobs.slow_ppm) ? (uint32_t)CALL_US : d->knobs.call_us_max;
@@ -382,40 +363,6 @@ call_begin(struct memory_directory_client *c, struct call call)
 }
 
 /* ---- the port ---- */
-
-static enum err
-port_list(void *ctx, uint64_t token, struct slice prefix)
-{
-    return call_begin(ctx,
-                      (struct call){.kind = CALL_LIST, .token = token, .change = {.key = prefix}});
-}
-
-static enum err
-port_change(void *ctx, uint64_t token, const struct directory_change *change)
-{
-    if (change->key.bytes == 0 || change->key.bytes > DIRECTORY_KEY_MAX ||
-        change->value.bytes > DIRECTORY_VALUE_MAX)
-        return ERR_TOO_LARGE;
-    return call_begin(ctx, (struct call){.kind = CALL_CHANGE, .token = token, .change = *change});
-}
-
-static enum err
-port_grant(void *ctx, uint64_t token, uint32_t ttl_s)
-{
-    return call_begin(ctx, (struct call){.kind = CALL_GRANT, .token = token, .ttl_s = ttl_s});
-}
-
-static enum err
-port_keep(void *ctx, uint64_t token, uint64_t lease)
-{
-    return call_begin(ctx, (struct call){.kind = CALL_KEEP, .token = token, .lease = lease});
-}
-
-static enum err
-port_revoke(void *ctx, uint64_t token, uint64_t lease)
-{
-    return call_begin(ctx, (struct call){.kind = CALL_REVOKE, .token = token, .lease = lease});
-}
 
 static void
 on_watch_opened(void *argument, uint64_t handle)
@@ -458,14 +405,10 @@ port_unwatch(void *ctx)
 struct env_directory
 memory_directory_port(struct memory_directory_client *client)
 {
-    return (struct env_directory){.ctx = client,
-                                  .list = port_list,
-                                  .change = port_change,
-                                  .grant = port_grant,
-                                  .keep = port_keep,
-                                  .revoke = port_revoke,
-                                  .watch = port_watch,
-                                  .unwatch = port_unwatch};
+    struct env_directory port = directory_calls_port(&client->port);
+    port.watch = port_watch;
+    port.unwatch = port_unwatch;
+    return port;
 }
 
 /* ---- the directory ---- */
@@ -512,7 +455,7 @@ memory_directory_free(struct memory_directory **directory)
     for (uint32_t i = pool_next(&d->calls, POOL_NONE); i != POOL_NONE;
          i = pool_next(&d->calls, i)) {
         struct call *call = pool_at(&d->calls, i);
-        free(call->bytes);
+        directory_call_free(&call->asked);
         free(call->entries);
     }
     pool_fini(&d->clients);
@@ -599,8 +542,10 @@ memory_directory_connect(struct memory_directory *d, struct directory_done done)
     uint32_t index;
     CHECK(pool_take(&d->clients, &index) == OK);
     struct memory_directory_client *c = pool_at(&d->clients, index);
-    *c = (struct memory_directory_client){
-        .directory = d, .handle = pool_handle(&d->clients, index), .done = done};
+    *c = (struct memory_directory_client){.port = {.begin = call_begin},
+                                          .directory = d,
+                                          .handle = pool_handle(&d->clients, index),
+                                          .done = done};
     return c;
 }
 
