@@ -83,11 +83,9 @@ cluster_wrong(struct cluster_model *m, enum proof_verdict verdict, enum cluster_
     m->over = true;
     m->result->verdict = verdict;
     m->result->broken = property;
-    int n = snprintf(m->result->what, sizeof m->result->what,
-                     "at %lld ms: ", (long long)(cluster_now_us(m) / 1000));
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(m->result->what + n, sizeof m->result->what - (size_t)n, format, arguments);
+    proof_wrong_text(m->result->what, sizeof m->result->what, cluster_now_us(m), format, arguments);
     va_end(arguments);
     cluster_trace(m, "WRONG: %s", m->result->what);
 }

@@ -73,11 +73,9 @@ commit_wrong(struct commit_model *m, enum proof_verdict verdict, enum commit_pro
     m->over = true;
     m->result->verdict = verdict;
     m->result->broken = property;
-    int n = snprintf(m->result->what, sizeof m->result->what,
-                     "at %.3f ms: ", (double)commit_now_us(m) / 1000);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(m->result->what + n, sizeof m->result->what - (size_t)n, format, arguments);
+    proof_wrong_text(m->result->what, sizeof m->result->what, commit_now_us(m), format, arguments);
     va_end(arguments);
     commit_trace(m, "WRONG: %s", m->result->what);
 }

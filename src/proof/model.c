@@ -58,11 +58,9 @@ model_wrong(struct model *m, enum proof_verdict verdict, enum proof_property pro
     m->over = true;
     m->result->verdict = verdict;
     m->result->broken = property;
-    int n = snprintf(m->result->what, sizeof m->result->what,
-                     "at %lld ms: ", (long long)(model_now_us(m) / 1000));
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(m->result->what + n, sizeof m->result->what - (size_t)n, format, arguments);
+    proof_wrong_text(m->result->what, sizeof m->result->what, model_now_us(m), format, arguments);
     va_end(arguments);
 }
 

@@ -2,6 +2,10 @@
 #ifndef SEOM_PROOF_VERDICT_H
 #define SEOM_PROOF_VERDICT_H
 
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 enum proof_verdict { PROOF_FINE = 0, PROOF_CRASH = 10, PROOF_STUCK = 11, PROOF_WRONG = 12 };
 
 static inline const char *
@@ -15,5 +19,9 @@ proof_verdict_name(enum proof_verdict verdict)
     }
     return "?";
 }
+
+/* "at 12.345 ms: " and what is wrong, cut where the text ends. */
+void proof_wrong_text(char *text, size_t bytes, int64_t now_us, const char *format,
+                      va_list arguments) __attribute__((format(printf, 4, 0)));
 
 #endif
