@@ -83,6 +83,26 @@ who_is_dead_itself_judges_nobody(void **state)
     alone_close(&a);
 }
 
+/* Before it is known who speaks no more is kept for him than a hello. */
+static void
+a_stranger_says_no_more_than_a_hello(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    for (uint32_t more = 0; more < 2; more++) {
+        uint32_t line = alone_accept(&a);
+        uint8_t head[LANE_HEAD_BYTES];
+        struct writer w = writer_over(head, sizeof head);
+        write_u32(&w, 1 + MESH_HELLO_MAX + more);
+        write_u8(&w, MESH_FRAME_HELLO);
+        alone_bytes(&a, line, head, sizeof head);
+        assert_int_equal(a.lines[line].open, more == 0);
+    }
+    assert_int_equal(mesh_stats(a.mesh)->malformed, 1);
+    alone_close(&a);
+}
+
 int
 main(void)
 {
@@ -90,6 +110,7 @@ main(void)
         cmocka_unit_test(who_was_replaced_before_it_came_is_told_so),
         cmocka_unit_test(who_is_replaced_while_it_greets_gets_no_link),
         cmocka_unit_test(who_is_dead_itself_judges_nobody),
+        cmocka_unit_test(a_stranger_says_no_more_than_a_hello),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,9 +61,13 @@ the_word_of_a_peer_is_newer_than_the_book(void **state)
     meshes_run(&f, SECOND);
     assert_false(book_find(&f.book, f.nodes[1].self.epoch)->draining);
     assert_true(mesh_peer(f.nodes[0].mesh, meshes_peer(&f, 0, 1))->draining);
+    meshes_run(&f, SECOND / 2);                     /* between two beats */
     meshes_start(&f, meshes_add(&f, NODE_HOME, 2)); /* the book changes */
-    meshes_run(&f, SECOND / 10);
-    assert_true(mesh_peer(f.nodes[0].mesh, meshes_peer(&f, 0, 1))->draining);
+    for (uint32_t i = 0; i < 1000; i++) {           /* not only after the next beat */
+        meshes_run(&f, SECOND / 1000);
+        assert_true(mesh_peer(f.nodes[0].mesh, meshes_peer(&f, 0, 1))->draining);
+    }
+    assert_true(meshes_is_up(&f, 0, 2));
     meshes_close(&f);
 }
 
@@ -154,10 +158,31 @@ a_gate_that_went_is_remembered_for_a_while(void **state)
     alone_close(&a);
 }
 
+static void
+pauses_grow_and_differ(void **state)
+{
+    (void)state;
+    static struct alone a;
+    alone_open(&a, NODE_HOME);
+    for (uint32_t failures = 1; failures < 10; failures++) {
+        int64_t most_us = BACKOFF_MIN_US << failures;
+        most_us = most_us < BACKOFF_MAX_US ? most_us : BACKOFF_MAX_US;
+        uint32_t shorter = 0;
+        for (uint32_t i = 0; i < 1000; i++) {
+            int64_t pause_us = mesh_backoff_us(a.mesh, failures);
+            assert_in_range(pause_us, BACKOFF_MIN_US, most_us + BACKOFF_MIN_US / 4);
+            shorter += pause_us < BACKOFF_MIN_US + (most_us - BACKOFF_MIN_US) / 2;
+        }
+        assert_in_range(shorter, 250, 750);
+    }
+    alone_close(&a);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pauses_grow_and_differ),
         cmocka_unit_test(a_link_that_keeps_breaking_is_made_later_and_later),
         cmocka_unit_test(the_word_of_a_peer_is_newer_than_the_book),
         cmocka_unit_test(a_later_entry_in_the_book_ends_the_one_before),
