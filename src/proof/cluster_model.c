@@ -16,7 +16,7 @@
 #define DOCUMENTS_MAX 16384
 #define PAUSE_US_MAX  40000000
 #define LINE_BYTES    (1U << 20)
-#define IMPATIENT_PPM 300000 /* of who waits to be let in, per s */
+#define IMPATIENT_PPM 700000 /* of who waits to be let in, per s */
 #define DEAF_US_MIN   (NOTE_WAIT_US + 300000)
 #define NODES_FOR_TWO 6 /* shards: a home, a gate and a relay in each */
 
@@ -279,10 +279,10 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
 static void
 trouble_person(struct cluster_model *m, struct cluster_person *p)
 {
-    uint32_t next = cluster_below(m, 2);
-    uint32_t gate = cluster_gate(m, (p->gate + next) % m->knobs.gates)->number;
+    bool next = cluster_below(m, 2) == 0;
+    uint32_t gate = cluster_gate(m, next ? cluster_person_next_gate(p) : p->gate)->number;
     int64_t until_us = cluster_now_us(m) + 500000 + cluster_below(m, 4000000);
-    bool alone = cluster_below(m, 3) == 0;
+    bool alone = cluster_below(m, 2) == 0;
     for (uint32_t i = 0; i < m->knobs.homes && alone; i++) {
         sim_lines_clog(m->lines, gate, i, until_us);
     }
@@ -429,7 +429,7 @@ draw_knobs(struct cluster_model *m)
     k->lease_ppm = maybe(m, 40000);
     k->compact_ppm = maybe(m, 60000);
     k->store_ppm = maybe(m, 30000);
-    k->person_ppm = maybe(m, 30000);
+    k->person_ppm = maybe(m, 80000);
     k->relay_kill_ppm = maybe(m, 60000);
     k->deaf_ppm = maybe(m, 150000);
     k->go_ppm = k->shards > 1 ? maybe(m, 10000) : 0;

@@ -113,22 +113,26 @@ changed(void *ctx, uint32_t what)
     }
 }
 
-/* As client/posix.c does: whoever it knows of old, which here are all gates in turn, then each gate
- * that the server told. */
+/* Which of the gates that the server told is next; 0: another one. */
 static uint32_t
-next_gate(struct cluster_person *p)
+next_told(const struct cluster_person *p)
 {
-    struct cluster_model *m = p->model;
     uint32_t told = 0;
     while (seom_client_gate(p->client, told) != NULL) {
         told++;
     }
-    uint32_t n = p->tries++ % (told + 1);
-    if (n > 0) {
-        return cluster_gate_at(m, seom_client_gate(p->client, n - 1))->gate;
-    }
-    p->first = (p->first + 1) % m->knobs.gates;
-    return p->first;
+    return p->tries % (told + 1);
+}
+
+/* As client/posix.c does: whoever it knows of old, which here are all gates in turn, then each gate
+ * that the server told. */
+uint32_t
+cluster_person_next_gate(const struct cluster_person *p)
+{
+    struct cluster_model *m = p->model;
+    uint32_t n = next_told(p);
+    return n > 0 ? cluster_gate_at(m, seom_client_gate(p->client, n - 1))->gate
+                 : (p->first + 1) % m->knobs.gates;
 }
 
 static void
@@ -141,7 +145,9 @@ connect_now(void *arg, uint64_t n)
         sim_net_is_open(m->net, p->index)) {
         return;
     }
-    p->gate = next_gate(p);
+    p->gate = cluster_person_next_gate(p);
+    p->first = next_told(p) == 0 ? p->gate : p->first;
+    p->tries++;
     if (cluster_gate(m, p->gate)->life == LIFE_RUNS) {
         sim_net_connect(m->net, p->index, p->gate);
     } else { /* nobody listens there */

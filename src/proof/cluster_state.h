@@ -177,6 +177,7 @@ struct cluster_node *cluster_gate_at(struct cluster_model *m, const char *addres
 /* cluster_person.c */
 void cluster_person_init(struct cluster_model *m, uint32_t index);
 void cluster_person_fini(struct cluster_person *p);
+uint32_t cluster_person_next_gate(const struct cluster_person *p); /* where it tries next */
 void cluster_person_cut(struct cluster_person *p); /* its line breaks, for both sides */
 void cluster_person_flush(struct cluster_person *p);
 void cluster_person_connected(struct cluster_person *p);
