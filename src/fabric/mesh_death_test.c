@@ -1,5 +1,6 @@
 /* The memory of the dead. What leads to a verdict stands in mesh_test.c and mesh_alone_test.c. */
 #include "fabric/mesh_inside.h"
+#include "fabric/meshes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,12 +63,40 @@ who_died_twice_is_remembered_from_the_second_time(void **state)
     mesh_drop(mesh);
 }
 
+/* Two bury each other while all others see both. Each refuses the other's hello, so neither is
+ * linked with fewer than refuse it, and each disputes: on a line that both of them are closing. */
+static void
+two_who_buried_each_other_meet_again(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        static struct meshes f;
+        meshes_open(&f, &(struct meshes_options){.seed = seed});
+        for (uint16_t i = 0; i < 4; i++) {
+            meshes_start(&f, meshes_add(&f, NODE_HOME, i));
+        }
+        meshes_run(&f, 1000000);
+        assert_true(meshes_is_up(&f, 0, 1) && meshes_is_up(&f, 1, 2));
+        meshes_cut(&f, 0, 1, true);
+        uint32_t of_0 = meshes_peer(&f, 0, 1), of_1 = meshes_peer(&f, 1, 0);
+        mesh_declare_dead(f.nodes[0].mesh, of_0, "the test says so");
+        mesh_declare_dead(f.nodes[1].mesh, of_1, "the test says so");
+        meshes_run(&f, 2000000);
+        meshes_cut(&f, 0, 1, false);
+        assert_true(meshes_await(&f, 0, 1, true, 40000000));
+        assert_int_equal(f.nodes[0].dead_selfs + f.nodes[1].dead_selfs, 0);
+        assert_int_equal(meshes_stats(&f, 2)->deaths + meshes_stats(&f, 3)->deaths, 0);
+        meshes_close(&f);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_dead_are_remembered),
         cmocka_unit_test(who_died_twice_is_remembered_from_the_second_time),
+        cmocka_unit_test(two_who_buried_each_other_meet_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

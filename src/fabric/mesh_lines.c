@@ -362,7 +362,10 @@ on_refuse(struct mesh *mesh, uint32_t n, struct slice body)
     if (as_dead && mesh_refused_as_dead(mesh, &refuser)) {
         mesh_say(mesh, n, MESH_FRAME_DISPUTE, NULL, 0);
     }
-    line_drop(mesh, n, DIAL_BROKE);
+    /* Whom we refuse may have something to say to that, also when he refuses us. */
+    if (line->state != LINE_CLOSING) {
+        line_drop(mesh, n, DIAL_BROKE);
+    }
 }
 
 /* Frames */
