@@ -279,15 +279,33 @@ trouble_node(struct cluster_model *m, struct cluster_node *n)
 static void
 trouble_person(struct cluster_model *m, struct cluster_person *p)
 {
-    bool next = cluster_below(m, 2) == 0;
+    bool alone = cluster_below(m, 2) == 0, next = cluster_below(m, 2) == 0;
     uint32_t gate = cluster_gate(m, next ? cluster_person_next_gate(p) : p->gate)->number;
-    int64_t until_us = cluster_now_us(m) + 500000 + cluster_below(m, 4000000);
-    bool alone = cluster_below(m, 2) == 0;
+    int64_t least_us = next ? 2500000 : 500000;
+    int64_t until_us = cluster_now_us(m) + least_us + cluster_below(m, 2000000);
     for (uint32_t i = 0; i < m->knobs.homes && alone; i++) {
         sim_lines_clog(m->lines, gate, i, until_us);
     }
     cluster_sometimes(m, CLUSTER_SOMETIMES_LINE_BROKEN);
     cluster_person_cut(p);
+}
+
+/* What happens to people in a second. */
+static void
+trouble_people(struct cluster_model *m)
+{
+    const struct cluster_knobs *k = &m->knobs;
+    for (uint32_t i = 0; i < k->persons; i++) {
+        struct cluster_person *p = &m->persons[i];
+        bool open = sim_net_is_open(m->net, i);
+        if (open && !p->plays && k->person_ppm != 0 && cluster_chance(m, IMPATIENT_PPM)) {
+            cluster_person_cut(p);
+        } else if (open && p->plays && cluster_chance(m, k->person_ppm)) {
+            trouble_person(m, p);
+        } else if (p->plays && cluster_chance(m, k->go_ppm)) {
+            cluster_person_go(p);
+        }
+    }
 }
 
 static void
@@ -348,15 +366,7 @@ faults(void *arg, uint64_t n)
             cut_two(m);
         }
     }
-    for (uint32_t i = 0; i < m->knobs.persons; i++) {
-        const struct cluster_knobs *k = &m->knobs;
-        uint32_t ppm = !m->persons[i].plays && k->person_ppm != 0 ? IMPATIENT_PPM : k->person_ppm;
-        if (sim_net_is_open(m->net, i) && cluster_chance(m, ppm)) {
-            trouble_person(m, &m->persons[i]);
-        } else if (m->persons[i].plays && cluster_chance(m, m->knobs.go_ppm)) {
-            cluster_person_go(&m->persons[i]);
-        }
-    }
+    trouble_people(m);
     cluster_at(m, cluster_now_us(m) + FAULT_US, faults, m, n);
 }
 

@@ -37,9 +37,9 @@ static const struct cluster_mutant mutants[] = {
     {"gates-told-once", "where the gates are is told when it changes, and never again",
      .notes = NOTES_MUTANT_GATES_ONCE, .seeds = 50},
     {"lines-again", "a gate tells a line by each way that it comes",
-     .gate = GATE_MUTANT_LINES_AGAIN, .seeds = 50},
+     .gate = GATE_MUTANT_LINES_AGAIN, .seeds = 150},
     {"hints-trusted", "a home does not look at what no hint told of",
-     .world = WORLD_MUTANT_HINTS_TRUSTED, .seeds = 50},
+     .world = WORLD_MUTANT_HINTS_TRUSTED, .seeds = 300},
 };
 
 const struct cluster_mutant *
