@@ -18,7 +18,11 @@
 #define LEASE_US  (10 * SECOND)
 #define FAULTS_US (60 * SECOND)
 #define CALM_US   (30 * SECOND)
-#define KILLS     30
+#ifdef __SANITIZE_THREAD__
+#    define KILLS 30 /* fifteen times slower, and one thread */
+#else
+#    define KILLS 300 /* ten minutes */
+#endif
 
 static uint64_t seeds_count = 80;
 
