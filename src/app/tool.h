@@ -50,7 +50,8 @@ struct tool {
     char why[TOOL_WHY_MAX];
 };
 
-/* Reads the configuration, and where store and directory are. false: printed; the exit code is 2. */
+/* Reads the configuration, and where store and directory are. false: printed; the exit code is 2.
+ */
 bool tool_begin(struct tool *tool);
 bool tool_is_cluster(const struct tool *tool);
 /* Whether a scan is of one moment: not if the store is that of several servers. */
