@@ -298,6 +298,36 @@ def test_several_servers(seom):
     return None
 
 
+def test_a_cluster_goes_on_where_its_world_is(seom):
+    """The store it was started with is its store, said or not; another is refused, and so is a cluster.json that is broken."""
+    if postgres.binaries() is None:
+        return "PostgreSQL's server is not installed"
+    with postgres.Server() as server, cluster_up(seom, "--store", server.address()) as cluster:
+        file = cluster.data / "cluster.json"
+        with Line(cluster.gates[0]).hello() as line:
+            player, ticket = line.welcome["player"], line.welcome["ticket"]
+        cluster.do("cluster", "down")
+        assert cluster.process.wait(PATIENCE_S) == 0, cluster.told()
+        saved = file.read_text(encoding="utf-8")
+
+        up = (seom, "cluster", "up", "--data", cluster.data, "--http", "127.0.0.1:0", "--play", "127.0.0.1:0", "--for", "1")
+        for option in ("--store", "--etcd"):
+            refused(run(*up, option, "http://127.0.0.1:1", timeout_s=PATIENCE_S), 1, "another world", "--data")
+        for text in ("", "{broken", saved[:len(saved) // 2]):
+            file.write_text(text, encoding="utf-8")
+            refused(run(*up, timeout_s=PATIENCE_S), 1, str(file), "move it away")
+            assert file.read_text(encoding="utf-8") == text, "it was written over"
+        file.write_text(saved, encoding="utf-8")
+
+        cluster.options = []
+        cluster.up()
+        assert store_of(cluster) == server.address() and not (cluster.data / "postgres").exists()
+        assert len(cluster.nodes()) == 3, "it has another shape"
+        with Line(cluster.gates[0]).hello(ticket=ticket) as line:
+            assert line.welcome["player"] == player, "somebody else's world"
+    return None
+
+
 def test_what_is_no_cluster_is_said(seom):
     with tempfile.TemporaryDirectory(prefix="seom-tools-") as base:
         file = pathlib.Path(base, "cluster.json")

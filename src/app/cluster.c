@@ -1,6 +1,7 @@
 /* `seom cluster up` and `down`: a whole cluster on this machine. */
 #include "app/cluster.h"
 #include "app/arguments.h"
+#include "app/cluster_saved.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "base/check.h"
@@ -118,20 +119,32 @@ asked(void *ctx, int signal_number)
     c->phase = CLUSTER_STOPPING;
 }
 
+/* Which world this is: as the command line says, or as the last time. */
 static enum err
-check_directory(struct cluster *c, char *why)
+take_place(struct cluster *c, char *why)
 {
-    if (c->directory[0] == 0)
-        memcpy(c->directory, c->input.config.directory, sizeof c->directory);
+    struct config *config = &c->input.config;
+    bool said = config->origins[CONFIG_world] != ORIGIN_DEFAULT;
+    char path[CLUSTER_PATH_MAX + 16];
+    struct cluster_place place = {.world = said ? config->world : 0};
+    memcpy(place.store, config->store, sizeof place.store);
+    memcpy(place.directory, c->directory[0] != 0 ? c->directory : config->directory,
+           sizeof place.directory);
+    snprintf(path, sizeof path, "%s/cluster.json", c->data);
+    enum err error = cluster_saved_load(path, &c->saved, why, CLUSTER_WHY_MAX);
+    error = error == OK ? cluster_saved_take(c->saved, path, &place, why, CLUSTER_WHY_MAX) : error;
+    if (error != OK)
+        return error;
+    memcpy(c->store, place.store, sizeof c->store);
+    memcpy(c->directory, place.directory, sizeof c->directory);
+    config->world = place.world != 0 ? place.world : config->world;
     return c->directory[0] == 0 ? OK : etcd_directory_check(c->directory, why, CLUSTER_WHY_MAX);
 }
 
 static enum err
 open_engines(struct cluster *c, char *why)
 {
-    const struct config *config = &c->input.config;
     char log[CLUSTER_PATH_MAX + 32];
-    memcpy(c->store, config->store, sizeof c->store);
     c->own_etcd = c->directory[0] == 0;
     c->own_postgres = c->store[0] == 0;
     enum err error = engines_find(&c->engines, c->data, c->own_postgres, c->own_etcd, why);
@@ -152,7 +165,7 @@ open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
     c->started_us = c->told_us = process_mono_us();
     enum err error = sea_load(c->input.config.islands, &c->sea, why, CLUSTER_WHY_MAX);
     error = error == OK ? open_data(c, why) : error;
-    error = error == OK ? check_directory(c, why) : error;
+    error = error == OK ? take_place(c, why) : error;
     error = error == OK ? cluster_page_open(c, why) : error;
     error = error == OK ? open_engines(c, why) : error; /* which may take long */
     if (error != OK)
@@ -199,6 +212,7 @@ close_all(struct cluster *c)
         loop_close(&c->loop);
     }
     sea_free(&c->sea);
+    json_decref(c->saved);
 }
 
 /* ---- running ---- */

@@ -80,6 +80,7 @@ struct cluster {
     bool detach;
     char data[CLUSTER_PATH_MAX], logs[CLUSTER_PATH_MAX]; /* absolute */
     int lock;
+    json_t *saved; /* owned; cluster.json as it was; NULL: there was none */
     struct engines engines;
     bool own_postgres, own_etcd;
     char store[CONFIG_TEXT_MAX], directory[CONFIG_TEXT_MAX]; /* as homes take them */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_MAX      (1U << 20)
 #define HOMES_DEFAULT 3
 #define GATES_DEFAULT 2
 #define RELAYS        2 /* of each shard, where there are several */
@@ -209,23 +208,6 @@ cluster_save(struct cluster *c)
     return error;
 }
 
-/* Of the last time; NULL: there was none, or it cannot be read, which costs only the ports. */
-static json_t *
-saved_load(const struct cluster *c)
-{
-    char path[CLUSTER_PATH_MAX + 16];
-    struct slice text;
-    snprintf(path, sizeof path, "%s/cluster.json", c->data);
-    if (file_read(path, FILE_MAX, &text) != OK)
-        return NULL;
-    json_t *saved = json_loadb((const char *)text.at, text.bytes, 0, NULL);
-    free((void *)(uintptr_t)text.at);
-    if (json_is_object(saved))
-        return saved;
-    json_decref(saved);
-    return NULL;
-}
-
 static uint16_t
 port_of(const json_t *row, const char *key)
 {
@@ -358,7 +340,7 @@ plan_engines(struct cluster *c, const json_t *saved)
 enum err
 cluster_plan(struct cluster *c, char why[CLUSTER_WHY_MAX])
 {
-    json_t *saved = saved_load(c);
+    const json_t *saved = c->saved;
     bool said = c->input.config.origins[CONFIG_shards] != ORIGIN_DEFAULT;
     c->shards = wanted(said ? (uint32_t)c->input.config.shards : 0, saved_shards(saved), 1);
     if (c->input.config.origins[CONFIG_bots] == ORIGIN_DEFAULT)
@@ -369,7 +351,6 @@ cluster_plan(struct cluster *c, char why[CLUSTER_WHY_MAX])
     for (uint16_t shard = 1; shard <= c->shards && error == OK; shard++)
         error = plan_shard(c, saved, shard);
     error = error == OK ? plan_bots(c) : error;
-    json_decref(saved);
     if (error != OK)
         snprintf(why, CLUSTER_WHY_MAX,
                  "there is no room for %u homes and %u gates in each of %u shards (at most %d "
