@@ -163,6 +163,9 @@ open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
     struct supervise_events events = cluster_events;
     events.ctx = c;
     c->started_us = c->told_us = process_mono_us();
+    /* Before the page, which has a thread: the kernel would give signals to that one. */
+    CHECK(loop_open(&c->loop) == OK);
+    CHECK(signals_open(&c->signals, c->loop, c, asked) == OK);
     enum err error = sea_load(c->input.config.islands, &c->sea, why, CLUSTER_WHY_MAX);
     error = error == OK ? open_data(c, why) : error;
     error = error == OK ? take_place(c, why) : error;
@@ -171,8 +174,6 @@ open_all(struct cluster *c, char why[CLUSTER_WHY_MAX])
     if (error != OK)
         return error;
     snprintf(socket, sizeof socket, "%s/" CLUSTER_SOCKET, c->data);
-    CHECK(loop_open(&c->loop) == OK);
-    CHECK(signals_open(&c->signals, c->loop, c, asked) == OK);
     CHECK(supervisor_open(c->loop, c->logs, &events, &c->supervisor) == OK);
     error = cluster_plan(c, why);
     return error == OK ? control_open(c->loop, socket, cluster_commands, c, &c->control, why,
@@ -383,7 +384,8 @@ static void
 cluster_run(struct cluster *c)
 {
     int64_t for_us = c->input.config.for_s * 1000000;
-    for (uint32_t i = 0; i < c->members_count; i++)
+    loop_turn(c->loop, 0); /* who was asked to end while a database was made starts nobody */
+    for (uint32_t i = 0; i < c->members_count && c->phase != CLUSTER_STOPPING; i++)
         supervise_start(c->supervisor, i);
     for (bool told = false;;) {
         int64_t now_us = process_mono_us();

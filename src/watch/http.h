@@ -3,7 +3,7 @@
  * app/, which opens it after everything the source needs and closes it first.
  *
  * Thread: one of its own, inside libmicrohttpd, blocked in epoll while nobody asks. http_source.get
- * runs on that thread, so whatever it reads must be safe to read from there.
+ * runs on that thread, so whatever it reads must be safe to read from there. It takes no signals.
  *
  * Limits: HTTP_CONNECTIONS_MAX connections, HTTP_MEMORY_PER_CONNECTION bytes for a request's head,
  * HTTP_TIMEOUT_S of silence.

@@ -2,8 +2,10 @@
 #include "watch/http.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +271,38 @@ a_taken_port_is_said_so(void **state)
     http_close(&second);
 }
 
+/* Or the kernel might give it a SIGTERM that the process waits for elsewhere. */
+static void
+its_thread_takes_no_signals(void **state)
+{
+    (void)state; /* has one open */
+    const unsigned long long bits = 1ULL << (SIGTERM - 1) | 1ULL << (SIGINT - 1);
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    uint32_t others = 0;
+    for (const struct dirent *e; (e = readdir(tasks)) != NULL;) {
+        char path[300], line[256];
+        unsigned long long blocked = 0;
+        if (atoi(e->d_name) <= 0) {
+            continue;
+        }
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
+        FILE *file = fopen(path, "re");
+        assert_non_null(file);
+        while (fgets(line, sizeof line, file) != NULL) {
+            if (strncmp(line, "SigBlk:", 7) == 0) {
+                blocked = strtoull(line + 7, NULL, 16);
+            }
+        }
+        fclose(file);
+        bool ours = atoi(e->d_name) == getpid();
+        assert_int_equal(blocked & bits, ours ? 0 : bits);
+        others += !ours;
+    }
+    closedir(tasks);
+    assert_true(others > 0);
+}
+
 int
 main(void)
 {
@@ -282,6 +316,7 @@ main(void)
         cmocka_unit_test_setup_teardown(nothing_can_be_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_path_does_not_reach_the_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_port_is_said_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(its_thread_takes_no_signals, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
