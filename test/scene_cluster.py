@@ -33,6 +33,7 @@ GATE_LOST_S = 10.0
 DRAIN_LOST_S = 1.5      # 0.3 on a machine that does nothing else
 STOOD_MM = 500
 LEFT = 16
+BENCH_END_S = 15       # far less than the 40 s after which a bench kills its cluster
 
 
 class Cluster:
@@ -417,6 +418,18 @@ def test_down_and_up_again_is_the_same_world(seom):
         assert distance_mm((line.motion["x_mm"], line.motion["y_mm"]), place) <= STOOD_MM
 
 
+def test_ctrl_c_and_sigterm_end_it_in_order(seom):
+    c = cluster(seom)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        members = [m["pid"] for m in json.loads((c.data / "cluster.json").read_text(encoding="utf-8"))["members"] if m["pid"]]
+        os.kill(c.process.pid, number)
+        assert c.process.wait(PATIENCE_S) == 0, (c.process.returncode, c.told())
+        assert "ending: bots, gates, homes, engines" in c.told() and "all has ended" in c.told(), c.told()
+        assert not list(c.data.glob("*.sock")), list(c.data.glob("*.sock"))
+        assert members and not any(lives(pid) for pid in members), members
+        c.up()
+
+
 def test_nothing_outlives_whoever_keeps_it(seom):
     c = cluster(seom)
     members = [m["pid"] for m in json.loads((c.data / "cluster.json").read_text(encoding="utf-8"))["members"]]
@@ -424,6 +437,25 @@ def test_nothing_outlives_whoever_keeps_it(seom):
     os.kill(c.process.pid, signal.SIGKILL)
     c.process.wait(PATIENCE_S)
     assert until(lambda: not any(lives(pid) for pid in members)), [pid for pid in members if lives(pid)]
+
+
+def test_a_bench_leaves_nothing(seom):
+    with tempfile.TemporaryDirectory(prefix="seom-bench-", dir="/tmp") as directory:
+        os.chmod(directory, 0o755)
+        for number in (None, signal.SIGTERM, signal.SIGINT):
+            bench = subprocess.Popen(
+                [seom, "bench", "cluster", "--homes", "1", "--gates", "1", "--players", "40", "--seconds", "1" if number is None else "60"],
+                env=clean_environment() | {"TMPDIR": directory}, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE)
+            told, asked_at = "", None
+            for line in bench.stderr:
+                told += line
+                if number is not None and "writing 40 players" in line:
+                    asked_at = time.monotonic()
+                    bench.send_signal(number)
+            assert (bench.wait(PATIENCE_S) == 0) == (number is None), told
+            assert asked_at is None or time.monotonic() - asked_at < BENCH_END_S, f"{time.monotonic() - asked_at:.1f} s\n{told}"
+            assert not os.listdir(directory), (told, os.listdir(directory))
 
 
 if __name__ == "__main__":

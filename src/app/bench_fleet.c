@@ -71,6 +71,7 @@ keep(void *ctx)
     const struct fleet_options *o = &shared->options;
     char texts[ARGUMENTS][ARGUMENT_MAX], *arguments[ARGUMENTS + 1] = {NULL};
     int count = 0;
+    CHECK(signal(SIGINT, SIG_DFL) != SIG_ERR && signal(SIGTERM, SIG_DFL) != SIG_ERR); /* not ours */
     for (int i = 0; i < ARGUMENTS; i++) {
         arguments[i] = texts[i];
     }
@@ -190,7 +191,11 @@ cluster_stop(struct fleet *f)
     while (scratch_child_runs(f->keeper) && process_mono_us() < end_us) {
         usleep(LOOK_US);
     }
-    kill(f->keeper, SIGKILL); /* if it still lives; nothing of it outlives it */
+    if (scratch_child_runs(f->keeper)) {
+        output_progress("the cluster did not end in %d s and is killed", DOWN_S);
+        tell_log(f);
+        kill(f->keeper, SIGKILL); /* nothing of it outlives it */
+    }
     process_wait(f->keeper);
     f->keeper = 0;
 }
@@ -201,7 +206,16 @@ static int
 remove_one(const char *path, const struct stat *what, int type, struct FTW *where)
 {
     (void)what, (void)type, (void)where;
-    return remove(path);
+    return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+static void
+remove_base(const struct fleet *f)
+{
+    int code = nftw(f->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (code != 0) {
+        output_progress("%s could not be removed: %s", f->base, strerror(code < 0 ? errno : code));
+    }
 }
 
 static enum err
@@ -291,7 +305,7 @@ fleet_close(struct fleet *f)
     (void)error;
     cluster_stop(f);
     if (f->base[0] != 0) {
-        (void)nftw(f->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_base(f);
     }
     munmap(f->shared, sizeof *f->shared);
 }
