@@ -264,6 +264,8 @@ def test_who_comes_is_seen_by_all_tools(seom):
         players = re.findall(r'^seom_players\{[^}]*node="(home-\d)"[^}]*\} (\d+)', c.get("/metrics"), re.MULTILINE)
         assert sorted(name for name, _ in players) == ["home-1", "home-2", "home-3"], players
         assert c.get("/metrics").count("# TYPE seom_players gauge") == 1
+        assert until(lambda: sum(int(count) for count in re.findall(
+            r'^seom_gate_players\{[^}]*node="gate-\d"[^}]*\} (\d+)', c.get("/metrics"), re.MULTILINE)) == PEOPLE)
 
 
 def test_a_home_dies(seom):
@@ -365,6 +367,7 @@ def test_the_store_is_away(seom):
 def test_what_cannot_be_done_is_said(seom):
     c = cluster(seom)
     for arguments, word in ((("node", "kill", "home-77"), "seom nodes"), (("node", "drain", "etcd"), "no node"),
+                            (("node", "restart", "etcd"), "no node"), (("node", "restart", "home-77"), "seom nodes"),
                             (("node", "add", "--role", "king"), "a gate or a relay"),
                             (("node", "add", "--shard", "999"), "from 1 to 1")):
         done = run(seom, *arguments, "--data", c.data)
@@ -384,6 +387,10 @@ def test_what_cannot_work_is_said_before_anything_is_made(seom):
             done = run(seom, "cluster", "up", "--http", "127.0.0.1:0", "--data", data, *options)
             assert done.returncode != 0 and word in done.stderr and not done.stdout, done
             assert not (data / "postgres").exists() and not (data / "postgres.new").exists(), done
+        file = pathlib.Path(base, "file")
+        file.touch()
+        done = run(seom, "cluster", "up", "--http", "127.0.0.1:0", "--data", file)
+        assert done.returncode == 1 and "Not a directory" in done.stderr and "cluster down" not in done.stderr, done
 
 
 def test_the_last_home_is_not_drained(seom):

@@ -96,15 +96,16 @@ open_data(struct cluster *c, char *why)
     snprintf(c->data, sizeof c->data, "%.*s", ENGINES_DATA_MAX, path);
     snprintf(c->logs, sizeof c->logs, "%.*s/logs", ENGINES_DATA_MAX, path);
     enum err error = data_lock_take(c->data, &c->lock, why, CLUSTER_WHY_MAX);
-    if (error != OK) {
+    if (error == ERR_DENIED) { /* somebody else has it */
         size_t told = strlen(why);
         snprintf(why + told, CLUSTER_WHY_MAX - told,
                  " (if it is a cluster: `seom nodes --data %.*s` shows it, `seom cluster down "
                  "--data %.*s` "
                  "ends it)",
                  ENGINES_DATA_MAX, c->data, ENGINES_DATA_MAX, c->data);
-        return error;
     }
+    if (error != OK)
+        return error;
     if (mkdir(c->logs, 0700) == 0 || errno == EEXIST)
         return OK;
     snprintf(why, CLUSTER_WHY_MAX, "%s cannot be made: %s", c->logs, strerror(errno));

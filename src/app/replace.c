@@ -183,6 +183,19 @@ others_take_in(const json_t *list, const json_t *home)
     return false;
 }
 
+static bool
+is_listed(const json_t *list, const char *kind, const char *name)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(json_object_get(list, kind), i, row)
+    {
+        if (strcmp(cluster_text(row, "name"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum err
 replace_node(struct replace *r)
 {
@@ -190,7 +203,12 @@ replace_node(struct replace *r)
     json_t *list = cluster_ask_list(r->data, r->why);
     const json_t *row = cluster_row(list, r->name);
     if (row == NULL) {
-        if (list != NULL)
+        if (is_listed(list, "engines", r->name) || is_listed(list, "bots", r->name))
+            snprintf(r->why, sizeof r->why,
+                     "%s is no node: homes, gates and relays can be restarted. `seom node kill -9 "
+                     "%s` ends it, and it is started again",
+                     r->name, r->name);
+        else if (list != NULL)
             snprintf(r->why, sizeof r->why,
                      "there is no node \"%s\" in this cluster: `seom nodes` lists what there is",
                      r->name);

@@ -110,6 +110,7 @@ void
 gather_gate(struct metrics *m, const struct gate_stats *s)
 {
     add(m, METRIC_CONNECTIONS, s->connections);
+    add(m, METRIC_GATE_PLAYERS, s->players);
     add(m, METRIC_SPECTATORS, s->spectators);
     add(m, METRIC_LOBBY, s->lobby);
     add(m, METRIC_LOBBIED, s->lobbied);

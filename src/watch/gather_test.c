@@ -28,7 +28,8 @@ gates_are_added_up(void **state)
 {
     (void)state;
     struct metrics *m = empty();
-    struct gate_stats gate = {.connections = 3, .spectators = 1, .limits_reached = 2, .closed = 9};
+    struct gate_stats gate = {
+        .connections = 3, .players = 2, .spectators = 1, .limits_reached = 2, .closed = 9};
     gate.closed_by_code[METRIC_NAMED_silent] = 5;
     gate.topics = 6;
     gate.subscribe_repairs = 1;
@@ -43,6 +44,7 @@ gates_are_added_up(void **state)
         gather_conns(m, &(struct conns_stats){.sends = 1, .receive_bytes = 4});
         gather_world(m, world);
         assert_value(m, METRIC_CONNECTIONS, 6);
+        assert_value(m, METRIC_GATE_PLAYERS, 4);
         assert_value(m, METRIC_SPECTATORS, 2);
         assert_value(m, METRIC_GATE_TOPICS, 12);
         assert_value(m, METRIC_SUBSCRIBE_REPAIRS, 2);

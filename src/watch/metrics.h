@@ -144,7 +144,8 @@ enum metric_settled { METRIC_SETTLED(METRIC_NAME) METRIC_SETTLED_COUNT };
 /* Single values. X(id, type, name without "seom_", label, series, doc): a row takes `series` slots,
  * one for each value of its label. */
 #define METRIC_WORLD_VALUES(X)                                                                     \
-    X(PLAYERS, GAUGE, "players", NONE, 1, "Players in the world, lingering ones included.")        \
+    X(PLAYERS, GAUGE, "players", NONE, 1,                                                          \
+      "Players that this node decides for, lingering ones included; a gate does for nobody.")      \
     X(LINGERING, GAUGE, "players_lingering", NONE, 1,                                              \
       "Players whose connection was lost and whose avatar still stands.")                          \
     X(BOTS, GAUGE, "bots", NONE, 1, "Players that are bots of this process.")                      \
@@ -380,6 +381,8 @@ enum metric_settled { METRIC_SETTLED(METRIC_NAME) METRIC_SETTLED_COUNT };
       "Of them, such as reading showed to have happened.")                                        \
     X(COMMITTER_UNKNOWN_TOLD, COUNTER, "committer_unknown_told_total", NONE, 1,                   \
       "Commits whose end not even reading could tell.")                                           \
+    X(GATE_PLAYERS, GAUGE, "gate_players", NONE, 1,                                               \
+      "Players whose connections gates hold; each is in seom_players of a home too.")             \
     X(GATE_TOPICS, GAUGE, "gate_topics", NONE, 1, "Topics that gates see for their clients.")     \
     X(SUBSCRIBES, COUNTER, "subscribes_total", NONE, 1,                                           \
       "Times a gate told a home which topics it wants.")                                          \
