@@ -358,6 +358,14 @@ home(struct scene *s, struct reader *in)
     tell(s, &(struct link_message){.kind = LINK_HOME, .as.home = h});
 }
 
+/* Mostly one that means something. */
+static uint8_t
+any_code(struct reader *in)
+{
+    uint8_t n = read_u8(in);
+    return n < 192 ? n % GATE_CODES : n;
+}
+
 static struct link_self
 any_self(struct scene *s, struct reader *in)
 {
@@ -368,7 +376,7 @@ any_self(struct scene *s, struct reader *in)
     self.number = extreme_u32(in);
     self.island = read_u8(in) < 200 ? 1 + extreme_below(in, 2) : extreme_u32(in);
     self.motion = extreme_motion(in, clock_world_ms(s));
-    self.code = (uint8_t)extreme_u32(in);
+    self.code = any_code(in);
     self.seq = extreme_u64(in);
     self.entity = extreme_u64(in);
     self.bytes = extreme_bytes(in, RESULT_BYTES_MAX);
@@ -380,7 +388,7 @@ any_home(struct scene *s, struct reader *in)
 {
     struct link_home h = {.conn = s->sockets[extreme_below(in, CONNS)].enter};
     h.conn = h.conn != 0 ? h.conn : 1 + extreme_u64(in) % UINT64_MAX;
-    h.code = (uint8_t)(read_u8(in) < 128 ? 0 : extreme_u32(in));
+    h.code = read_u8(in) < 128 ? 0 : any_code(in);
     h.retry_after_ms = extreme_u32(in);
     h.player = extreme_u64(in);
     h.entity = extreme_u64(in);

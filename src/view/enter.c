@@ -144,23 +144,29 @@ enter_hello(struct gate *g, uint32_t conn, const Seom__Hello *h)
     }
 }
 
-/* Its session goes on, but with whom is not known. */
+/* Its session goes on, but with whom is not known. Who searches already begins anew, and is without
+ * a home for as long as it was. */
 static void
-look_for_home(struct gate *g, uint32_t conn, int64_t pause_us)
+look_for_home(struct gate *g, uint32_t conn)
 {
     struct conn *c = &g->conns[conn];
-    session_homeless(g, conn);
-    conn_move_state(g, conn, CONN_RESUMING);
+    int64_t now_us = env_mono_us(g->env);
+    if (g->hot[conn].state != CONN_RESUMING) {
+        session_homeless(g, conn);
+        conn_move_state(g, conn, CONN_RESUMING);
+        c->way.since_us = now_us;
+    } else if (c->way.asked != HOME_NONE) {
+        c->way.strays_us = now_us + STRAY_US; /* its answer may still come */
+    }
     c->way.asked = c->way.refused = HOME_NONE;
     c->way.tries = 0;
     c->way.decided = false;
     c->way.node = 0;
-    c->way.since_us = env_mono_us(g->env);
-    c->way.due_us = c->way.since_us + pause_us;
+    c->way.due_us = now_us;
 }
 
 /* Its home says that somebody else has the session. If that may be one that was asked in vain, the
- * next one that is asked will know. */
+ * next one that is asked will know. The home may be one that just came back and was not heard. */
 bool
 enter_doubts_end(struct gate *g, uint32_t conn)
 {
@@ -168,7 +174,7 @@ enter_doubts_end(struct gate *g, uint32_t conn)
     if (env_mono_us(g->env) >= c->way.strays_us) {
         return false;
     }
-    look_for_home(g, conn, 0);
+    look_for_home(g, conn);
     c->home = HOME_NONE;
     return true;
 }
@@ -201,7 +207,7 @@ go_player(struct gate *g, uint8_t home, const struct link_go *go)
         return;
     }
     struct conn *c = &g->conns[conn];
-    look_for_home(g, conn, 0);
+    look_for_home(g, conn);
     c->home = HOME_NONE;
     c->way.refused = home;
     c->way.node = go->node;
@@ -393,7 +399,7 @@ enter_home_down(struct gate *g, uint8_t home, bool dead)
             continue;
         }
         if (state == CONN_PLAYING && c->home == home) {
-            look_for_home(g, i, 0);
+            look_for_home(g, i);
         } else if (state != CONN_PLAYING && c->way.asked == home) {
             ask_in_vain(g, i);
         }

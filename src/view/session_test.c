@@ -190,6 +190,32 @@ tell(struct scene *s, uint64_t epoch, struct link_self self)
     scene_hear(s, &(struct link_message){.kind = LINK_SELF, .as.self = self});
 }
 
+/* Its home was away, is back, does not answer in time, and then says that somebody else has the
+ * session: the search for a home, which goes on, begins anew. */
+static void
+test_the_home_ends_what_looks_for_one(void **state)
+{
+    struct scene *s = *state;
+    const struct gate_stats *stats = gate_stats(s->gate);
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    scene_home_down(s, 0, false);
+    scene_home_up(s, 0, SCENE_NODE);
+    scene_run(s, 110);
+    scene_run(s, 2010);
+    assert_int_equal(stats->resuming, 1);
+    uint32_t enters = s->enters;
+    tell(s, 1, (struct link_self){.kind = SELF_END, .code = SEOM__CODE__REPLACED});
+    assert_true(s->clients[0].open && stats->resuming == 1 && stats->players == 1);
+    tell(s, 1, (struct link_self){.kind = SELF_END, .code = SEOM__CODE__REPLACED});
+    assert_true(s->clients[0].open); /* it is nobody's now: that is stale */
+    assert_int_equal(stats->stale, 1);
+    scene_run(s, 110);
+    assert_true(s->enters == enters + 1 && s->enter.session_epoch == 1);
+    scene_home(s, s->enter.conn, ME, 2, scene_in(s, 5, 5));
+    assert_true(stats->resuming == 0 && stats->players == 1 && s->clients[0].welcomes == 1);
+    assert_in_range(stats->resume_us_max, 2120000, 2300000); /* the whole pause */
+}
+
 static void
 request_show(struct scene *s, uint32_t conn, uint32_t number)
 {
@@ -456,6 +482,7 @@ main(void)
         TEST(test_gone_while_entering),
         TEST(test_two_with_one_ticket_on_one_gate),
         TEST(test_the_home_ends_it),
+        TEST(test_the_home_ends_what_looks_for_one),
         TEST(test_answers),
         TEST(test_shows_and_hints),
         TEST(test_to_the_lobby_and_back),
