@@ -222,6 +222,7 @@ is_there(const struct gate *g, uint32_t island)
     return island == 0 || archipelago_find(g->options.islands, island) != NULL;
 }
 
+/* Of a message that was read, so channels and kinds to show fit into a byte. */
 static void
 request(struct gate *g, uint32_t conn, const Seom__Request *r)
 {

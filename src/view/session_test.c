@@ -4,10 +4,11 @@
 #define OTHER 12
 
 static void
-request_say(struct scene *s, uint32_t conn, uint32_t number, const char *text)
+request_say_on(struct scene *s, uint32_t conn, uint32_t number, uint32_t channel, const char *text)
 {
     Seom__Say say = SEOM__SAY__INIT;
     say.text = message_text(text);
+    say.channel = channel;
     Seom__Request request = SEOM__REQUEST__INIT;
     request.number = number;
     request.what_case = SEOM__REQUEST__WHAT_SAY;
@@ -16,6 +17,12 @@ request_say(struct scene *s, uint32_t conn, uint32_t number, const char *text)
     m.what_case = SEOM__CLIENT_MESSAGE__WHAT_REQUEST;
     m.request = &request;
     scene_send(s, conn, &m);
+}
+
+static void
+request_say(struct scene *s, uint32_t conn, uint32_t number, const char *text)
+{
+    request_say_on(s, conn, number, 0, text);
 }
 
 static void
@@ -217,10 +224,10 @@ test_the_home_ends_what_looks_for_one(void **state)
 }
 
 static void
-request_show(struct scene *s, uint32_t conn, uint32_t number)
+request_show(struct scene *s, uint32_t conn, uint32_t number, uint32_t what)
 {
     Seom__Show show = SEOM__SHOW__INIT;
-    show.what = SEOM__SHOW_KIND__SHOW_CHEST;
+    show.what = (Seom__ShowKind)what;
     show.id = 77;
     Seom__Request request = SEOM__REQUEST__INIT;
     request.number = number;
@@ -239,7 +246,7 @@ test_shows_and_hints(void **state)
     static uint8_t view[SHOWN_BYTES_MAX];
     struct scene_client *c = &s->clients[0];
     scene_play(s, 0, ME, scene_in(s, 5, 5));
-    request_show(s, 0, 6);
+    request_show(s, 0, 6, SEOM__SHOW_KIND__SHOW_CHEST);
     assert_true(s->input.kind == INPUT_SHOW && s->input.number == 6);
     assert_true(s->input.look == SEOM__SHOW_KIND__SHOW_CHEST && s->input.entity == 77);
     tell(s, 1,
@@ -253,8 +260,33 @@ test_shows_and_hints(void **state)
     tell(s, 0, (struct link_self){.kind = SELF_CHANGED, .look = SEOM__SHOW_KIND__SHOW_INBOX});
     assert_int_equal(c->changes, 1); /* of an older session */
     s->homes[0].full = true;
-    request_show(s, 0, 9);
+    request_show(s, 0, 9, SEOM__SHOW_KIND__SHOW_CHEST);
     assert_true(c->answer_number == 9 && c->answer_code == SEOM__CODE__RETRY_AFTER);
+}
+
+/* Which numbers are known is the home's business, but 256 must not become 0 on the way to it. */
+static void
+test_numbers_of_channels_and_kinds(void **state)
+{
+    struct scene *s = *state;
+    static const uint32_t fit[] = {1, 2, 6, 255}, beyond[] = {256, 257, 0x10001, UINT32_MAX};
+    scene_play(s, 0, ME, scene_in(s, 5, 5));
+    for (uint32_t i = 0; i < 4; i++) {
+        request_say_on(s, 0, 2, fit[i], "hello");
+        assert_true(s->input.kind == INPUT_SAY && s->input.look == fit[i]);
+        request_show(s, 0, 3, fit[i]);
+        assert_true(s->input.kind == INPUT_SHOW && s->input.look == fit[i]);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        scene_play(s, 1, OTHER, scene_in(s, 5, 5));
+        if (i < 4) {
+            request_say_on(s, 1, 2, beyond[i], "hello");
+        } else {
+            request_show(s, 1, 3, beyond[i - 4]);
+        }
+        assert_int_equal(s->clients[1].code, SEOM__CODE__MALFORMED);
+        assert_int_equal(s->input.kind, INPUT_GONE); /* nothing else was told */
+    }
 }
 
 /* The line stays: what was under way on it is dropped, the session is nobody's, and the next hello
@@ -277,7 +309,7 @@ test_to_the_lobby_and_back(void **state)
     uint8_t frame[MESSAGE_MOVE_BYTES_MAX];
     scene_send_frame(s, 0, frame, message_write_move(&move, frame, sizeof frame));
     request_say(s, 0, 4, "hello");
-    request_show(s, 0, 5);
+    request_show(s, 0, 5, SEOM__SHOW_KIND__SHOW_CHEST);
     scene_hello(s, 0, false); /* too early */
     assert_true(c->open && c->lobbies == 2 && c->answers == 0);
     assert_true(c->lobby_retry_ms > 2000 && c->lobby_retry_ms <= 3001);
@@ -485,6 +517,7 @@ main(void)
         TEST(test_the_home_ends_what_looks_for_one),
         TEST(test_answers),
         TEST(test_shows_and_hints),
+        TEST(test_numbers_of_channels_and_kinds),
         TEST(test_to_the_lobby_and_back),
         TEST(test_to_the_lobby_instead_of_welcome),
         TEST(test_back_to_the_lobby),
