@@ -11,6 +11,7 @@ also the previous commit, built in build/previous/.
 check: full
 """
 import atexit
+import fcntl
 import json
 import os
 import pathlib
@@ -137,6 +138,19 @@ def test_what_would_be_done_is_told(seom):
         done = run(seom, "roll", *arguments, "--data", c.data)
         assert done.returncode == code and words in done.stderr, done
     assert all(n["restarts"] == 0 for n in c.nodes().values()), "it was done"
+
+
+def test_one_at_a_time(seom):
+    c = cluster(seom)
+    other = os.open(c.data, os.O_RDONLY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for arguments in (("roll", "--half"), ("node", "restart", "home-1")):
+            done = run(seom, *arguments, "--data", c.data)
+            assert done.returncode == 1 and "is at work on this cluster" in done.stderr and not done.stdout, (arguments, done)
+    finally:
+        os.close(other)
+    assert all(n["restarts"] == 0 for n in c.nodes().values()), "the one that was refused has begun"
 
 
 def test_a_version_that_does_not_meet_is_refused_and_taken_back(seom):

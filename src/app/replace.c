@@ -2,6 +2,7 @@
 #include "app/config.h"
 #include "app/supervise.h"
 #include "base/check.h"
+#include "os/data_lock.h"
 #include "os/process.h"
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,30 @@
 
 /* Whether a row is as it is waited for; *never: it will not be, and why says so. */
 typedef bool row_test(struct replace *r, const json_t *row, bool *never);
+
+/* ---- one at a time ---- */
+
+enum err
+replace_begin(const char *data, int *claim, char why[CLUSTER_ASK_WHY_MAX])
+{
+    enum err error = data_claim_take(data, claim);
+    if (error == ERR_EXISTS)
+        snprintf(why, CLUSTER_ASK_WHY_MAX,
+                 "another `seom roll` or `seom node restart` is at work on this cluster (%.500s): "
+                 "wait until it is done",
+                 data);
+    else if (error != OK)
+        snprintf(why, CLUSTER_ASK_WHY_MAX,
+                 "%.500s: %s: does a cluster run there? See --data; `seom cluster up` starts one",
+                 data, err_text(error));
+    return error;
+}
+
+void
+replace_end(int claim)
+{
+    data_claim_release(claim);
+}
 
 /* ---- waiting ---- */
 

@@ -3,7 +3,8 @@
  * relay by ending it in order. A node that does not serve is killed and started.
  *
  * What a tool does from outside, over control sockets, waiting: any thread, no state but struct
- * replace, which is the caller's. Not twice at once for one node.
+ * replace, which is the caller's. One tool at a time in a cluster: between replace_begin() and
+ * replace_end().
  */
 #ifndef SEOM_APP_REPLACE_H
 #define SEOM_APP_REPLACE_H
@@ -22,6 +23,10 @@ struct replace {
     char why[CLUSTER_ASK_WHY_MAX];
 };
 
+/* ERR_EXISTS: another tool is at work, also one of another user; ERR_NOT_FOUND, ERR_DENIED: there
+ * is no such data directory, or it is not ours. The kernel ends it with the process. */
+enum err replace_begin(const char *data, int *claim, char why[CLUSTER_ASK_WHY_MAX]) MUST_USE;
+void replace_end(int claim);
 /* Until it serves and has all its links. ERR_NOT_FOUND: there is no such node; ERR_UNAVAILABLE: a
  * stage failed; a gate then goes on as before, a home may be ended or come up again and again:
  * replacing it again, by what it was before, brings it back. */

@@ -42,6 +42,27 @@ static const struct argp_option options[] = {
     {"program", OPTION_PROGRAM, "PATH", 0, "a seom that it is started from, from now on", 0},
     {0}};
 
+static int
+restart(const char *tool, struct replace *r)
+{
+    output_progress("%s: a new process takes its place", r->name);
+    enum err error = replace_node(r);
+    if (error != OK) {
+        fprintf(stderr, "%s: %s\n", tool, r->why);
+        if (error != ERR_NOT_FOUND && r->program != NULL)
+            output_progress(replace_back(r) == OK ? "%s runs as before"
+                                                  : "%s does not come back: %s",
+                            r->name, r->why);
+        return 1;
+    }
+    output_progress("%s serves again (%.1f s)", r->name, r->seconds);
+    json_t *result =
+        json_pack("{s:s, s:I, s:f, s:f}", "name", r->name, "players", (json_int_t)r->players,
+                  "drained_s", r->drained_s, "seconds", r->seconds);
+    CHECK(result != NULL);
+    return output_result(&result);
+}
+
 int
 node_restart_command(int argc, char **argv)
 {
@@ -67,20 +88,12 @@ node_restart_command(int argc, char **argv)
             return 2;
         }
     }
-    output_progress("%s: a new process takes its place", r.name);
-    enum err error = replace_node(&r);
-    if (error != OK) {
-        fprintf(stderr, "%s: %s\n", argv[0], r.why);
-        if (error != ERR_NOT_FOUND && r.program != NULL)
-            output_progress(replace_back(&r) == OK ? "%s runs as before"
-                                                   : "%s does not come back: %s",
-                            r.name, r.why);
+    int claim;
+    if (replace_begin(r.data, &claim, why) != OK) {
+        fprintf(stderr, "%s: %s\n", argv[0], why);
         return 1;
     }
-    output_progress("%s serves again (%.1f s)", r.name, r.seconds);
-    json_t *result =
-        json_pack("{s:s, s:I, s:f, s:f}", "name", r.name, "players", (json_int_t)r.players,
-                  "drained_s", r.drained_s, "seconds", r.seconds);
-    CHECK(result != NULL);
-    return output_result(&result);
+    int code = restart(argv[0], &r);
+    replace_end(claim);
+    return code;
 }

@@ -340,7 +340,7 @@ roll_run(struct roll *r)
 }
 
 static int
-roll_begin(struct roll *r)
+roll_planned(struct roll *r)
 {
     json_t *list = cluster_ask_list(r->config.data, r->why);
     enum err error =
@@ -361,6 +361,21 @@ roll_begin(struct roll *r)
         code = roll_run(r);
     }
     sea_free(&r->sea);
+    return code;
+}
+
+/* One at a time: two would undo each other. Who only asks what would be done may always. */
+static int
+roll_begin(struct roll *r)
+{
+    int claim = -1;
+    if (!r->dry_run && replace_begin(r->config.data, &claim, r->why) != OK) {
+        fprintf(stderr, "seom roll: %s\n", r->why);
+        return 1;
+    }
+    int code = roll_planned(r);
+    if (claim >= 0)
+        replace_end(claim);
     return code;
 }
 

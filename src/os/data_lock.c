@@ -1,5 +1,6 @@
 #include "os/data_lock.h"
 #include "base/check.h"
+#include "os/os_err.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -73,6 +74,28 @@ data_lock_release(int lock_fd)
 {
     CHECK(lock_fd >= 0);
     close(lock_fd); /* the file stays: taking it away would let two processes lock two files */
+}
+
+enum err
+data_claim_take(const char *directory, int *claim_fd)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return os_err(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        enum err error = errno == EWOULDBLOCK ? ERR_EXISTS : os_err(errno);
+        close(fd);
+        return error;
+    }
+    *claim_fd = fd;
+    return OK;
+}
+
+void
+data_claim_release(int claim_fd)
+{
+    CHECK(claim_fd >= 0);
+    close(claim_fd);
 }
 
 bool

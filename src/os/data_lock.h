@@ -12,6 +12,10 @@
  * names it. ERR_IO. */
 enum err data_lock_take(const char *directory, int *lock_fd, char *why, size_t why_bytes);
 void data_lock_release(int lock_fd);
+/* Another one, of the directory itself and without a file: who works on what runs in it, from
+ * outside. Ends with the process, too. ERR_EXISTS: somebody has it; ERR_NOT_FOUND, ERR_DENIED. */
+enum err data_claim_take(const char *directory, int *claim_fd) MUST_USE;
+void data_claim_release(int claim_fd);
 /* Does this very process hold it? */
 bool data_lock_is_ours(const char *directory);
 
