@@ -117,6 +117,7 @@ def test_version():
     assert told["compiler"], told
     assert 1 <= told["protocol"]["min"] <= told["protocol"]["max"], told
     assert told["data_format"] >= 1, told
+    assert 1 <= told["links"]["min"] <= told["links"]["max"], told
     assert run("--version").out == f"seom {told['version']} ({told['revision']})\n"
 
 

@@ -153,6 +153,23 @@ def test_one_at_a_time(seom):
     assert all(n["restarts"] == 0 for n in c.nodes().values()), "the one that was refused has begun"
 
 
+def test_a_program_is_asked_before_anybody_is_sent_away(seom):
+    c = cluster(seom)
+    says = json.loads(run(seom, "version").stdout)
+    newest = says["links"]["max"]
+    strange = c.base / "seom-strange"
+    strange.touch(mode=0o755)
+    for other, words in (({"data_format": says["data_format"] + 1}, "planned maintenance"),
+                         ({"links": {"min": newest + 1, "max": newest + 1}}, "planned maintenance"), (None, "is no seom")):
+        line = "exit 0" if other is None else f"echo '{json.dumps(says | other)}'"
+        strange.write_text(f'#!/bin/sh\n[ "$1" = version ] || exec "{seom}" "$@"\n{line}\n', encoding="utf-8")
+        for arguments in (("roll", "--half"), ("roll", "--half", "--dry-run"), ("node", "restart", "home-1")):
+            done = run(seom, *arguments, "--program", strange, "--data", c.data)
+            assert done.returncode == 1 and words in done.stderr and not done.stdout, (arguments, done)
+    nodes = c.nodes()
+    assert all(n["restarts"] == 0 and n["state"] == "serving" and not n["draining"] for n in nodes.values()), nodes
+
+
 def test_a_version_that_does_not_meet_is_refused_and_taken_back(seom):
     c = cluster(seom)
     _, newest = c.nodes()["home-1"]["protocol"]

@@ -5,6 +5,7 @@
 #include "app/output.h"
 #include "base/check.h"
 #include "fabric/mesh.h"
+#include "os/lmdb_store.h"
 #include "os/process.h"
 #include <stdio.h>
 #include <string.h>
@@ -495,11 +496,11 @@ cluster_list(const struct cluster *c, int64_t now_us)
                                                          : engines,
                               member_list(c, i, now_us));
     }
-    json_t *all =
-        json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "state", phases[c->phase],
-                  "data", c->data, "pid", (int)getpid(), "world", (int)c->input.config.world,
-                  "players_max", (json_int_t)c->input.config.players_max, "store", c->store,
-                  "directory", c->directory, "nodes", nodes, "engines", engines, "bots", bots);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:i, s:i, s:I, s:i, s:s, s:s, s:o, s:o, s:o}", "state", phases[c->phase],
+        "data", c->data, "pid", (int)getpid(), "world", (int)c->input.config.world, "players_max",
+        (json_int_t)c->input.config.players_max, "data_format", LMDB_STORE_FORMAT, "store",
+        c->store, "directory", c->directory, "nodes", nodes, "engines", engines, "bots", bots);
     CHECK(all != NULL);
     return all;
 }

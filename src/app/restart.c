@@ -2,6 +2,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/output.h"
+#include "app/program.h"
 #include "app/replace.h"
 #include "base/check.h"
 #include <limits.h>
@@ -42,9 +43,27 @@ static const struct argp_option options[] = {
     {"program", OPTION_PROGRAM, "PATH", 0, "a seom that it is started from, from now on", 0},
     {0}};
 
+/* What it is to run from is asked first, before anybody is sent away. */
+static enum err
+look_at_program(struct replace *r)
+{
+    struct program program;
+    if (r->program == NULL)
+        return OK;
+    json_t *list = cluster_ask_list(r->data, r->why);
+    enum err error = list == NULL ? ERR_UNAVAILABLE : program_ask(r->program, &program, r->why);
+    error = error == OK ? program_fits(&program, list, r->why) : error;
+    json_decref(list);
+    return error;
+}
+
 static int
 restart(const char *tool, struct replace *r)
 {
+    if (look_at_program(r) != OK) {
+        fprintf(stderr, "%s: %s\n", tool, r->why);
+        return 1;
+    }
     output_progress("%s: a new process takes its place", r->name);
     enum err error = replace_node(r);
     if (error != OK) {

@@ -13,6 +13,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/output.h"
+#include "app/program.h"
 #include "app/replace.h"
 #include "app/roll_health.h"
 #include "base/check.h"
@@ -343,8 +344,10 @@ static int
 roll_planned(struct roll *r)
 {
     json_t *list = cluster_ask_list(r->config.data, r->why);
-    enum err error =
-        list == NULL ? ERR_UNAVAILABLE : roll_plan_make(list, (uint16_t)r->shard, &r->plan, r->why);
+    struct program program;
+    enum err error = list == NULL ? ERR_UNAVAILABLE : program_ask(r->program, &program, r->why);
+    error = error == OK ? program_fits(&program, list, r->why) : error;
+    error = error == OK ? roll_plan_make(list, (uint16_t)r->shard, &r->plan, r->why) : error;
     json_decref(list);
     error = error == OK ? sea_load(r->config.islands, &r->sea, r->why, sizeof r->why) : error;
     if (error != OK) {

@@ -4,6 +4,7 @@
 #include "os/lmdb_store.h"
 #include "revision.h"
 #include "wire/limits.h"
+#include "wire/link.h"
 #include <argp.h>
 
 #ifdef __clang__
@@ -33,8 +34,9 @@ version_command(int argc, char **argv)
     output_progress("seom %s (%s), %s, protocol %d to %d, data format %d", version_number(),
                     version_revision(), COMPILER, PROTOCOL_MIN, PROTOCOL_MAX, LMDB_STORE_FORMAT);
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:i}", "version", version_number(), "revision",
-                  version_revision(), "compiler", COMPILER, "protocol", "min", PROTOCOL_MIN, "max",
-                  PROTOCOL_MAX, "data_format", LMDB_STORE_FORMAT);
+        json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:{s:i, s:i}, s:i}", "version", version_number(),
+                  "revision", version_revision(), "compiler", COMPILER, "protocol", "min",
+                  PROTOCOL_MIN, "max", PROTOCOL_MAX, "links", "min", LINK_PROTOCOL_MIN, "max",
+                  LINK_PROTOCOL_MAX, "data_format", LMDB_STORE_FORMAT);
     return output_result(&object);
 }

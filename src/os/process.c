@@ -2,10 +2,14 @@
 #include "base/check.h"
 #include "os/os_err.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -169,8 +173,11 @@ process_fork(int (*run)(void *ctx), void *ctx, pid_t *pid)
     return OK;
 }
 
-enum err
-process_spawn(const char *path, char *const arguments[], pid_t *pid)
+/* out: where its stdout goes, and then stdin and stderr go nowhere; -1: it has those of this
+ * process.
+ */
+static enum err
+spawn(const char *path, char *const arguments[], int out, pid_t *pid)
 {
     pid_t parent = getpid();
     fflush(NULL);
@@ -183,10 +190,65 @@ process_spawn(const char *path, char *const arguments[], pid_t *pid)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         child_follow(parent);
+        int nowhere = out >= 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+        if (out >= 0 && (dup2(nowhere, STDIN_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0 ||
+                         dup2(out, STDOUT_FILENO) < 0))
+            _exit(127);
         execv(path, arguments);
         _exit(127);
     }
     return OK;
+}
+
+enum err
+process_spawn(const char *path, char *const arguments[], pid_t *pid)
+{
+    return spawn(path, arguments, -1, pid);
+}
+
+static enum err
+read_until_end(int fd, int64_t wait_us, char *text, size_t text_max, size_t *bytes)
+{
+    int64_t end_us = process_mono_us() + wait_us;
+    for (;;) {
+        int64_t left_us = end_us - process_mono_us();
+        struct pollfd watched = {.fd = fd, .events = POLLIN};
+        int ready = poll(&watched, 1, left_us <= 0 ? 0 : (int)(left_us / 1000 + 1));
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return ready == 0 ? ERR_TIMEOUT : os_err(errno);
+        char more[512];
+        ssize_t n = read(fd, more, sizeof more);
+        if (n <= 0)
+            return n == 0 ? OK : os_err(errno);
+        if ((size_t)n > text_max - *bytes)
+            return ERR_TOO_LARGE;
+        memcpy(text + *bytes, more, (size_t)n);
+        *bytes += (size_t)n;
+    }
+}
+
+enum err
+process_read(const char *path, char *const arguments[], int64_t wait_us, char *text,
+             size_t text_max, size_t *bytes, int *code)
+{
+    CHECK(wait_us > 0 && wait_us / 1000 < INT_MAX);
+    int fds[2];
+    pid_t pid;
+    *bytes = 0;
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return os_err(errno);
+    enum err error = spawn(path, arguments, fds[1], &pid);
+    close(fds[1]);
+    if (error == OK) {
+        error = read_until_end(fds[0], wait_us, text, text_max, bytes);
+        if (error != OK)
+            kill(pid, SIGKILL);
+        *code = process_wait(pid);
+    }
+    close(fds[0]);
+    return error;
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -37,6 +38,11 @@ uint32_t process_raise_descriptors(void);
  * before other threads start. spawn: executes path with arguments ending in NULL. */
 enum err process_fork(int (*run)(void *ctx), void *ctx, pid_t *pid) MUST_USE;
 enum err process_spawn(const char *path, char *const arguments[], pid_t *pid) MUST_USE;
+/* Spawns it and reads what it writes to stdout, until that ends; its stdin and stderr are nowhere.
+ * code as of process_wait(). ERR_TOO_LARGE: it writes more; ERR_TIMEOUT: it was killed after
+ * wait_us; ERR_FULL. */
+enum err process_read(const char *path, char *const arguments[], int64_t wait_us, char *text,
+                      size_t text_max, size_t *bytes, int *code) MUST_USE;
 /* Waits for the child's end; its exit code, or 128 + the signal that killed it. */
 int process_wait(pid_t pid);
 bool process_has_ended(

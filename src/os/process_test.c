@@ -43,6 +43,31 @@ test_children(void **state)
     assert_int_equal(process_wait(pid), 127);
 }
 
+static enum err
+told(const char *script, int64_t wait_us, char text[8], size_t *bytes, int *code)
+{
+    char *arguments[] = {(char *)"sh", (char *)"-c", (char *)script, NULL};
+    return process_read("/bin/sh", arguments, wait_us, text, 8, bytes, code);
+}
+
+static void
+test_what_a_child_says(void **state)
+{
+    (void)state;
+    char text[8];
+    size_t bytes;
+    int code = -1;
+    assert_int_equal(told("echo out; echo err >&2; exit 9", 60000000, text, &bytes, &code), OK);
+    assert_int_equal(bytes, 4);
+    assert_memory_equal(text, "out\n", 4);
+    assert_int_equal(code, 9);
+    assert_int_equal(told("read line || printf %s 12345678", 60000000, text, &bytes, &code), OK);
+    assert_memory_equal(text, "12345678", 8); /* all that there is room for; stdin is at its end */
+    assert_int_equal(told("echo 12345678", 60000000, text, &bytes, &code), ERR_TOO_LARGE);
+    assert_int_equal(told("kill -STOP $$", 1000, text, &bytes, &code), ERR_TIMEOUT);
+    assert_int_equal(code, 128 + SIGKILL);
+}
+
 static void
 test_cpu_of_another(void **state)
 {
@@ -121,9 +146,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_children), cmocka_unit_test(test_cpu_of_another),
-        cmocka_unit_test(test_machine),  cmocka_unit_test(test_children_follow),
-        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_children),        cmocka_unit_test(test_what_a_child_says),
+        cmocka_unit_test(test_cpu_of_another),  cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_children_follow), cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
