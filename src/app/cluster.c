@@ -131,6 +131,8 @@ take_place(struct cluster *c, char *why)
     memcpy(place.store, config->store, sizeof place.store);
     memcpy(place.directory, c->directory[0] != 0 ? c->directory : config->directory,
            sizeof place.directory);
+    snprintf(path, sizeof path, "%s/ticket.key", c->data);
+    place.has_tickets = access(path, F_OK) == 0;
     snprintf(path, sizeof path, "%s/cluster.json", c->data);
     enum err error = cluster_saved_load(path, &c->saved, why, CLUSTER_WHY_MAX);
     error = error == OK ? cluster_saved_take(c->saved, path, &place, why, CLUSTER_WHY_MAX) : error;

@@ -81,7 +81,7 @@ cluster_saved_load(const char *path, json_t **saved, char *why, size_t why_bytes
 }
 
 static enum err
-engine_take(const json_t *saved, const char *path, const struct engine *engine,
+engine_take(const json_t *saved, const char *path, const struct engine *engine, bool has_tickets,
             char place[CONFIG_TEXT_MAX], char *why, size_t why_bytes)
 {
     const char *before = engine_of(saved, engine);
@@ -90,7 +90,7 @@ engine_take(const json_t *saved, const char *path, const struct engine *engine,
         snprintf(place, CONFIG_TEXT_MAX, "%s", before);
         return OK;
     }
-    if (strcmp(place, before) == 0)
+    if (!has_tickets || strcmp(place, before) == 0)
         return OK;
     size_t told = (size_t)snprintf(
         why, why_bytes,
@@ -113,15 +113,17 @@ cluster_saved_take(const json_t *saved, const char *path, struct cluster_place *
     if (saved == NULL)
         return OK;
     int64_t world = world_of(saved);
-    if (place->world != 0 && place->world != world) {
+    if (place->has_tickets && place->world != 0 && place->world != world) {
         snprintf(why, why_bytes,
                  "the cluster of this directory has world %lld, not %lld: leave --world out to go "
                  "on, or choose another --data",
                  (long long)world, (long long)place->world);
         return ERR_DENIED;
     }
-    place->world = world;
-    enum err error = engine_take(saved, path, &store, place->store, why, why_bytes);
-    return error == OK ? engine_take(saved, path, &directory, place->directory, why, why_bytes)
+    place->world = place->world != 0 ? place->world : world;
+    enum err error =
+        engine_take(saved, path, &store, place->has_tickets, place->store, why, why_bytes);
+    return error == OK ? engine_take(saved, path, &directory, place->has_tickets, place->directory,
+                                     why, why_bytes)
                        : error;
 }

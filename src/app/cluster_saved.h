@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "base/err.h"
 #include <jansson.h>
+#include <stdbool.h>
 
 #define CLUSTER_SAVED_MAX (1U << 20)
 
@@ -20,10 +21,12 @@ enum err cluster_saved_load(const char *path, json_t **saved, char *why, size_t 
 struct cluster_place {
     char store[CONFIG_TEXT_MAX], directory[CONFIG_TEXT_MAX]; /* "": the cluster's own */
     int64_t world;                                           /* 0: nobody said */
+    bool has_tickets; /* some may have been given: there is a key for them */
 };
 
 /* What nobody said becomes as it was the last time (saved may be NULL: then nothing does).
- * ERR_DENIED: something else than that was said; why names no address, which may hold a password.
+ * ERR_DENIED: something else was said, and there are tickets; why names no address, which may hold
+ * a password.
  */
 enum err cluster_saved_take(const json_t *saved, const char *path, struct cluster_place *place,
                             char *why, size_t why_bytes) MUST_USE;
