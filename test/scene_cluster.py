@@ -393,6 +393,20 @@ def test_what_cannot_work_is_said_before_anything_is_made(seom):
         assert done.returncode == 1 and "Not a directory" in done.stderr and "cluster down" not in done.stderr, done
 
 
+def test_a_directory_that_postgres_cannot_use_is_refused_and_left_as_it_is(seom):
+    with tempfile.TemporaryDirectory(prefix="seom-cluster-", dir="/tmp") as base:
+        os.chmod(base, 0o755)
+        shut = pathlib.Path(base, "shut")
+        shut.mkdir(0o700)
+        (shut / "letters").touch()
+        refused = [(pathlib.Path(base, "one,two"), "a comma")] + ([(shut, "chmod o+x")] if os.geteuid() == 0 else [])
+        for data, word in refused:
+            done = run(seom, "cluster", "up", "--http", "127.0.0.1:0", "--data", data)
+            assert done.returncode == 1 and word in done.stderr and not done.stdout, done
+            assert not (data / "postgres").exists() and not (data / "postgres.new").exists(), done
+        assert shut.stat().st_mode & 0o777 == 0o700, oct(shut.stat().st_mode)
+
+
 def test_the_last_home_is_not_drained(seom):
     c = cluster(seom)
     assert until(c.all_serve), c.nodes()

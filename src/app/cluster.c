@@ -76,7 +76,8 @@ open_data(struct cluster *c, char *why)
 {
     char path[PATH_MAX];
     const char *data = c->input.config.data;
-    if (mkdir(data, 0700) != 0 && errno != EEXIST) {
+    bool made = mkdir(data, 0700) == 0;
+    if (!made && errno != EEXIST) {
         snprintf(why, CLUSTER_WHY_MAX, "%s cannot be made: %s (choose another with --data)", data,
                  strerror(errno));
         return ERR_IO;
@@ -92,6 +93,10 @@ open_data(struct cluster *c, char *why)
         snprintf(why, CLUSTER_WHY_MAX,
                  "the path of %s is not plain text in UTF-8: choose another --data", data);
         return ERR_FORMAT;
+    }
+    if (made && geteuid() == 0 && chmod(path, 0711) != 0) { /* see engines.h */
+        snprintf(why, CLUSTER_WHY_MAX, "%s cannot be opened to others: %s", data, strerror(errno));
+        return ERR_IO;
     }
     snprintf(c->data, sizeof c->data, "%.*s", ENGINES_DATA_MAX, path);
     snprintf(c->logs, sizeof c->logs, "%.*s/logs", ENGINES_DATA_MAX, path);

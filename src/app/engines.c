@@ -104,9 +104,8 @@ servant_find(struct engines *e, const char *data, char *why)
     }
     e->uid = user->pw_uid;
     e->gid = user->pw_gid;
-    /* Passing through is all that others may: what is in it is closed to them by its own modes. */
     char shut[ENGINES_PATH_MAX];
-    if (chmod(data, 0711) == 0 && is_open_to_all(data, shut))
+    if (is_open_to_all(data, shut))
         return OK;
     snprintf(why, ENGINES_WHY_MAX,
              "PostgreSQL runs as %s, who cannot pass through %s: chmod o+x it, or choose another "
@@ -126,6 +125,13 @@ engines_find(struct engines *e, const char *data, bool postgres, bool etcd,
                  "kernel does not take: choose a shorter --data",
                  data, ENGINES_DATA_MAX);
         return ERR_TOO_LARGE;
+    }
+    if (postgres && strchr(data, ',') != NULL) {
+        snprintf(why, ENGINES_WHY_MAX,
+                 "the path %s has a comma, at which PostgreSQL would divide it into several: "
+                 "choose another --data, or give a server with --store",
+                 data);
+        return ERR_FORMAT;
     }
     snprintf(e->postgres, sizeof e->postgres, "%s/postgres", data);
     snprintf(e->etcd, sizeof e->etcd, "%s/etcd", data);

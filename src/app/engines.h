@@ -1,7 +1,9 @@
 /* The engines that `seom cluster up` starts when it is given none: Debian's PostgreSQL in
  * <data>/postgres and Debian's etcd in <data>/etcd. PostgreSQL listens on a socket in its own
  * directory only, which nobody but its user and root can enter, and refuses to run as root: then it
- * runs as the user postgres (or nobody). etcd listens on loopback. Blocks; main thread, at start.
+ * runs as the user postgres (or nobody), who has to pass through the data directory. Whoever makes
+ * that one as root gives it mode 0711; one that was there keeps the mode that it has, and is
+ * refused when it is shut. etcd listens on loopback. Blocks; main thread, at start.
  */
 #ifndef SEOM_APP_ENGINES_H
 #define SEOM_APP_ENGINES_H
@@ -29,7 +31,7 @@ struct engines {
 
 /* Where they are and as whom they run. data: an absolute path. postgres, etcd: which of them are
  * wanted; what is missing stands in why, with the remedy. ERR_NOT_FOUND, ERR_DENIED (the user
- * cannot reach the directory), ERR_TOO_LARGE. */
+ * cannot reach the directory), ERR_TOO_LARGE, ERR_FORMAT (a path that PostgreSQL cannot take). */
 enum err engines_find(struct engines *e, const char *data, bool postgres, bool etcd,
                       char why[ENGINES_WHY_MAX]) MUST_USE;
 /* Makes the database when there is none yet, which takes seconds. ERR_IO. */

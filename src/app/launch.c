@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TAIL_BYTES 4096
+#define TAIL_BYTES    4096
+#define TELLING_LINES 6 /* among which the cause of an end stands */
 
 void
 launch_add(struct launch *launch, const char *format, ...)
@@ -126,6 +127,25 @@ launch_run(const struct launch *launch, const char *log, pid_t *pid, int *ended_
     return OK;
 }
 
+/* The last one; but PostgreSQL says what it died of, then perhaps a hint, then that it is down: of
+ * the last lines the one that is said to be fatal. Cuts the text into lines. */
+static const char *
+telling_line(char *text)
+{
+    const char *last = NULL;
+    for (uint32_t i = 0; i < TELLING_LINES; i++) {
+        char *end = strrchr(text, '\n');
+        char *line = end == NULL ? text : end + 1;
+        last = last == NULL ? line : last;
+        if (strstr(line, "FATAL:  ") != NULL || strstr(line, "PANIC:  ") != NULL)
+            return line;
+        if (end == NULL)
+            break;
+        *end = 0;
+    }
+    return last;
+}
+
 void
 launch_log_tail(const char *log, char *out, size_t out_bytes)
 {
@@ -140,7 +160,6 @@ launch_log_tail(const char *log, char *out, size_t out_bytes)
     while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r'))
         n--;
     bytes[n < 0 ? 0 : n] = 0;
-    const char *line = strrchr(bytes, '\n');
-    snprintf(out, out_bytes, "%s", line == NULL ? bytes : line + 1);
+    snprintf(out, out_bytes, "%s", telling_line(bytes));
     text_make_line(out); /* of whatever a process wrote, and cut in the middle of a character */
 }

@@ -35,7 +35,8 @@ void launch_free(struct launch *launch);
  * executed ends with exit code 127. */
 enum err launch_run(const struct launch *launch, const char *log, pid_t *pid,
                     int *ended_fd) MUST_USE;
-/* The last line of a log without its end, as text_make_line() leaves it; "" when there is none. */
+/* The last line of a log without its end, or the fatal one of PostgreSQL close before it, as
+ * text_make_line() leaves it; "" when there is none. */
 void launch_log_tail(const char *log, char *out, size_t out_bytes);
 
 #endif

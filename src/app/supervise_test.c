@@ -187,6 +187,25 @@ who_keeps_dying_is_tried_less_often(void **state)
     assert_int_equal(pause_us, SUPERVISE_BACKOFF_MAX_US);
 }
 
+/* PostgreSQL's last word is not what it died of. */
+static void
+the_fatal_line_is_told(void **state)
+{
+    struct bench *b = *state;
+    b->script = "printf 'LOG:  starting\\nFATAL:  no room\\nHINT:  make some\\nLOG:  it is shut "
+                "down\\n'; exit 1";
+    for (uint32_t death = 1; death <= 3; death++) {
+        supervise_start(b->s, b->member);
+        turn_until(b, MEMBER_STARTING, LATER_US);
+        turn_until(b, MEMBER_WAITS, 0);
+    }
+    assert_non_null(strstr(b->told, "one.log ends with: FATAL:  no room"));
+    b->script = "printf 'one\\ntwo\\nthree\\nfour\\nfive\\nsix\\n'; exit 1";
+    turn_until(b, MEMBER_STARTING, LATER_US);
+    turn_until(b, MEMBER_WAITS, 0);
+    assert_non_null(strstr(b->told, "one.log ends with: six")); /* that of another death is not */
+}
+
 /* What a process wrote is handed on as text, wherever it had to be cut. */
 static void
 what_is_told_of_a_log_is_text(void **state)
@@ -426,6 +445,7 @@ main(void)
         TEST(it_starts_when_it_can_and_ends_when_told),
         TEST(who_dies_is_back_within_a_second),
         TEST(who_keeps_dying_is_tried_less_often),
+        TEST(the_fatal_line_is_told),
         TEST(what_is_told_of_a_log_is_text),
         TEST(who_is_to_stay_dead_does),
         TEST(who_does_not_end_is_killed),
