@@ -451,6 +451,22 @@ def test_ctrl_c_and_sigterm_end_it_in_order(seom):
         c.up()
 
 
+def test_a_detached_one_ends_with_whoever_waits_for_it(seom):
+    with tempfile.TemporaryDirectory(prefix="seom-cluster-", dir="/tmp") as base:
+        os.chmod(base, 0o755)
+        data = pathlib.Path(base, "data")
+        waiting = subprocess.Popen([seom, "cluster", "up", "--detach", "--homes", "1", "--gates", "1", "--bots", "0", "--data", str(data),
+                                    "--http", "127.0.0.1:0", "--play", "127.0.0.1:0"], env=clean_environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert until(lambda: (data / "cluster.sock").exists()) and waiting.poll() is None
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(PATIENCE_S) == -signal.SIGINT
+        log = data / "logs" / "cluster.log"
+        assert until(lambda: log.exists() and "all has ended" in log.read_text(encoding="utf-8")), log.read_text(encoding="utf-8")
+        assert until(lambda: not list(data.glob("*.sock"))), list(data.glob("*.sock"))
+        assert not any(lives(m["pid"]) for m in json.loads((data / "cluster.json").read_text(encoding="utf-8"))["members"] if m["pid"])
+
+
 def test_nothing_outlives_whoever_keeps_it(seom):
     c = cluster(seom)
     members = [m["pid"] for m in json.loads((c.data / "cluster.json").read_text(encoding="utf-8"))["members"]]

@@ -266,7 +266,10 @@ detach_from_caller(struct cluster *c, const char *told)
           dup2(nothing, STDIN_FILENO) >= 0 && dup2(nothing, STDOUT_FILENO) >= 0);
     close(log);
     close(nothing);
-    CHECK(write(c->up_fd, told, strlen(told)) == (ssize_t)strlen(told));
+    if (write(c->up_fd, told, strlen(told)) != (ssize_t)strlen(told)) {
+        output_progress("whoever waited for it has gone, by Ctrl-C it may be: ending it again");
+        c->phase = CLUSTER_STOPPING;
+    }
     close(c->up_fd);
     c->up_fd = -1;
 }
