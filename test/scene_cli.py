@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMANDS = ["dev", "cluster", "nodes", "node", "roll", "spof", "home", "gate", "relay", "bots", "bench", "sim", "islands", "players", "doc",
             "ledger", "audit", "switches", "backup", "restore", "promote", "store", "tree", "decode", "config", "version", "help"]
 GROUPS = {"bench": ["limit", "world", "crowd", "store"], "islands": ["import", "show", "shards"], "doc": ["get", "put", "history"],
-          "store": ["verify", "copy"], "cluster": ["up", "down"], "node": ["add", "start", "kill", "drain", "restart"]}
+          "store": ["verify", "copy"], "cluster": ["up", "down"], "node": ["add", "start", "kill", "drain", "close", "open", "restart"]}
 SECONDS = 20
 
 seom = None

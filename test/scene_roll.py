@@ -104,6 +104,11 @@ def programs(c):
     return {n["program"] for n in c.nodes().values()}
 
 
+def closed(c):
+    """As of the last second."""
+    return {name for name, n in c.nodes().items() if n["draining"]}
+
+
 def rolled(c, program):
     """Rolls everything to a program, and says what people noticed."""
     with Audience(c) as crowd:
@@ -190,6 +195,48 @@ def test_a_half_that_is_not_well_goes_back(seom):
     assert code == 1 and told[-1]["back"] == ["gate-1", "home-2", "home-1"] and not told[-1]["lost"], (told[-1], why)
     assert "exit code 3" in told[-1]["why"], told[-1]
     assert until(c.all_serve) and programs(c) == {""}, c.nodes()
+
+
+def test_who_leaves_a_roll_leaves_nothing_behind(seom):
+    c = cluster(seom)
+    following = version(c, "seom-left", seom)
+    for signal_number, at in ((signal.SIGINT, "home-1 gives its people away"), (signal.SIGTERM, "home-1 serves from")):
+        c.do("node", "close", "gate-2")     # whoever is closed by somebody else stays so
+        with open(c.base / "left.log", "w", encoding="utf-8") as log:
+            left = subprocess.Popen([seom, "roll", "--half", "--program", following, "--data", c.data, "--pause", "600"],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=clean_environment())
+        atexit.register(left.kill)
+        told = lambda: (c.base / "left.log").read_text(encoding="utf-8")
+        assert until(lambda: at in told()), told()
+        left.send_signal(signal_number)
+        result = json.loads(left.communicate(timeout=PATIENCE_S)[0])
+        assert left.returncode == 1 and not result["rolled"] and result["stage"] == "replace", (result, told())
+        assert f"interrupted by signal {signal_number}" in result["why"], result
+        assert result["back"] == ["home-1"] and not result["lost"], (result, told())
+        assert until(c.all_serve) and programs(c) == {""}, c.nodes()
+        assert until(lambda: closed(c) == {"gate-2"}), c.nodes()
+        c.do("node", "open", "gate-2")
+        assert until(lambda: not closed(c)) and c.all_serve(), c.nodes()
+
+
+def test_a_roll_that_was_killed_is_mended_by_hand(seom):
+    c = cluster(seom)
+    with open(c.base / "killed.log", "w", encoding="utf-8") as log:
+        killed = subprocess.Popen([seom, "roll", "--half", "--data", c.data, "--pause", "600"], stdin=subprocess.DEVNULL,
+                                  stdout=log, stderr=log, env=clean_environment())
+    atexit.register(killed.kill)
+    assert until(lambda: "home-1 serves from" in (c.base / "killed.log").read_text(encoding="utf-8")), "it does not begin"
+    killed.kill()
+    killed.wait(PATIENCE_S)
+    assert until(lambda: closed(c) == {"home-2", "gate-1"}), c.nodes()
+    for name in ("home-2", "gate-1"):
+        c.do("node", "open", name)
+    assert until(lambda: not closed(c)) and c.all_serve(), c.nodes()
+    for name, words in (("etcd", "no home or gate"), ("home-9", "no home or gate")):
+        done = run(seom, "node", "open", name, "--data", c.data)
+        assert done.returncode == 1 and words in done.stderr, done
+    assert run(seom, "node", "restart", "home-1", "--program", seom, "--data", c.data).returncode == 0, "the claim outlived it"
+    assert until(c.all_serve), c.nodes()
 
 
 def test_to_the_next_version_and_back(seom):

@@ -13,6 +13,8 @@ int node_add_command(int argc, char **argv);
 int node_start_command(int argc, char **argv);
 int node_kill_command(int argc, char **argv);
 int node_drain_command(int argc, char **argv);
+int node_close_command(int argc, char **argv);
+int node_open_command(int argc, char **argv);
 int node_restart_command(int argc, char **argv);
 int roll_command(int argc, char **argv);
 int nodes_command(int argc, char **argv);

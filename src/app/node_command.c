@@ -1,6 +1,7 @@
 /* `seom node ...`, `seom nodes` and `seom spof`: tools on a cluster of this machine. They speak to
  * whoever keeps it, <data>/cluster.sock, and to single nodes, <data>/NAME.sock. */
 #include "app/arguments.h"
+#include "app/cluster_ask.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/control_client.h"
@@ -306,6 +307,66 @@ node_drain_command(int argc, char **argv)
     output_progress("%s is empty and has ended (%.1f s)", r.name, seconds);
     json_t *result = json_pack("{s:s, s:f}", "name", r.name, "seconds", seconds);
     return output_result(&result);
+}
+
+/* ---- close, open ---- */
+
+static int
+set_open(struct request *r, bool open)
+{
+    json_t *list = ask_list(r);
+    if (list == NULL)
+        return 1;
+    const json_t *row = cluster_row(list, r->name);
+    bool is_relay = strcmp(text_of(row, "role"), "relay") == 0, is_node = row != NULL;
+    json_decref(list);
+    if (!is_node || is_relay) {
+        fprintf(stderr,
+                is_relay
+                    ? "%s: %s is a relay: nobody is sent there anyway\n"
+                    : "%s: there is no home or gate \"%s\" in this cluster: `seom nodes` lists "
+                      "what there is\n",
+                r->tool, r->name);
+        return 1;
+    }
+    json_t *answer =
+        ask(r, r->name, json_pack("{s:s, s:b}", "command", "close", "open", (int)open));
+    if (answer == NULL)
+        return 1;
+    json_decref(answer);
+    output_progress(open ? "people are sent to %s again"
+                         : "nobody is sent to %s any more; who is there stays",
+                    r->name);
+    json_t *result = json_pack("{s:s, s:b}", "name", r->name, "open", (int)open);
+    return output_result(&result);
+}
+
+int
+node_close_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Send nobody to a home or a gate any more; who is there stays. `seom node open "
+               "NAME` or a restart opens it again."};
+    struct request r = {.wants_name = true};
+    return begin(&r, &argp, argc, argv) ? set_open(&r, false) : 2;
+}
+
+int
+node_open_command(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_DATA, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc = "Send people to a home or a gate again that was closed, by `seom node close` or by "
+               "a roll that was killed."};
+    struct request r = {.wants_name = true};
+    return begin(&r, &argp, argc, argv) ? set_open(&r, true) : 2;
 }
 
 /* ---- nodes ---- */

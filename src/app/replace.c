@@ -4,16 +4,18 @@
 #include "base/check.h"
 #include "os/data_lock.h"
 #include "os/process.h"
+#include "os/signals.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DRAIN_US 130000000
-#define UP_US    45000000 /* longer than an heir has, and than the directory's next list takes */
-#define LINKS_US 8000000  /* from serving to all links: whom others refuse never has them */
-#define END_US   20000000
-#define LOOK_US  50000
+#define DRAIN_US  130000000
+#define UP_US     45000000 /* longer than an heir has, and than the directory's next list takes */
+#define LINKS_US  8000000  /* from serving to all links: whom others refuse never has them */
+#define END_US    20000000
+#define LOOK_US   50000
+#define STATE_MAX 64
 
 /* Whether a row is as it is waited for; *never: it will not be, and why says so. */
 typedef bool row_test(struct replace *r, const json_t *row, bool *never);
@@ -113,6 +115,11 @@ wait_until(struct replace *r, row_test *test, const char *what, int64_t patience
             never = true;
         }
         json_decref(list);
+        if (!done && !never && test == has_ended && r->stops && signals_held() != 0) {
+            snprintf(r->why, sizeof r->why, "interrupted by signal %d before %s has %s",
+                     signals_held(), r->name, what);
+            never = true;
+        }
         if (done || never)
             return done ? OK : ERR_UNAVAILABLE;
         usleep(LOOK_US);
@@ -146,12 +153,15 @@ start(struct replace *r)
     return error == OK ? wait_until(r, serves, "come up with all its links", UP_US) : error;
 }
 
+/* begun: it gives its people away already. */
 static enum err
-drain(struct replace *r)
+drain(struct replace *r, bool begun)
 {
     enum err error = ask_keeper(r, json_pack("{s:s, s:s}", "command", "retire", "name", r->name));
     if (error != OK)
         return error;
+    if (begun)
+        return wait_until(r, has_ended, "given its people away and ended", DRAIN_US);
     json_t *answer = cluster_ask(r->data, r->name, json_pack("{s:s}", "command", "drain"), r->why);
     if (answer == NULL) { /* it is not to be left alone when it dies, after all */
         json_decref(cluster_ask(r->data, CLUSTER_KEEPER,
@@ -221,6 +231,21 @@ is_listed(const json_t *list, const char *kind, const char *name)
     return false;
 }
 
+/* The keeper's list may be a second old: of who serves in it only he himself knows whether he was
+ * asked to go meanwhile. "" of who does not answer.
+ */
+static void
+state_now(const struct replace *r, const json_t *row, char state[STATE_MAX])
+{
+    char why[CLUSTER_ASK_WHY_MAX];
+    snprintf(state, STATE_MAX, "%s", cluster_text(row, "state"));
+    if (strcmp(state, "serving") != 0)
+        return;
+    json_t *answer = cluster_ask(r->data, r->name, json_pack("{s:s}", "command", "status"), why);
+    snprintf(state, STATE_MAX, "%s", cluster_text(answer, "state"));
+    json_decref(answer);
+}
+
 enum err
 replace_node(struct replace *r)
 {
@@ -240,7 +265,10 @@ replace_node(struct replace *r)
         json_decref(list);
         return list == NULL ? ERR_UNAVAILABLE : ERR_NOT_FOUND;
     }
-    bool is_serving = strcmp(cluster_text(row, "state"), "serving") == 0;
+    char state[STATE_MAX];
+    state_now(r, row, state);
+    bool is_serving = strcmp(state, "serving") == 0;
+    bool is_going = strcmp(state, "draining") == 0 || strcmp(state, "leaving") == 0;
     bool is_gate = strcmp(cluster_text(row, "role"), "gate") == 0;
     bool drains = strcmp(cluster_text(row, "role"), "home") == 0 && others_take_in(list, row);
     json_int_t pid = cluster_number(row, "pid");
@@ -251,7 +279,10 @@ replace_node(struct replace *r)
     if (is_serving && is_gate) {
         error = hand_over(r, pid);
     } else {
-        error = !is_serving ? put_down(r, SIGKILL) : drains ? drain(r) : put_down(r, SIGTERM);
+        error = is_going      ? drain(r, true)
+                : !is_serving ? put_down(r, SIGKILL)
+                : drains      ? drain(r, false)
+                              : put_down(r, SIGTERM);
         r->drained_s = (double)(process_mono_us() - begin_us) / 1e6;
         error = error == OK ? start(r) : error;
     }
@@ -265,8 +296,10 @@ replace_back(struct replace *r)
     struct replace back = {.data = r->data, .name = r->name, .program = r->before};
     json_t *list = cluster_ask_list(back.data, r->why);
     const json_t *row = cluster_row(list, r->name);
-    bool is_so = strcmp(cluster_text(row, "state"), "serving") == 0 &&
-                 strcmp(cluster_text(row, "program"), r->before) == 0;
+    char state[STATE_MAX];
+    state_now(r, row, state);
+    bool is_so =
+        strcmp(state, "serving") == 0 && strcmp(cluster_text(row, "program"), r->before) == 0;
     json_decref(list);
     enum err error = list == NULL ? ERR_UNAVAILABLE : is_so ? OK : replace_node(&back);
     if (error != OK && list != NULL)

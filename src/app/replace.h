@@ -12,10 +12,12 @@
 #include "app/cluster_ask.h"
 #include "app/launch.h"
 #include "base/err.h"
+#include <stdbool.h>
 
 struct replace {
     const char *data, *name;      /* borrowed */
     const char *program;          /* borrowed; "": of whoever keeps the cluster; NULL: as it is */
+    bool stops;                   /* a signal that is held ends its longest wait, the drain */
     char before[LAUNCH_PATH_MAX]; /* out: what it was started from until now */
     int64_t players;              /* out: how many it had */
     double drained_s, seconds;    /* out: until the process before had ended; until all was done */
@@ -28,8 +30,8 @@ struct replace {
 enum err replace_begin(const char *data, int *claim, char why[CLUSTER_ASK_WHY_MAX]) MUST_USE;
 void replace_end(int claim);
 /* Until it serves and has all its links. ERR_NOT_FOUND: there is no such node; ERR_UNAVAILABLE: a
- * stage failed; a gate then goes on as before, a home may be ended or come up again and again:
- * replacing it again, by what it was before, brings it back. */
+ * stage failed, or was ended by a signal; a gate then goes on as before, a home may be ended or
+ * come up again and again: replacing it again, by what it was before, brings it back. */
 enum err replace_node(struct replace *r) MUST_USE;
 /* After that failed: as it was, if it is not so anyway. why is that of this attempt. */
 enum err replace_back(struct replace *r) MUST_USE;

@@ -5,6 +5,7 @@
 #include "app/program.h"
 #include "app/replace.h"
 #include "base/check.h"
+#include "os/signals.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ restart(const char *tool, struct replace *r)
     enum err error = replace_node(r);
     if (error != OK) {
         fprintf(stderr, "%s: %s\n", tool, r->why);
-        if (error != ERR_NOT_FOUND && r->program != NULL)
+        if (error != ERR_NOT_FOUND && (r->program != NULL || signals_held() != 0))
             output_progress(replace_back(r) == OK ? "%s runs as before"
                                                   : "%s does not come back: %s",
                             r->name, r->why);
@@ -99,7 +100,7 @@ node_restart_command(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[0], why);
         return 2;
     }
-    struct replace r = {.data = request.config.data, .name = request.name};
+    struct replace r = {.data = request.config.data, .name = request.name, .stops = true};
     if (request.program != NULL) {
         r.program = realpath(request.program, path);
         if (r.program == NULL || strlen(path) >= LAUNCH_PATH_MAX) {
@@ -112,6 +113,7 @@ node_restart_command(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[0], why);
         return 1;
     }
+    signals_hold();
     int code = restart(argv[0], &r);
     replace_end(claim);
     return code;

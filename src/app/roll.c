@@ -7,7 +7,8 @@
  *   HEALTH    visitors of ours come in, are at home there, walk and do something
  *   ADMIT     people are led there again
  *
- * Whatever fails: BACK, all that was replaced runs again from what it was before.
+ * Whatever fails, or when a signal ends it: BACK, all that was replaced runs again from what it was
+ * before.
  */
 #include "app/arguments.h"
 #include "app/commands.h"
@@ -18,6 +19,7 @@
 #include "app/roll_health.h"
 #include "base/check.h"
 #include "os/process.h"
+#include "os/signals.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@
 #define REPLACED_MAX (ROLL_SHARDS_MAX * ROLL_HALVES * ROLL_NODES_MAX)
 #define PAUSE_S      1
 #define PAUSE_MAX_S  3600
+#define LOOK_US      50000
 
 enum stage { STAGE_ROOM, STAGE_CLOSE, STAGE_REPLACE, STAGE_HEALTH, STAGE_ADMIT, STAGE_BACK };
 
@@ -129,6 +132,25 @@ tell(struct roll *r, const char *node, const char *format, ...)
 
 /* ---- the stages ---- */
 
+/* Whoever leaves (Ctrl-C, SIGTERM, a terminal that goes away) must not leave half of it behind. */
+static enum err
+go_on(struct roll *r)
+{
+    if (signals_held() == 0)
+        return OK;
+    snprintf(r->why, sizeof r->why, "interrupted by signal %d", signals_held());
+    return ERR_CLOSED;
+}
+
+static enum err
+pause_between(struct roll *r)
+{
+    int64_t end_us = process_mono_us() + r->pause_s * 1000000;
+    while (go_on(r) == OK && process_mono_us() < end_us)
+        usleep(LOOK_US);
+    return go_on(r);
+}
+
 /* As things stand now. */
 static enum err
 stage_room(struct roll *r, const struct roll_shard *shard)
@@ -172,7 +194,7 @@ stage_replace(struct roll *r, const struct roll_half *half)
     for (uint32_t i = 0; i < half->count; i++) {
         const struct roll_node *node = &half->nodes[i];
         struct replace replace = {
-            .data = r->config.data, .name = node->name, .program = r->program};
+            .data = r->config.data, .name = node->name, .program = r->program, .stops = true};
         tell(r, node->name, "%s %s", node->name, steps[node->role]);
         enum err error = replace_node(&replace);
         CHECK(r->replaced_count < REPLACED_MAX);
@@ -187,8 +209,9 @@ stage_replace(struct roll *r, const struct roll_half *half)
         r->drained_s = replace.drained_s > r->drained_s ? replace.drained_s : r->drained_s;
         tell(r, node->name, "%s serves from %s (%lld people, %.1f s)", node->name, r->program,
              (long long)replace.players, replace.seconds);
-        if (r->pause_s > 0)
-            sleep((unsigned)r->pause_s);
+        error = pause_between(r);
+        if (error != OK)
+            return error;
     }
     return OK;
 }
@@ -223,7 +246,8 @@ roll_half(struct roll *r, const struct roll_shard *shard, uint32_t h)
     if (half->count == 0)
         return OK;
     r->stage = STAGE_ROOM;
-    enum err error = stage_room(r, shard);
+    enum err error = go_on(r);
+    error = error == OK ? stage_room(r, shard) : error;
     if (error != OK)
         return error;
     r->stage = STAGE_CLOSE;
@@ -307,6 +331,8 @@ roll_failed(struct roll *r, const struct roll_half *half)
     enum stage stage = r->stage;
     json_t *back = json_array(), *lost = json_array();
     fprintf(stderr, "seom roll: %s: %s\n", stage_names[stage], r->why);
+    if (signals_held() != 0)
+        output_progress("all goes back to what it was before: no signal but SIGKILL ends that");
     go_back(r, half, back, lost);
     size_t lost_count = json_array_size(lost);
     output_progress(lost_count == 0 ? "nothing is rolled: all runs as before"
@@ -376,6 +402,8 @@ roll_begin(struct roll *r)
         fprintf(stderr, "seom roll: %s\n", r->why);
         return 1;
     }
+    if (!r->dry_run)
+        signals_hold();
     int code = roll_planned(r);
     if (claim >= 0)
         replace_end(claim);
@@ -391,7 +419,7 @@ roll_command(int argc, char **argv)
         .doc = "Let all homes and gates of a cluster run from another program while people play: "
                "one half of a shard after the other gives its people away, is replaced, and is "
                "tried by visitors before the next goes. Refuses when the half that stays has no "
-               "room; goes back to what was before when the new half is not well."};
+               "room; goes back to what was before when the new half is not well, and on Ctrl-C."};
     struct roll *r = calloc(1, sizeof *r);
     CHECK(r != NULL);
     r->pause_s = PAUSE_S;

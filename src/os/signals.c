@@ -52,3 +52,32 @@ signals_close(struct signals *s)
     close(s->fd);
     s->fd = -1;
 }
+
+static const int held[] = {SIGTERM, SIGINT, SIGHUP};
+
+void
+signals_hold(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        /* While it is held also what is ignored would be kept, and taken for a wish. */
+        struct sigaction now;
+        CHECK(sigaction(held[i], NULL, &now) == 0);
+        if (now.sa_handler != SIG_IGN)
+            sigaddset(&set, held[i]);
+    }
+    CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
+int
+signals_held(void)
+{
+    sigset_t set;
+    CHECK(sigpending(&set) == 0);
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (sigismember(&set, held[i]) == 1)
+            return held[i];
+    }
+    return 0;
+}

@@ -20,4 +20,10 @@ enum err signals_open(struct signals *s, struct loop *loop, void *ctx,
                       void (*asked)(void *ctx, int signal_number)) MUST_USE;
 void signals_close(struct signals *s); /* the signals stay blocked */
 
+/* For tools that wait without a loop and must not be ended half-way: SIGTERM, SIGINT and SIGHUP are
+ * held from then on, but for those that are ignored; the tool asks whether one came. On the main
+ * thread, before any other. */
+void signals_hold(void);
+int signals_held(void); /* the number of one that came; 0: none */
+
 #endif

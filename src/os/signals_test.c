@@ -1,3 +1,4 @@
+#include "os/process.h"
 #include "os/signals.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -57,9 +58,33 @@ test_asked_to_stop(void **state)
     loop_close(&loop);
 }
 
+static int
+hold_and_tell(void *ctx)
+{
+    (void)ctx;
+    signal(SIGHUP, SIG_IGN);
+    signals_hold();
+    bool none = signals_held() == 0;
+    kill(getpid(), SIGHUP);
+    none = none && signals_held() == 0;
+    kill(getpid(), SIGINT);
+    bool one = signals_held() == SIGINT && signals_held() == SIGINT;
+    return none && one ? 5 : 1; /* and it lives */
+}
+
+static void
+test_held(void **state)
+{
+    (void)state;
+    pid_t pid;
+    assert_int_equal(process_fork(hold_and_tell, NULL, &pid), OK);
+    assert_int_equal(process_wait(pid), 5);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_asked_to_stop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_held),
+                                       cmocka_unit_test(test_asked_to_stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
