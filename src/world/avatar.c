@@ -165,14 +165,28 @@ avatar_owned(struct world *w, const struct avatar *a)
     publish_motion(w, a);
 }
 
+static void
+save(struct world *w, const struct avatar *a, const struct stand *s)
+{
+    CHECK(slots_owns(&w->slots, a->slot.page));
+    if (place_set(w->places, &a->slot, s) != OK) {
+        w->stats.places_refused++;
+    }
+}
+
 void
 avatar_save(struct world *w, const struct avatar *a)
 {
     struct stand s = avatar_stand(a);
-    CHECK(slots_owns(&w->slots, a->slot.page));
-    if (place_set(w->places, &a->slot, &s) != OK) {
-        w->stats.places_refused++;
-    }
+    save(w, a, &s);
+}
+
+void
+avatar_save_from_now(struct world *w, const struct avatar *a)
+{
+    struct stand s = avatar_stand(a);
+    s.motion = motion_from(&s.motion, env_world_ms(w->env));
+    save(w, a, &s);
 }
 
 /* At the place, walking on as the motion says if that is possible. */

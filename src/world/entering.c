@@ -228,6 +228,8 @@ take_over(struct world *w, uint32_t index, uint32_t avatar_index)
     w->given -= a->given_ms != 0;
     a->given_ms = 0;
     avatar_owned(w, a);
+    /* The claim has just written where it stood, and the later word counts; but it walks on. */
+    avatar_save_from_now(w, a);
 }
 
 /* Created or claimed: the session is theirs. */

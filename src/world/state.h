@@ -331,6 +331,8 @@ void avatar_input(struct world *w, uint32_t gate, const struct link_input *input
 void avatar_linger(struct world *w, uint32_t index);
 void avatar_crossed(struct world *w, uint32_t index);
 void avatar_save(struct world *w, const struct avatar *a);
+/* The same, as something later than whatever was written of it until now. */
+void avatar_save_from_now(struct world *w, const struct avatar *a);
 void avatar_write_owned(const struct avatar *a, struct writer *out);
 void avatar_write_motion(const struct avatar *a, struct writer *out);
 struct avatar *avatar_find(const struct world *w, uint64_t player);       /* NULL: not here */
