@@ -410,6 +410,8 @@ def main(module, description):
     """Runs every test_*(seom) of the module, in their order."""
     if len(sys.argv) != 2:
         sys.exit(description)
+    # A shell that runs checks behind itself has them ignore SIGINT, and what they start would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seom = str(pathlib.Path(sys.argv[1]).resolve())
     tests = [(name, thing) for name, thing in vars(module).items() if name.startswith("test_")]
     print(f"1..{len(tests)}", flush=True)
