@@ -174,6 +174,14 @@ export class World {
 
 // ---- browsers ----
 
+// Somewhere to the left or to the right of the way.
+function ashore(own, place) {
+  const aside = (Math.random() < 0.5 ? 1 : -1) * (0.3 + Math.random() * 0.4) * Math.PI;
+  const angle = Math.atan2(place.y_mm - own.y_mm, place.x_mm - own.x_mm) + aside;
+  const way_mm = 5000 + Math.random() * 15000;
+  return { x_mm: own.x_mm + way_mm * Math.cos(angle), y_mm: own.y_mm + way_mm * Math.sin(angle) };
+}
+
 export class Visitor {
   static async open(browser, url, options = {}) {
     const v = new this();
@@ -230,15 +238,18 @@ export class Visitor {
     return this.stands();
   }
 
-  // Walks there by as many clicks as it takes.
+  // Walks there by as many clicks as it takes. Whom two of them did not move stands at a shore, and goes along it for a while.
   async goTo(place, within_mm) {
     const end = Date.now() + PATIENCE_MS;
-    for (;;) {
+    for (let was = null, stuck = 0; ; ) {
       const own = await this.stands();
       if (distance(own, place) <= within_mm) return own;
       assert(Date.now() < end, "it never came to", place, "but stands at", own);
+      stuck = was !== null && distance(own, was) < 300 ? stuck + 1 : 0;
+      was = own;
+      const to = stuck < 2 ? place : ashore(own, place);
       const { scale } = await this.report();
-      const px = [((place.x_mm - own.x_mm) / 1000) * scale, ((own.y_mm - place.y_mm) / 1000) * scale];
+      const px = [((to.x_mm - own.x_mm) / 1000) * scale, ((own.y_mm - to.y_mm) / 1000) * scale];
       const cut = Math.min(1, CLICK_PX[0] / Math.max(Math.abs(px[0]), 1), CLICK_PX[1] / Math.max(Math.abs(px[1]), 1));
       // What lies or stands under the pointer may be meant instead of the ground: never twice quite the same.
       const aside = () => (Math.random() - 0.5) * Math.min(within_mm / 1000, 1) * scale;
