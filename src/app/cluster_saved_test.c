@@ -1,4 +1,5 @@
 #include "app/cluster_saved.h"
+#include "os/files.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 #define HOME "{\"role\":\"home\",\"shard\":1,\"index\":1}"
 
 struct bench {
-    char path[64], why[1024];
+    char directory[256], path[256 + 16], why[1024];
     json_t *saved;
 };
 
@@ -28,10 +29,9 @@ static int
 bench_open(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
-    snprintf(b->path, sizeof b->path, "/tmp/seom-saved-XXXXXX");
-    int fd = mkstemp(b->path);
-    assert_true(fd >= 0);
-    close(fd);
+    assert_int_equal(directory_make_temporary(NULL, "saved", b->directory, sizeof b->directory),
+                     OK);
+    snprintf(b->path, sizeof b->path, "%s/cluster.json", b->directory);
     *state = b;
     return 0;
 }
@@ -42,6 +42,7 @@ bench_close(void **state)
     struct bench *b = *state;
     json_decref(b->saved);
     unlink(b->path); /* one test has none */
+    assert_int_equal(rmdir(b->directory), 0);
     free(b);
     return 0;
 }
@@ -95,7 +96,6 @@ static void
 test_no_file_is_a_new_world(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(unlink(b->path), 0);
     assert_int_equal(cluster_saved_load(b->path, &b->saved, b->why, sizeof b->why), OK);
     assert_null(b->saved);
     expect(b, place_of("", "", 0), "", "", 0);

@@ -1,4 +1,6 @@
 #include "app/program.h"
+#include "os/files.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +17,10 @@
 static enum err
 asked(const char *text, int code, struct program *out, char why[PROGRAM_WHY_MAX])
 {
-    char path[] = "/tmp/seom-program-XXXXXX";
-    int fd = mkstemp(path);
+    char directory[256], path[256 + 8];
+    assert_int_equal(directory_make_temporary(NULL, "program", directory, sizeof directory), OK);
+    snprintf(path, sizeof path, "%s/seom", directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
     assert_true(fd >= 0);
     assert_true(dprintf(fd, "#!/bin/sh\n[ \"$*\" = version ] && echo '%s'\nexit %d\n", text, code) >
                 0);
@@ -24,6 +28,7 @@ asked(const char *text, int code, struct program *out, char why[PROGRAM_WHY_MAX]
     close(fd);
     enum err error = program_ask(path, out, why);
     unlink(path);
+    assert_int_equal(rmdir(directory), 0);
     out->path = "new/seom";
     return error;
 }

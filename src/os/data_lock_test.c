@@ -1,4 +1,5 @@
 #include "os/data_lock.h"
+#include "os/files.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,15 +14,18 @@
 static int
 setup(void **state)
 {
-    char directory[] = "/tmp/seom-lock-XXXXXX";
-    *state = mkdtemp(directory) == NULL ? NULL : strdup(directory);
+    char directory[256];
+    if (directory_make_temporary(NULL, "lock", directory, sizeof directory) != OK) {
+        return 1;
+    }
+    *state = strdup(directory);
     return *state == NULL;
 }
 
 static int
 teardown(void **state)
 {
-    char path[64];
+    char path[256 + 8];
     snprintf(path, sizeof path, "%s/lock", (const char *)*state);
     unlink(path);
     int code = rmdir(*state); /* a claim leaves nothing behind */
